@@ -1,0 +1,14 @@
+//! What CPython itself does, per version: as data and pure functions.
+//!
+//! Every constant names the CPython version and file it was read in. Nothing here is policy, and nothing here is a guess: where
+//! CPython leaves a case to the platform, the text says so.
+
+mod load;
+mod outcome;
+mod slots;
+mod suffixes;
+
+pub use load::load;
+pub use outcome::{outcome, warning};
+pub use slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, slot_name};
+pub use suffixes::{Found, find, module_stem, suffixes};

@@ -1,0 +1,151 @@
+//! What a module declares, and what the interpreter makes of it.
+
+/// What the module tells the interpreter about the GIL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It declares that it can run without the GIL.
+    NotUsed,
+    /// It declares that it needs the GIL.
+    Used,
+    /// It was read completely and says nothing; the interpreter takes that as "needs the GIL".
+    Undeclared,
+    /// Could not tell; the reason is beside it. Never a "no".
+    Unknown,
+}
+
+impl Status {
+    /// All statuses in the order reports list them.
+    pub const ALL: [Self; 4] = [Self::NotUsed, Self::Used, Self::Undeclared, Self::Unknown];
+
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotUsed => "not-used",
+            Self::Used => "used",
+            Self::Undeclared => "undeclared",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How it is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mechanism {
+    /// A `Py_mod_gil` slot, in a `PyModuleDef` or a `PySlot` array.
+    Slot,
+    /// A call of `PyUnstable_Module_SetGIL` before the init function returns.
+    SetGil,
+    /// Not declared, or not known.
+    None,
+}
+
+impl Mechanism {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::SetGil => "set-gil",
+            Self::None => "none",
+        }
+    }
+}
+
+/// How the module initialises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Init {
+    /// The init function returns a `PyModuleDef` (PEP 489).
+    MultiPhase,
+    /// The init function returns a module.
+    SinglePhase,
+    /// `PyModExport_*` returns a `PySlot` array (PEP 793, 3.15).
+    ModuleExport,
+    /// Could not tell.
+    Unknown,
+}
+
+impl Init {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MultiPhase => "multi-phase",
+            Self::SinglePhase => "single-phase",
+            Self::ModuleExport => "module-export",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One piece of evidence: what was seen, and where in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What was seen: `Py_mod_gil = Py_MOD_GIL_USED`.
+    pub what: String,
+    /// Where: `section .data+0x1380`.
+    pub at: String,
+}
+
+/// What one module declares to one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    /// What it says.
+    pub status: Status,
+    /// How it says it.
+    pub mechanism: Mechanism,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+    /// Why the status is unknown, or what qualifies it.
+    pub reason: Option<String>,
+    /// The file or module whose declaration this one takes over, when initialisation is handed on.
+    pub delegated_to: Option<String>,
+    /// The tool that declares on its own, without the author's audit, when the shape proves it: `mypyc`.
+    pub declared_by_tool: Option<String>,
+}
+
+impl Declaration {
+    /// A declaration that could not be told, and why.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::new(Status::Unknown, Mechanism::None) }
+    }
+
+    /// A declaration without evidence yet.
+    pub fn new(status: Status, mechanism: Mechanism) -> Self {
+        Self { status, mechanism, evidence: Vec::new(), reason: None, delegated_to: None, declared_by_tool: None }
+    }
+}
+
+/// Why the target cannot import a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureKind {
+    /// The file's name is not one that the target searches for.
+    NotSearched,
+    /// The file was built for another ABI.
+    WrongAbi,
+    /// The file has no init function that this version calls, only one for another version.
+    NoHook,
+    /// The slots are invalid for this version.
+    Slots,
+    /// The init function fails on every path.
+    InitFails,
+}
+
+/// That the target cannot import the file, and CPython's own error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportFailure {
+    /// Which kind of failure.
+    pub kind: FailureKind,
+    /// What happens, in CPython's words where it has any: `SystemError: init function of x returned uninitialized object`.
+    pub error: String,
+}
+
+/// What a target makes of a module's init function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// The init function that this target calls: `PyInit_x`.
+    pub hook: String,
+    /// How the module initialises.
+    pub init: Init,
+    /// What it declares.
+    pub declaration: Declaration,
+    /// Why the import fails, when it does.
+    pub failure: Option<ImportFailure>,
+}

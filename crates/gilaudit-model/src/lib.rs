@@ -1,0 +1,40 @@
+//! The vocabulary of gilaudit.
+//!
+//! Every other crate depends on this one and on no sibling: the types here are what flows through the pipeline.
+//!
+//! ```text
+//! input   paths and archives  ->  artifacts (bytes + Origin + Distribution)
+//! binary  bytes               ->  BinaryFacts             ->  Loading for a Target
+//! rules   Extension, Loading  ->  Finding
+//! policy  all of it, Target   ->  Decision
+//! ```
+//!
+//! [`cpython`] holds what CPython itself does, as data and pure functions, each with the file it was read in. Nothing here does
+//! I/O, and nothing here is serialisable on purpose: report formats have structs of their own.
+
+mod binary;
+mod decision;
+mod declaration;
+mod distribution;
+mod extension;
+mod finding;
+mod origin;
+mod platform;
+mod problem;
+mod target;
+
+pub mod cpython;
+
+pub use binary::{
+    AbiInfo, BinaryFacts, Definition, Delegate, ExportSlots, Framework, GilCall, Header, Hook, HookKind, HookRun,
+    InitResult, Layout, Place, Slot, SlotSource, SlotValue, Slots,
+};
+pub use decision::{Action, Decision, Outcome};
+pub use declaration::{Declaration, Evidence, FailureKind, ImportFailure, Init, Loading, Mechanism, Status};
+pub use distribution::{Distribution, WheelTags};
+pub use extension::{Abi, BuiltFor, Extension, Library};
+pub use finding::{Confidence, Finding, Location, Related, Severity};
+pub use origin::Origin;
+pub use platform::{Arch, Format, Os, Platform};
+pub use problem::{Problem, Stage};
+pub use target::{Gil, Target, Version, Versions};

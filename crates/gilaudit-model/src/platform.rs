@@ -1,0 +1,111 @@
+//! Operating systems, processor architectures and object-file formats.
+
+use std::fmt;
+
+/// An object-file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Linux and the other Unixes.
+    Elf,
+    /// macOS.
+    MachO,
+    /// Windows.
+    Pe,
+}
+
+impl Format {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Elf => "elf",
+            Self::MachO => "macho",
+            Self::Pe => "pe",
+        }
+    }
+
+    /// The operating system whose interpreters load this format.
+    pub fn os(self) -> Os {
+        match self {
+            Self::Elf => Os::Linux,
+            Self::MachO => Os::MacOs,
+            Self::Pe => Os::Windows,
+        }
+    }
+}
+
+/// An operating system, as far as it changes which file names an interpreter searches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Os {
+    /// Linux (and other ELF systems, whose suffixes are alike but for the platform triplet).
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+impl Os {
+    /// The word used in reports and platform names.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Linux => "linux",
+            Self::MacOs => "macos",
+            Self::Windows => "windows",
+        }
+    }
+}
+
+/// A processor architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arch {
+    /// 64-bit x86.
+    X86_64,
+    /// 32-bit x86.
+    X86,
+    /// 64-bit Arm.
+    Aarch64,
+    /// 32-bit Arm.
+    Arm,
+    /// 64-bit PowerPC, either byte order.
+    Ppc64,
+    /// 64-bit RISC-V.
+    Riscv64,
+    /// 64-bit IBM Z.
+    S390x,
+    /// 64-bit LoongArch.
+    Loongarch64,
+    /// Anything else.
+    Other,
+}
+
+impl Arch {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::X86 => "x86",
+            Self::Aarch64 => "aarch64",
+            Self::Arm => "arm",
+            Self::Ppc64 => "ppc64",
+            Self::Riscv64 => "riscv64",
+            Self::S390x => "s390x",
+            Self::Loongarch64 => "loongarch64",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Where a file runs: operating system and architecture. Shown as `linux-x86_64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Platform {
+    /// The operating system.
+    pub os: Os,
+    /// The architecture.
+    pub arch: Arch,
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.os.as_str(), self.arch.as_str())
+    }
+}
