@@ -32,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 400_000, paths: 4_000, memory: 256 << 10 }
+        Self { instructions: 5_000_000, paths: 4_000, memory: 256 << 10 }
     }
 }
 

@@ -31,13 +31,15 @@ use summary::Summaries;
 use value::SymbolId;
 pub(crate) use value::Value;
 
-/// How many paths may come to one branch in the same situation before a further one is taken for a path that was seen already.
+/// How many paths may come to one branch in the same situation, and the same turn of a loop, before a further one is taken for a
+/// path that was seen already.
 const ARRIVALS: u8 = 2;
 /// How often a path follows both sides of a branch that it comes back to.
 const FORKS: u16 = 2;
-/// How often a path comes back to a branch before it takes the other side, and in the end gives up: a loop that only something
-/// unknown ends. Loops over tables in the file end by themselves.
-const TURNS: u16 = 2_000;
+/// How often a path comes back to a branch before it takes the other side: a loop that only something unknown ends. Loops over
+/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, then any other, then
+/// the path is given up.
+const TURNS: u16 = 3_000;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
 /// How often the function is run again with more callees inlined.
@@ -105,9 +107,11 @@ pub(crate) struct Engine<'i, 'd> {
     summaries: Summaries,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
-    arrivals: HashMap<u64, u8>,
+    arrivals: HashMap<(u64, u16), u8>,
     budget: Budget,
     exhausted: Option<&'static str>,
+    /// Whether a path was given up in a loop.
+    gave_up: bool,
     /// Whether what the function does may depend on the interpreter's version.
     pub(crate) version_consulted: bool,
 }
@@ -142,6 +146,7 @@ pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Versio
             arrivals: HashMap::new(),
             budget,
             exhausted: None,
+            gave_up: false,
             version_consulted: false,
         };
         let ends = engine.explore(entry, hook);
@@ -379,27 +384,37 @@ impl Engine<'_, '_> {
         let turns = path.turns.entry(situation).or_default();
         *turns = turns.saturating_add(1);
         let turn = *turns;
-        if turn == 1 {
-            let arrivals = self.arrivals.entry(situation).or_default();
-            *arrivals += 1;
-            if *arrivals > ARRIVALS {
-                return false;
-            }
+        let arrivals = self.arrivals.entry((situation, turn)).or_default();
+        *arrivals += 1;
+        if *arrivals > ARRIVALS {
+            return false;
         }
         let usual = self.usual(path, condition);
         if turn > FORKS {
-            let taken = usual == (turn <= TURNS);
+            let closes = usual && target <= path.at;
+            let taken = usual == (turn <= if closes { TURNS } else { 2 * TURNS });
             path.assume(condition, taken);
             if taken {
                 path.pc = target;
             }
-            return turn <= 2 * TURNS;
+            self.gave_up |= turn > 3 * TURNS;
+            return turn <= 3 * TURNS;
         }
         if self.budget.paths == 0 {
             self.exhausted = Some("the path budget ran out");
             return false;
         }
         self.budget.paths -= 1;
+        if let Condition::Compare { a, b, .. } = condition {
+            for side in [*a, *b] {
+                if let Value::Symbol(id, _) = path.resolve(side)
+                    && let Some(Origin::Import { name, .. }) = self.origin(id)
+                    && !path.depends_on.contains(name)
+                {
+                    path.depends_on.push(name.clone());
+                }
+            }
+        }
         let mut other = path.clone();
         for (side, taken) in [(&mut *path, usual), (&mut other, !usual)] {
             side.assume(condition, taken);

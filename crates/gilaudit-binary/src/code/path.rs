@@ -119,6 +119,8 @@ pub(crate) struct Path {
     pub(crate) stored: u64,
     /// How often this path came to each undecided branch, by situation.
     pub(crate) turns: HashMap<u64, u16>,
+    /// The imports whose results decided a branch.
+    pub(crate) depends_on: Vec<String>,
     /// Whether a module was passed to `PyUnstable_Module_SetGIL` that could not be told.
     pub(crate) unclear_module: bool,
 }
@@ -141,6 +143,7 @@ impl Path {
             skipped: Vec::new(),
             stored: 0,
             turns: HashMap::new(),
+            depends_on: Vec::new(),
             unclear_module: false,
         }
     }
