@@ -242,7 +242,7 @@ fn check_ratio(entry: &Entry, limits: &Limits) -> Result<(), Fault> {
 
 /// Inflates into a buffer of exactly the declared size, which is within the limits by now.
 fn inflate(data: &[u8], size: u64) -> Result<Bytes, Fault> {
-    // What deflate can do at most, one bit for 258 bytes twice over: asked before the memory is.
+    // The most that deflate can do is 258 bytes from two bits. Checked before the memory is asked for.
     const DEFLATE_RATIO: usize = 1032;
     if size > u64::try_from(data.len().saturating_mul(DEFLATE_RATIO)).unwrap_or(u64::MAX) {
         let error = format!("declares {size} bytes, more than its {} compressed ones can hold", data.len());
