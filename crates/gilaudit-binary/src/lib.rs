@@ -4,6 +4,7 @@
 mod abi;
 mod code;
 mod definition;
+mod framework;
 mod image;
 mod names;
 
@@ -90,7 +91,7 @@ fn facts(image: &Image<'_>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
         bits: image.pointer * 8,
         slice: None,
         abi,
-        framework: None,
+        framework: if hooks.is_empty() { None } else { framework::recognise(image) },
         hooks,
         other_hooks,
         needed,

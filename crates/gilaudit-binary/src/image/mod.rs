@@ -231,6 +231,28 @@ impl<'data> Image<'data> {
         (!text.chars().any(char::is_control)).then(|| text.to_owned())
     }
 
+    /// The data that is neither code nor written to, at most `limit` bytes of it: the sections that hold texts where there are
+    /// sections, else the segments.
+    pub(crate) fn read_only_data(&self, limit: usize) -> Vec<&'data [u8]> {
+        let texts = |name: &str| matches!(name, ".rodata" | ".rdata" | "__cstring" | "__const" | ".rodata.str");
+        let mut ranges: Vec<&'data [u8]> = Vec::new();
+        for section in self.sections.iter().filter(|section| texts(&section.name)) {
+            let bytes = self.bytes_from(section.address).unwrap_or_default();
+            let length = usize::try_from(section.size).unwrap_or(usize::MAX).min(bytes.len());
+            ranges.extend(bytes.get(..length));
+        }
+        if ranges.is_empty() {
+            let plain = self.segments.iter().filter(|segment| !segment.executable && !segment.writable);
+            ranges = plain.map(|segment| segment.data).collect();
+        }
+        let mut left = limit;
+        for range in &mut ranges {
+            *range = range.get(..range.len().min(left)).unwrap_or_default();
+            left -= range.len();
+        }
+        ranges
+    }
+
     /// The place of an address, for evidence.
     pub(crate) fn place(&self, address: u64) -> Place {
         let inside =
