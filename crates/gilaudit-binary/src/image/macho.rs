@@ -349,21 +349,20 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         let indirect = commands.dynamic_symbols.map_or(&[][..], |table_at| {
             table(data, table_at.indirectsymoff.get(endian), table_at.nindirectsyms.get(endian))
         });
-        let external = commands.dynamic_symbols.map_or(&[][..], |table_at| {
-            table(data, table_at.extreloff.get(endian), table_at.nextrel.get(endian))
-        });
+        let external = commands
+            .dynamic_symbols
+            .map_or(&[][..], |table_at| table(data, table_at.extreloff.get(endian), table_at.nextrel.get(endian)));
         // External relocations are relative to the first segment; to the first writable one where code and data may be loaded apart,
         // and on x86-64 (dyld, ImageLoaderMachOClassic::getRelocBase).
         let apart = header.flags(endian).contains(macho::MH_SPLIT_SEGS) || header.is_type_64();
         let external_base = commands.segments.iter().find(|segment| !apart || segment.writable);
-        let pointers = commands.sections.iter().filter_map(|(section, place)| {
-            let kind = section.section_type(endian);
-            matches!(kind, macho::S_NON_LAZY_SYMBOL_POINTERS | macho::S_LAZY_SYMBOL_POINTERS).then(|| SymbolPointers {
-                address: place.address,
-                size: place.size,
-                first: section.reserved1(endian),
-            })
-        });
+        let pointers =
+            commands.sections.iter().filter_map(|(section, place)| {
+                let kind = section.section_type(endian);
+                matches!(kind, macho::S_NON_LAZY_SYMBOL_POINTERS | macho::S_LAZY_SYMBOL_POINTERS).then(|| {
+                    SymbolPointers { address: place.address, size: place.size, first: section.reserved1(endian) }
+                })
+            });
         Ok(Self {
             endian,
             data,
@@ -532,9 +531,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         }
         let index = match symbol.import {
             Some(index) => index,
-            None => {
-                places.imports.index(without_underscore(symbol.name)).ok_or("more names than the file can hold")?
-            }
+            None => places.imports.index(without_underscore(symbol.name)).ok_or("more names than the file can hold")?,
         };
         symbol.import = Some(index);
         Ok(Cell::Import(index, addend))
@@ -546,11 +543,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
     }
 
     /// LC_DYLD_CHAINED_FIXUPS.
-    fn chains(
-        &self,
-        command: &macho::LinkeditDataCommand<Endianness>,
-        places: &mut Places,
-    ) -> Result<(), String> {
+    fn chains(&self, command: &macho::LinkeditDataCommand<Endianness>, places: &mut Places) -> Result<(), String> {
         let error = |error: object::Error| error.to_string();
         let fixups = command.chained_fixups(self.endian, self.data).map_err(error)?;
         let mut imports = Vec::new();
@@ -866,3 +859,6 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> Tables for MachTables<'data, 
         self.needed.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,11 +70,7 @@ fn read<'data, Pe: ImageNtHeaders>(data: &'data [u8]) -> Result<Image<'data>, St
         let address = base + u64::from(section.virtual_address.get(LE));
         let name = strings.as_ref().and_then(|symbols| section.name(symbols.strings()).ok());
         let name = name.unwrap_or_else(|| section.raw_name());
-        sections.push(Section {
-            name: String::from_utf8_lossy(name).into_owned(),
-            address,
-            size: size.into(),
-        });
+        sections.push(Section { name: String::from_utf8_lossy(name).into_owned(), address, size: size.into() });
         // The loader maps whole pages, and finds them at a multiple of the disk's sector size.
         let mapped = if paged { size.checked_next_multiple_of(PAGE).unwrap_or(size) } else { size };
         let start = section.pointer_to_raw_data.get(LE);
@@ -195,7 +191,8 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
 
     /// The libraries in the import directory, which ends with an entry of zeros, and those that are loaded on first use.
     fn libraries(&self) -> Vec<Library> {
-        let imports = self.imports.map_or(&[][..], |address| self.table::<pe::ImageImportDescriptor>(address, u32::MAX));
+        let imports =
+            self.imports.map_or(&[][..], |address| self.table::<pe::ImageImportDescriptor>(address, u32::MAX));
         // The loader stops at an entry without a name or without a table.
         let listed = |entry: &&pe::ImageImportDescriptor| entry.name.get(LE) != 0 && entry.first_thunk.get(LE) != 0;
         let imports = imports.iter().take_while(listed).map(|entry| {
@@ -204,7 +201,8 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
             let lookup = Some(entry.original_first_thunk.get(LE)).filter(|lookup| *lookup != 0).unwrap_or(table);
             Library { name: entry.name.get(LE), lookup, table }
         });
-        let delayed = self.delayed.map_or(&[][..], |address| self.table::<pe::ImageDelayloadDescriptor>(address, u32::MAX));
+        let delayed =
+            self.delayed.map_or(&[][..], |address| self.table::<pe::ImageDelayloadDescriptor>(address, u32::MAX));
         let delayed = delayed.iter().take_while(|entry| entry.dll_name_rva.get(LE) != 0).map(|entry| {
             // Visual C++ 6 wrote addresses that include the image base.
             let absolute = entry.attributes.get(LE) & pe::IMAGE_DELAYLOAD_RVA_BASED == 0;
@@ -334,3 +332,6 @@ impl<Pe: ImageNtHeaders> Tables for PeTables<'_, Pe> {
         names
     }
 }
+
+#[cfg(test)]
+mod tests;

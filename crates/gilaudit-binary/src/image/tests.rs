@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Cell, Export, Image, open_elf, open_macho, open_pe, macho_slices};
+use super::{Cell, Export, Image, macho_slices, open_elf, open_macho, open_pe};
 
 fn files() -> Vec<PathBuf> {
     let Some(folder) = std::env::var_os("GILAUDIT_FILES") else { return Vec::new() };
@@ -53,9 +53,9 @@ fn line(path: &Path, name: &str, image: &Result<Image<'_>, String>) -> String {
         _ => true,
     });
     let imports = places.iter().filter(|(_, cell)| matches!(cell, Cell::Import(..))).count();
-    let init = places.iter().filter(|(_, cell)| {
-        matches!(cell, Cell::Import(index, _) if cells.import_name(*index) == "PyModuleDef_Init")
-    });
+    let init = places
+        .iter()
+        .filter(|(_, cell)| matches!(cell, Cell::Import(index, _) if cells.import_name(*index) == "PyModuleDef_Init"));
     format!(
         "{path}\t{name}\t{}\texports={}\thooks={}/{}\tcells={}\tinside={}\ttargets={}\timportcells={imports}\timports={}\tinit={}\ttls={:x?}\tneeded={}\tincomplete={:?}",
         image.arch.as_str(),
@@ -146,7 +146,8 @@ fn measured_damaged() {
         state ^= state << 17;
         usize::try_from(state % u64::try_from(below.max(1)).unwrap()).unwrap()
     };
-    let files: Vec<Vec<u8>> = files().iter().map(|path| std::fs::read(path).unwrap()).filter(|data| data.len() < 600_000).collect();
+    let files: Vec<Vec<u8>> =
+        files().iter().map(|path| std::fs::read(path).unwrap()).filter(|data| data.len() < 600_000).collect();
     let seconds = std::env::var("GILAUDIT_SECONDS").map_or(20, |text| text.parse().unwrap());
     let start = Instant::now();
     let (mut runs, mut opened, mut longest) = (0u64, 0u64, Duration::ZERO);
@@ -182,4 +183,31 @@ fn measured_damaged() {
         runs += 1;
     }
     println!("# {runs} damaged files, {opened} images opened, longest {longest:?}");
+}
+
+/// Everything that was read, to compare with other tools.
+#[test]
+#[ignore = "measures files that are not in the repository"]
+fn measured_dump() {
+    for path in files() {
+        let data = std::fs::read(&path).unwrap();
+        for (name, image) in images(&data) {
+            let image = image.unwrap();
+            println!("@\t{}\t{name}", path.display());
+            let cells = image.cells();
+            for (place, cell) in cells.range(0, u64::MAX) {
+                match cell {
+                    Cell::Import(index, addend) => println!("I\t{place:x}\t{}\t{addend}", cells.import_name(*index)),
+                    Cell::Address(target) => println!("A\t{place:x}\t{target:x}"),
+                    other => println!("{other:?}\t{place:x}"),
+                }
+            }
+            for export in image.exports_starting("") {
+                match image.export(&export) {
+                    Some(Export::Address(address)) => println!("E\t{export}\t{address:x}"),
+                    other => println!("E\t{export}\t{other:?}"),
+                }
+            }
+        }
+    }
 }
