@@ -128,7 +128,7 @@ pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
         Some([0xfe, 0xed, 0xfa, 0xcf] | [0xcf, 0xfa, 0xed, 0xfe]) => read::<macho::MachHeader64<Endianness>>(data),
         Some([0xfe, 0xed, 0xfa, 0xce] | [0xce, 0xfa, 0xed, 0xfe]) => read::<macho::MachHeader32<Endianness>>(data),
         Some([0xca, 0xfe, 0xba, 0xbe | 0xbf]) => Err("a fat Mach-O file inside another".to_owned()),
-        Some(magic) if magic == b"!<ar" => Err("a static library, not a Mach-O file".to_owned()),
+        Some(b"!<ar") => Err("a static library, not a Mach-O file".to_owned()),
         _ => Err("not a Mach-O file".to_owned()),
     }
 }
@@ -426,7 +426,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
     fn exports(&self, prefix: &[u8]) -> (Vec<(Vec<u8>, Export)>, bool) {
         if !self.trie.0.is_empty() {
             let (found, complete) = self.trie.starting(prefix);
-            let lead = |(name, data): (Vec<u8>, _)| self.terminal(&name, data).map(|export| (name, export));
+            let lead = |(name, data): Named<'data>| self.terminal(&name, data).map(|export| (name, export));
             return (found.into_iter().filter_map(lead).collect(), complete);
         }
         let mut budget = self.data.len().saturating_mul(4);
@@ -739,6 +739,9 @@ fn uleb(data: &mut &[u8]) -> Option<u64> {
 #[derive(Clone, Copy)]
 struct Trie<'data>(&'data [u8]);
 
+/// A name, and the terminal data of its node.
+type Named<'data> = (Vec<u8>, &'data [u8]);
+
 struct Node<'data> {
     terminal: &'data [u8],
     children: u8,
@@ -770,7 +773,7 @@ impl<'data> Trie<'data> {
     }
 
     /// The names that start with `prefix`, with their terminal data, and whether these are all.
-    fn starting(&self, prefix: &[u8]) -> (Vec<(Vec<u8>, &'data [u8])>, bool) {
+    fn starting(&self, prefix: &[u8]) -> (Vec<Named<'data>>, bool) {
         // In a tree each node is met once, and takes two bytes at least. Names are longer than the trie where they share beginnings.
         let mut nodes = self.0.len();
         let mut characters = self.0.len().saturating_mul(64);
