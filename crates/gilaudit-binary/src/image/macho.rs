@@ -774,8 +774,9 @@ impl<'data> Trie<'data> {
 
     /// The names that start with `prefix`, with their terminal data, and whether these are all.
     fn starting(&self, prefix: &[u8]) -> (Vec<Named<'data>>, bool) {
-        // In a tree each node is met once, and takes two bytes at least. Names are longer than the trie where they share beginnings.
-        let mut nodes = self.0.len();
+        // In a tree each edge is met once, and takes its label and two bytes at least. Names are longer than the trie where they
+        // share beginnings.
+        let mut edges = self.0.len();
         let mut characters = self.0.len().saturating_mul(64);
         let mut found = Vec::new();
         let mut complete = true;
@@ -786,16 +787,16 @@ impl<'data> Trie<'data> {
                 continue;
             };
             for (edge, child) in node.edges() {
-                let mut longer = name.clone();
+                let left = edges.checked_sub(edge.len().saturating_add(2));
+                let left = left.zip(characters.checked_sub(name.len().saturating_add(edge.len())));
+                let Some(left) = left else { return (found, false) };
+                (edges, characters) = left;
+                let mut longer: Vec<u8> = name.clone();
                 longer.extend_from_slice(edge);
                 let shared = longer.len().min(prefix.len());
-                if longer.get(..shared) != prefix.get(..shared) {
-                    continue;
+                if longer.get(..shared) == prefix.get(..shared) {
+                    waiting.push((longer, child));
                 }
-                let left = nodes.checked_sub(1).zip(characters.checked_sub(longer.len()));
-                let Some(left) = left else { return (found, false) };
-                (nodes, characters) = left;
-                waiting.push((longer, child));
             }
             if !node.terminal.is_empty() && name.starts_with(prefix) {
                 found.push((name, node.terminal));

@@ -17,7 +17,7 @@ use std::cell::OnceCell;
 use gilaudit_model::{Arch, Format, Place};
 
 pub(crate) use elf::open as open_elf;
-pub(crate) use macho::{Slice, open as open_macho, slices as macho_slices};
+pub(crate) use macho::{open as open_macho, slices as macho_slices};
 pub(crate) use pe::open as open_pe;
 
 /// A range of memory that the loader maps.
