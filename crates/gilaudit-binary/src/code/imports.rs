@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::path::{Module, Path};
+use super::path::{CallSite, Module, Path};
 use super::space::Region;
 use super::value::{Value, mask};
 use super::{Engine, Origin};
@@ -181,7 +181,7 @@ impl Engine<'_, '_> {
             }
             Effect::DefinitionInit => {
                 if let Value::Known(definition) = arguments[0] {
-                    let site = path.call_site();
+                    let site = self.call_site(path);
                     path.definitions.entry(definition).or_insert(site);
                 }
                 arguments[0]
@@ -256,6 +256,12 @@ impl Engine<'_, '_> {
         Called::Returned
     }
 
+    /// The call being made, and the calls that led there; stubs of imports are no calls of their own.
+    fn call_site(&self, path: &Path) -> CallSite {
+        let calls = path.frames.iter().map(|frame| frame.call_site).filter(|site| *site != path.transfer);
+        CallSite { address: path.transfer, through: calls.collect() }
+    }
+
     fn result_of(&mut self, import: u32, arguments: [Value; 4], status: bool) -> Value {
         self.symbol(Origin::Import { import, arguments, status })
     }
@@ -263,14 +269,14 @@ impl Engine<'_, '_> {
     fn create_module(&mut self, path: &mut Path, definition: Value) -> Value {
         let module = self.object(false, None);
         if let (Value::Known(address), Value::Known(definition)) = (module, definition) {
-            let created = path.call_site();
+            let created = self.call_site(path);
             path.modules.insert(address, Module { definition, created, gil: None });
         }
         module
     }
 
     fn set_gil(&mut self, path: &mut Path, module: Value, value: Value) {
-        let site = path.call_site();
+        let site = self.call_site(path);
         let value = value.truncate(self.image.pointer).known();
         match module {
             Value::Known(address) => {

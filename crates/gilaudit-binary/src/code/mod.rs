@@ -129,6 +129,11 @@ pub(crate) struct Engine<'i, 'd> {
     pub(crate) version_consulted: bool,
 }
 
+/// Whether code of the file's architecture is evaluated.
+pub(crate) fn evaluates(image: &Image<'_>) -> bool {
+    matches!(image.arch, Arch::X86_64 | Arch::X86 | Arch::Aarch64) && !image.big_endian
+}
+
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
 pub(crate) fn run(
     image: &Image<'_>,
@@ -153,22 +158,7 @@ pub(crate) fn run(
     let mut consulted = false;
     let mut summaries = Summaries::default();
     for _ in 0..=RERUNS {
-        let mut engine = Engine {
-            image,
-            space,
-            version,
-            convention,
-            symbols: Vec::new(),
-            objects: Vec::new(),
-            summaries,
-            effects: HashMap::new(),
-            inline: std::mem::take(&mut inline),
-            arrivals: HashMap::new(),
-            budget,
-            exhausted: None,
-            gave_up: false,
-            version_consulted: false,
-        };
+        let mut engine = Engine { inline, summaries, budget, convention, ..Engine::reader(image, version) };
         let ends = engine.explore(entry, hook);
         consulted |= engine.version_consulted;
         match engine.conclude(ends) {
@@ -184,6 +174,28 @@ pub(crate) fn run(
         InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
         consulted,
     )
+}
+
+impl<'i, 'd> Engine<'i, 'd> {
+    /// An engine that has run nothing: it reads memory as it is in the file.
+    pub(crate) fn reader(image: &'i Image<'d>, version: Version) -> Self {
+        Engine {
+            image,
+            space: Space::new(image.pointer),
+            version,
+            convention: Convention::SystemV,
+            symbols: Vec::new(),
+            objects: Vec::new(),
+            summaries: Summaries::default(),
+            effects: HashMap::new(),
+            inline: HashSet::new(),
+            arrivals: HashMap::new(),
+            budget: Budget { instructions: 0, paths: 0, memory: 0 },
+            exhausted: None,
+            gave_up: false,
+            version_consulted: false,
+        }
+    }
 }
 
 impl Engine<'_, '_> {

@@ -36,6 +36,7 @@ pub(crate) struct Module {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CallSite {
     pub(crate) address: u64,
+    /// The calls that led there, outermost first.
     pub(crate) through: Vec<u64>,
 }
 
@@ -193,11 +194,6 @@ impl Path {
         if let Some(register) = self.vectors.get_mut(index) {
             *register = value;
         }
-    }
-
-    /// The place of the current call and the calls that led there.
-    pub(crate) fn call_site(&self) -> CallSite {
-        CallSite { address: self.transfer, through: self.frames.iter().map(|frame| frame.function).collect() }
     }
 
     /// Whether the condition holds, as far as this path knows.

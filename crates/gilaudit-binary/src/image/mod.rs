@@ -154,7 +154,8 @@ impl<'data> Image<'data> {
     ) -> Self {
         segments.sort_by_key(|segment| segment.address);
         let stub = |section: &&Section| {
-            section.name.starts_with(".plt") || matches!(section.name.as_str(), "__stubs" | "__auth_stubs")
+            section.name.starts_with(".plt")
+                || matches!(section.name.as_str(), "__TEXT,__stubs" | "__TEXT,__auth_stubs")
         };
         let stubs =
             sections.iter().filter(stub).map(|section| (section.address, section.address.saturating_add(section.size)));
@@ -237,7 +238,9 @@ impl<'data> Image<'data> {
     /// The data that is neither code nor written to, at most `limit` bytes of it: the sections that hold texts where there are
     /// sections, else the segments.
     pub(crate) fn read_only_data(&self, limit: usize) -> Vec<&'data [u8]> {
-        let texts = |name: &str| matches!(name, ".rodata" | ".rdata" | "__cstring" | "__const" | ".rodata.str");
+        let texts = |name: &str| {
+            matches!(name, ".rodata" | ".rdata" | "__TEXT,__cstring" | "__TEXT,__const" | "__DATA_CONST,__const")
+        };
         let mut ranges: Vec<&'data [u8]> = Vec::new();
         for section in self.sections.iter().filter(|section| texts(&section.name)) {
             let bytes = self.bytes_from(section.address).unwrap_or_default();
