@@ -94,9 +94,9 @@ pub(crate) struct PolicyArgs {
     /// Do not run these rules
     #[arg(long, value_name = "RULE,...", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
-    /// Leave out findings below this severity: note, warning or error
-    #[arg(long, value_name = "SEVERITY", default_value = "warning", value_parser = |text: &str| text.parse::<Severity>())]
-    pub(crate) min_severity: Severity,
+    /// Leave out findings below this severity: note, warning or error [default: warning, or --fail-on if that is lower]
+    #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
+    pub(crate) min_severity: Option<Severity>,
     /// Leave out findings below this confidence: low, medium or high
     #[arg(long, value_name = "CONFIDENCE", default_value = "medium", value_parser = |text: &str| text.parse::<Confidence>())]
     pub(crate) min_confidence: Confidence,
@@ -156,6 +156,17 @@ pub(crate) enum Colour {
     Always,
     /// Never.
     Never,
+}
+
+impl Colour {
+    /// For `anstream`, which knows of terminals and NO_COLOR.
+    pub(crate) fn choice(self) -> anstream::ColorChoice {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+    }
 }
 
 const EXIT_CODES: &str = "\

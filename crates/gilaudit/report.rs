@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use gilaudit_model::{
     Action, Decision, Extension, Finding, Gil, Library, Outcome, Platform, Problem, Severity, Status, Target,
 };
-
-use crate::settings::PolicyNote;
+use gilaudit_policy::Diagnostic;
 
 /// Nothing to complain about.
 pub(crate) const EXIT_OK: u8 = 0;
@@ -36,7 +35,7 @@ pub(crate) struct Question {
     /// The policy's name.
     pub(crate) policy: String,
     /// What is wrong with the policy file.
-    pub(crate) policy_notes: Vec<PolicyNote>,
+    pub(crate) policy_diagnostics: Vec<Diagnostic>,
     /// The severity from which findings fail the run.
     pub(crate) fail_on: Severity,
 }
@@ -106,7 +105,7 @@ impl Report {
 
     /// The status the command exits with; the first rule that applies wins.
     pub(crate) fn exit_code(&self) -> u8 {
-        let bad_policy = self.question.policy_notes.iter().any(|note| note.severity == Severity::Error);
+        let bad_policy = self.question.policy_diagnostics.iter().any(|it| it.severity == Severity::Error);
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
         let failing = |finding: &Finding| finding.suppressed.is_none() && finding.severity >= self.question.fail_on;
         if bad_policy || unread {

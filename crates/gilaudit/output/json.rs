@@ -9,7 +9,6 @@ use gilaudit_model::{Extension, Finding, Library, Location, Outcome, Problem, Se
 
 use super::report_v1::*;
 use crate::report::{Environment, Judged, Report as Audit};
-use crate::settings::PolicyNote;
 
 pub(super) fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &report(audit))?;
@@ -29,7 +28,7 @@ fn report(audit: &Audit) -> Report<'_> {
         },
         policy: Policy {
             name: &question.policy,
-            diagnostics: question.policy_notes.iter().map(diagnostic).collect(),
+            diagnostics: question.policy_diagnostics.iter().map(diagnostic).collect(),
         },
         environments: audit.environments.iter().map(environment).collect(),
         summary: summary(audit),
@@ -40,8 +39,13 @@ fn report(audit: &Audit) -> Report<'_> {
     }
 }
 
-fn diagnostic(note: &PolicyNote) -> Diagnostic<'_> {
-    Diagnostic { severity: note.severity.as_str(), at: &note.at, message: &note.message }
+fn diagnostic(diagnostic: &gilaudit_policy::Diagnostic) -> Diagnostic<'_> {
+    Diagnostic {
+        severity: diagnostic.severity.as_str(),
+        at: diagnostic.place.to_string(),
+        message: &diagnostic.message,
+        hint: diagnostic.hint.as_deref(),
+    }
 }
 
 fn environment(environment: &Environment) -> EnvironmentOut<'_> {

@@ -8,7 +8,10 @@ mod wrap;
 
 use std::io::{self, Write};
 
-use crate::args::Format;
+use gilaudit_policy::Diagnostic;
+
+use crate::args::{Colour, Format};
+use crate::error::Error;
 use crate::report::Report;
 
 /// What a format may leave out or add.
@@ -25,6 +28,24 @@ pub(crate) fn write(report: &Report, format: Format, detail: Detail, out: &mut d
     match format {
         Format::Text => text::write(report, detail, out),
         Format::Json => json::write(report, out),
+    }
+}
+
+/// Writes finished output to standard output. A reader that has gone away (`| head`) is no error: it had what it wanted.
+pub(crate) fn to_stdout(text: &[u8], colour: Colour) -> Result<(), Error> {
+    let mut out = anstream::AutoStream::new(io::stdout().lock(), colour.choice());
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(format!("standard output: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Shows what is wrong with a policy that cannot be applied, on standard error.
+pub(crate) fn diagnostics(diagnostics: &[Diagnostic], colour: Colour) {
+    let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
+    for diagnostic in diagnostics {
+        // Nobody is left to be told when standard error is gone.
+        let _ = text::policy_diagnostic(diagnostic, &mut out);
     }
 }
 

@@ -67,8 +67,10 @@ pub(super) struct Diagnostic<'a> {
     #[cfg_attr(test, schemars(extend("enum" = ["error", "warning", "note"])))]
     pub(super) severity: &'static str,
     /// `file:line:column`.
-    pub(super) at: &'a str,
+    pub(super) at: String,
     pub(super) message: &'a str,
+    /// What to write instead, where that can be said.
+    pub(super) hint: Option<&'a str>,
 }
 
 /// What happens to a process on one platform.

@@ -12,7 +12,7 @@ use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Origin, Outco
 
 use super::{Detail, table, wrap};
 use crate::report::{Environment, GilState, Judged, Report};
-use crate::settings::PolicyNote;
+use gilaudit_policy::Diagnostic;
 
 /// How many modules a group lists before it says "and more".
 const LISTED: usize = 10;
@@ -21,8 +21,8 @@ pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 
 pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    for note in &report.question.policy_notes {
-        policy_note(note, out)?;
+    for diagnostic in &report.question.policy_diagnostics {
+        policy_diagnostic(diagnostic, out)?;
     }
     if !detail.quiet {
         headline(report, out)?;
@@ -51,10 +51,15 @@ fn colour(severity: Severity) -> Style {
     colour.on_default().bold()
 }
 
-fn policy_note(note: &PolicyNote, out: &mut dyn Write) -> io::Result<()> {
-    let style = colour(note.severity);
-    writeln!(out, "{style}{}[policy]{style:#}: {}", note.severity.as_str(), wrap::hang(&note.message, 4))?;
-    writeln!(out, "  {DIM}at {}{DIM:#}\n", note.at)
+pub(super) fn policy_diagnostic(diagnostic: &Diagnostic, out: &mut dyn Write) -> io::Result<()> {
+    let style = colour(diagnostic.severity);
+    let head = format!("{}[policy]", diagnostic.severity.as_str());
+    writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&diagnostic.message, head.len() + 2, 4))?;
+    writeln!(out, "  {DIM}at{DIM:#} {}", diagnostic.place)?;
+    if let Some(hint) = &diagnostic.hint {
+        writeln!(out, "  {BOLD}hint:{BOLD:#} {}", wrap::hang_after(hint, 8, 8))?;
+    }
+    writeln!(out)
 }
 
 /// What happens to the GIL, and under which question.
@@ -144,19 +149,13 @@ impl Group<'_> {
     fn write(&self, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
         let style = colour(self.severity);
         let head = format!("{}[{}]", self.severity.as_str(), self.rule);
-        let said = match (self.findings.as_slice(), self.distribution) {
-            ([(finding, _)], None) => finding.message.clone(),
-            ([(finding, _)], Some(distribution)) => format!("{}: {}", shown(distribution), finding.message),
-            (several, distribution) => {
-                let of = distribution.map_or(String::new(), |it| format!(" of {}", shown(it)));
-                format!("{} modules{of}", several.len())
-            }
-        };
+        let summary = gilaudit_rules::find(self.rule).map_or("", |rule| rule.summary);
+        let of = self.distribution.map_or(String::new(), |it| format!(" of {}", shown(it)));
+        let said = format!("{}{of}: {summary}", super::count(self.findings.len(), "module"));
         writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&said, head.len() + 2, 4))?;
-        let alone = self.findings.len() == 1;
         let listed = if detail.verbose { self.findings.len() } else { LISTED };
         for (finding, judged) in self.findings.iter().take(listed) {
-            place(finding, *judged, alone, out)?;
+            place(finding, *judged, out)?;
         }
         if self.findings.len() > listed {
             writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", self.findings.len() - listed)?;
@@ -169,13 +168,11 @@ impl Group<'_> {
 }
 
 /// Where one finding is, and the evidence.
-fn place(finding: &Finding, judged: Option<&Judged>, alone: bool, out: &mut dyn Write) -> io::Result<()> {
+fn place(finding: &Finding, judged: Option<&Judged>, out: &mut dyn Write) -> io::Result<()> {
     let name = finding.module.clone().unwrap_or_else(|| finding.origin.to_string());
     writeln!(out, "  {BOLD}{name}{BOLD:#}")?;
-    if alone || judged.is_none_or(|judged| judged.extension.distribution.is_none()) {
-        writeln!(out, "    {DIM}in{DIM:#} {}", at(finding))?;
-    }
-    let Some(judged) = judged else { return Ok(()) };
+    writeln!(out, "    {DIM}in{DIM:#} {}", at(finding))?;
+    let Some(judged) = judged else { return writeln!(out, "    {}", wrap::hang_after(&finding.message, 4, 6)) };
     if let Some(failure) = &judged.extension.failure {
         return writeln!(out, "    {}", wrap::hang_after(&failure.error, 4, 6));
     }
