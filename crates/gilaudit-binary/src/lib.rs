@@ -1,4 +1,7 @@
 //! Reads from a compiled CPython extension, without running it, whether it declares that it can run without the GIL.
+#![allow(dead_code)]
+
+mod image;
 
 use gilaudit_model::{BinaryFacts, Format, Origin, Problem, WheelTags};
 

@@ -1,0 +1,409 @@
+//! ELF, as the dynamic loader reads it: through the program headers and the dynamic section. Section headers may be missing or lie;
+//! they only give names to places.
+
+use std::collections::HashMap;
+
+use gilaudit_model::{Arch, Format};
+use object::elf;
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rel, Rela, RelrIterator, SectionHeader, Sym};
+use object::{Endian, Endianness, Pod};
+
+use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
+
+/// Opens an ELF file.
+pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
+    // e_ident[EI_CLASS], System V ABI.
+    let class = data.get(4).copied();
+    match class {
+        Some(2) => read::<elf::FileHeader64<Endianness>>(data),
+        Some(1) => read::<elf::FileHeader32<Endianness>>(data),
+        _ => Err("neither a 32-bit nor a 64-bit ELF file".to_owned()),
+    }
+}
+
+/// What a relocation type writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Base plus addend.
+    Relative,
+    /// Symbol plus addend.
+    Symbol,
+    /// Symbol, no addend: GOT and PLT entries.
+    Slot,
+    /// A function that the loader calls for the address.
+    Indirect,
+    /// Offset of a thread-local symbol from the thread pointer.
+    ThreadOffset,
+    /// The module number of `__tls_get_addr`'s argument.
+    ThreadModule,
+    /// The offset in `__tls_get_addr`'s argument.
+    ThreadModuleOffset,
+    /// A TLS descriptor.
+    ThreadDescriptor,
+}
+
+/// The relocation types that write a whole pointer, per architecture. Values: glibc 2.41 `elf/elf.h` (facts of the psABIs).
+fn kind(arch: Arch, r_type: u32) -> Option<Kind> {
+    use Kind::{Indirect, Relative, Slot, Symbol, ThreadDescriptor, ThreadModule, ThreadModuleOffset, ThreadOffset};
+    Some(match (arch, r_type) {
+        (Arch::X86_64, 8) | (Arch::X86, 8) | (Arch::Aarch64, 1027) | (Arch::Arm, 23) => Relative,
+        (Arch::Ppc64, 22) | (Arch::Riscv64 | Arch::Loongarch64, 3) | (Arch::S390x, 12) => Relative,
+        (Arch::X86_64, 1) | (Arch::X86, 1) | (Arch::Aarch64, 257) | (Arch::Arm, 2) => Symbol,
+        (Arch::Ppc64, 38) | (Arch::Riscv64 | Arch::Loongarch64, 2) | (Arch::S390x, 22) => Symbol,
+        (Arch::X86_64 | Arch::X86, 6 | 7) | (Arch::Aarch64, 1025 | 1026) | (Arch::Arm, 21 | 22) => Slot,
+        (Arch::Ppc64, 20 | 21) | (Arch::Riscv64 | Arch::Loongarch64, 5) | (Arch::S390x, 10 | 11) => Slot,
+        (Arch::X86_64, 37) | (Arch::X86, 42) | (Arch::Aarch64, 1032) => Indirect,
+        (Arch::X86_64, 18) | (Arch::X86, 14) | (Arch::Aarch64, 1030) => ThreadOffset,
+        (Arch::X86_64, 16) | (Arch::X86, 35) | (Arch::Aarch64, 1028) => ThreadModule,
+        (Arch::X86_64, 17) | (Arch::X86, 36) | (Arch::Aarch64, 1029) => ThreadModuleOffset,
+        (Arch::X86_64, 36) | (Arch::X86, 41) | (Arch::Aarch64, 1031) => ThreadDescriptor,
+        _ => return None,
+    })
+}
+
+fn arch(machine: elf::Machine) -> Arch {
+    match machine {
+        elf::EM_X86_64 => Arch::X86_64,
+        elf::EM_386 => Arch::X86,
+        elf::EM_AARCH64 => Arch::Aarch64,
+        elf::EM_ARM => Arch::Arm,
+        elf::EM_PPC64 => Arch::Ppc64,
+        elf::EM_RISCV => Arch::Riscv64,
+        elf::EM_S390 => Arch::S390x,
+        elf::EM_LOONGARCH => Arch::Loongarch64,
+        _ => Arch::Other,
+    }
+}
+
+fn read<'data, Elf>(data: &'data [u8]) -> Result<Image<'data>, String>
+where
+    Elf: FileHeader<Endian = Endianness>,
+{
+    let error = |error: object::Error| error.to_string();
+    let header = Elf::parse(data).map_err(error)?;
+    let endian = header.endian().map_err(error)?;
+    if header.e_type(endian) != elf::ET_DYN {
+        return Err("an ELF file, but not a shared object".to_owned());
+    }
+    let programs = header.program_headers(endian, data).map_err(error)?;
+    let mut segments = Vec::new();
+    let mut dynamic: &[Elf::Dyn] = &[];
+    let mut thread_local = None;
+    for program in programs {
+        let address = program.p_vaddr(endian).into();
+        match program.p_type(endian) {
+            elf::PT_LOAD => {
+                let flags = program.p_flags(endian);
+                // A segment that ends beyond the file is cut, as a loader that maps the file would fault only when it is touched.
+                let start = usize::try_from(program.p_offset(endian).into()).unwrap_or(usize::MAX).min(data.len());
+                let length = usize::try_from(program.p_filesz(endian).into()).unwrap_or(usize::MAX);
+                let end = start.saturating_add(length).min(data.len());
+                segments.push(Segment {
+                    address,
+                    size: program.p_memsz(endian).into(),
+                    data: data.get(start..end).unwrap_or_default(),
+                    executable: flags.contains(elf::PF_X),
+                    writable: flags.contains(elf::PF_W),
+                });
+            }
+            elf::PT_DYNAMIC => dynamic = program.dynamic(endian, data).map_err(error)?.unwrap_or_default(),
+            elf::PT_TLS => thread_local = Some((address, program.p_memsz(endian).into())),
+            _ => {}
+        }
+    }
+    let arch = arch(header.e_machine(endian));
+    let tables = ElfTables::<Elf>::new(endian, arch, &segments, dynamic);
+    let sections = sections(header, endian, data);
+    let pointer = if Elf::is_type_64_sized() { 8 } else { 4 };
+    Ok(Image::new(
+        Format::Elf,
+        arch,
+        pointer,
+        endian.is_big_endian(),
+        segments,
+        sections,
+        thread_local,
+        Box::new(tables),
+    ))
+}
+
+/// The sections, when there are section headers that can be read.
+fn sections<Elf: FileHeader<Endian = Endianness>>(header: &Elf, endian: Endianness, data: &[u8]) -> Vec<Section> {
+    let Ok(table) = header.sections(endian, data) else { return Vec::new() };
+    let named = table.iter().filter(|section| section.sh_addr(endian).into() != 0).map(|section| {
+        let name = table.section_name(endian, section).unwrap_or_default();
+        Section {
+            name: String::from_utf8_lossy(name).into_owned(),
+            address: section.sh_addr(endian).into(),
+            size: section.sh_size(endian).into(),
+        }
+    });
+    named.filter(|section| section.name != ".tbss").collect()
+}
+
+/// What the dynamic section points at.
+struct ElfTables<'data, Elf: FileHeader<Endian = Endianness>> {
+    endian: Endianness,
+    arch: Arch,
+    segments: Vec<Segment<'data>>,
+    symbols: &'data [Elf::Sym],
+    strings: &'data [u8],
+    needed: Vec<String>,
+    gnu_hash: Option<u64>,
+    hash: Option<u64>,
+    rela: Vec<&'data [Elf::Rela]>,
+    rel: Vec<&'data [Elf::Rel]>,
+    relr: &'data [Elf::Relr],
+}
+
+/// The bytes of the file from `address` to the end of its segment's data.
+fn bytes_from<'data>(segments: &[Segment<'data>], address: u64) -> Option<&'data [u8]> {
+    let segment = segments.iter().find(|segment| segment.contains(address))?;
+    segment.data.get(usize::try_from(address.checked_sub(segment.address)?).ok()?..)
+}
+
+/// As many whole entries as the `size` bytes at `address` hold, and the file has.
+fn table<'data, T: Pod>(segments: &[Segment<'data>], address: u64, size: u64) -> &'data [T] {
+    let bytes = bytes_from(segments, address).unwrap_or_default();
+    let length = bytes.len().min(usize::try_from(size).unwrap_or(usize::MAX));
+    let count = length.checked_div(size_of::<T>()).unwrap_or(0);
+    object::slice_from_bytes(bytes, count).map_or(&[], |(entries, _)| entries)
+}
+
+impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
+    fn new(endian: Endianness, arch: Arch, segments: &[Segment<'data>], dynamic: &'data [Elf::Dyn]) -> Self {
+        let mut values: HashMap<i64, u64> = HashMap::new();
+        let mut needed = Vec::new();
+        for entry in dynamic.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL) {
+            let value = entry.d_val(endian).into();
+            if entry.d_tag(endian) == elf::DT_NEEDED {
+                needed.push(value);
+            } else {
+                values.insert(entry.d_tag(endian).0, value);
+            }
+        }
+        let value = |tag: elf::DynamicTag| values.get(&tag.0).copied();
+        let strings = value(elf::DT_STRTAB).and_then(|address| bytes_from(segments, address)).unwrap_or_default();
+        let strings = value(elf::DT_STRSZ)
+            .and_then(|size| usize::try_from(size).ok())
+            .and_then(|size| strings.get(..size))
+            .unwrap_or(strings);
+        let sized = |address, size| value(address).zip(value(size));
+        let mut rela = Vec::new();
+        let mut rel = Vec::new();
+        if let Some((address, size)) = sized(elf::DT_RELA, elf::DT_RELASZ) {
+            rela.push(table(segments, address, size));
+        }
+        if let Some((address, size)) = sized(elf::DT_REL, elf::DT_RELSZ) {
+            rel.push(table(segments, address, size));
+        }
+        if let Some((address, size)) = sized(elf::DT_JMPREL, elf::DT_PLTRELSZ) {
+            if value(elf::DT_PLTREL) == Some(elf::DT_REL.0.cast_unsigned()) {
+                rel.push(table(segments, address, size));
+            } else {
+                rela.push(table(segments, address, size));
+            }
+        }
+        let relr =
+            sized(elf::DT_RELR, elf::DT_RELRSZ).map_or(&[][..], |(address, size)| table(segments, address, size));
+        let symbols = value(elf::DT_SYMTAB).map_or(&[][..], |address| table(segments, address, u64::MAX));
+        let mut tables = Self {
+            endian,
+            arch,
+            segments: segments.to_vec(),
+            symbols,
+            strings,
+            needed: Vec::new(),
+            gnu_hash: value(elf::DT_GNU_HASH),
+            hash: value(elf::DT_HASH),
+            rela,
+            rel,
+            relr,
+        };
+        tables.needed = needed.into_iter().filter_map(|offset| tables.string(offset)).collect();
+        tables
+    }
+
+    fn string_bytes(&self, offset: u64) -> Option<&'data [u8]> {
+        let bytes = self.strings.get(usize::try_from(offset).ok()?..)?;
+        bytes.get(..memchr::memchr(0, bytes)?)
+    }
+
+    fn string(&self, offset: u64) -> Option<String> {
+        self.string_bytes(offset).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn name_of(&self, symbol: &Elf::Sym) -> Option<&'data [u8]> {
+        self.string_bytes(u64::from(symbol.st_name(self.endian)))
+    }
+
+    fn word(&self, address: u64) -> Option<u32> {
+        let bytes = bytes_from(&self.segments, address)?.first_chunk::<4>()?;
+        Some(if self.endian.is_big_endian() { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) })
+    }
+
+    /// The number of dynamic symbols, which only the hash tables tell.
+    fn symbol_count(&self) -> usize {
+        if let Some(count) = self.hash.and_then(|table| self.word(table.checked_add(4)?)) {
+            return self.symbols.len().min(count as usize);
+        }
+        let count = self.gnu_hash.and_then(|table| {
+            let bytes = bytes_from(&self.segments, table)?;
+            object::read::elf::GnuHashTable::<Elf>::parse(self.endian, bytes).ok()?.symbol_table_length(self.endian)
+        });
+        self.symbols.len().min(count.unwrap_or(0) as usize)
+    }
+
+    /// Looks a name up in the GNU hash table, as `dlsym` does. `None` when there is no such table; it then takes the slow way.
+    fn gnu_lookup(&self, name: &[u8]) -> Option<Option<&'data Elf::Sym>> {
+        let table = self.gnu_hash?;
+        let bucket_count = self.word(table)?;
+        let first_symbol = self.word(table.checked_add(4)?)?;
+        let bloom_count = self.word(table.checked_add(8)?)?;
+        let hash = object::elf::gnu_hash(name);
+        let word = size_of::<Elf::Word>() as u64;
+        let buckets = table.checked_add(16)?.checked_add(u64::from(bloom_count).checked_mul(word)?)?;
+        let chains = buckets.checked_add(u64::from(bucket_count).checked_mul(4)?)?;
+        let bucket = hash.checked_rem(bucket_count)?;
+        let mut index = self.word(buckets.checked_add(u64::from(bucket) * 4)?)?;
+        if index < first_symbol {
+            return Some(None);
+        }
+        loop {
+            let chain = chains.checked_add(u64::from(index.checked_sub(first_symbol)?) * 4)?;
+            let value = self.word(chain)?;
+            if value | 1 == hash | 1 {
+                let symbol = self.symbols.get(index as usize)?;
+                if self.name_of(symbol) == Some(name) {
+                    return Some(Some(symbol));
+                }
+            }
+            if value & 1 != 0 {
+                return Some(None);
+            }
+            index = index.checked_add(1)?;
+        }
+    }
+
+    fn defined(&self, symbol: &Elf::Sym) -> Option<u64> {
+        let section = symbol.st_shndx(self.endian);
+        let visible = matches!(symbol.st_bind(), elf::STB_GLOBAL | elf::STB_WEAK | elf::STB_GNU_UNIQUE);
+        (section != elf::SHN_UNDEF && visible).then(|| symbol.st_value(self.endian).into())
+    }
+
+    /// One relocation. `addend` is the relocation's own, or what the place holds.
+    fn relocation(
+        &self,
+        place: u64,
+        r_type: u32,
+        symbol: u32,
+        addend: i64,
+        imports: &mut Imports<'data>,
+    ) -> Option<(u64, Cell)> {
+        let kind = kind(self.arch, r_type)?;
+        let symbol = (symbol != 0).then(|| self.symbols.get(symbol as usize)).flatten();
+        let value = symbol.map_or(0, |symbol| symbol.st_value(self.endian).into());
+        let undefined = symbol.is_some_and(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF);
+        let addend = if kind == Kind::Slot && self.arch != Arch::Aarch64 { 0 } else { addend };
+        let sum = value.wrapping_add_signed(addend);
+        let cell = match kind {
+            Kind::Relative => Cell::Address(addend.cast_unsigned()),
+            Kind::Indirect => Cell::Import(imports.index(b"*indirect function*"), 0),
+            Kind::ThreadModule => Cell::Address(1),
+            Kind::Symbol | Kind::Slot if undefined => {
+                Cell::Import(imports.index(symbol.and_then(|symbol| self.name_of(symbol)).unwrap_or_default()), addend)
+            }
+            // An offset into another module's TLS block says nothing here.
+            Kind::ThreadModuleOffset | Kind::ThreadOffset | Kind::ThreadDescriptor if undefined => return None,
+            Kind::Symbol | Kind::Slot | Kind::ThreadModuleOffset => Cell::Address(sum),
+            Kind::ThreadOffset => Cell::ThreadOffset(sum),
+            Kind::ThreadDescriptor => Cell::ThreadDescriptor(sum),
+        };
+        let mask = if Elf::is_type_64_sized() { u64::MAX } else { u64::from(u32::MAX) };
+        let cell = if let Cell::Address(address) = cell { Cell::Address(address & mask) } else { cell };
+        Some((place, cell))
+    }
+
+    fn in_place(&self, place: u64) -> i64 {
+        let Some(bytes) = bytes_from(&self.segments, place) else { return 0 };
+        let big = self.endian.is_big_endian();
+        if Elf::is_type_64_sized() {
+            let word = bytes.first_chunk::<8>().copied().unwrap_or_default();
+            if big { i64::from_be_bytes(word) } else { i64::from_le_bytes(word) }
+        } else {
+            let word = bytes.first_chunk::<4>().copied().unwrap_or_default();
+            i64::from(if big { i32::from_be_bytes(word) } else { i32::from_le_bytes(word) })
+        }
+    }
+}
+
+/// The imports met so far, each once.
+#[derive(Default)]
+struct Imports<'data> {
+    names: Vec<String>,
+    indices: HashMap<&'data [u8], u32>,
+}
+
+impl<'data> Imports<'data> {
+    fn index(&mut self, name: &'data [u8]) -> u32 {
+        *self.indices.entry(name).or_insert_with(|| {
+            self.names.push(String::from_utf8_lossy(name).into_owned());
+            u32::try_from(self.names.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+}
+
+impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, Elf> {
+    fn cells(&self) -> Cells {
+        let mut imports = Imports::default();
+        let mut places = Vec::with_capacity(self.rela.iter().map(|entries| entries.len()).sum());
+        // RELR is applied first by glibc and musl alike; its addends are in place.
+        let relocated: u64 = self.relr.len() as u64;
+        // Every bit of a RELR bitmap is one place: bounded by 63 places per entry.
+        for place in RelrIterator::<Elf>::new(self.endian, self.relr).take((relocated as usize).saturating_mul(64)) {
+            let place = place.into();
+            places.push((place, Cell::Address(self.in_place(place).cast_unsigned())));
+        }
+        for entry in self.rela.iter().flat_map(|entries| entries.iter()) {
+            let r_type = entry.r_type(self.endian, false).0;
+            let symbol = entry.r_sym(self.endian, false);
+            let addend = entry.r_addend(self.endian).into();
+            places.extend(self.relocation(entry.r_offset(self.endian).into(), r_type, symbol, addend, &mut imports));
+        }
+        for entry in self.rel.iter().flat_map(|entries| entries.iter()) {
+            let place = entry.r_offset(self.endian).into();
+            let addend = self.in_place(place);
+            let r_type = entry.r_type(self.endian).0;
+            places.extend(self.relocation(place, r_type, entry.r_sym(self.endian), addend, &mut imports));
+        }
+        Cells::new(places, imports.names)
+    }
+
+    fn export(&self, name: &str) -> Option<Export> {
+        let name = name.as_bytes();
+        let symbol = match self.gnu_lookup(name) {
+            Some(found) => found,
+            None => {
+                let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
+                symbols.iter().find(|symbol| self.name_of(symbol) == Some(name) && self.defined(symbol).is_some())
+            }
+        };
+        symbol.and_then(|symbol| self.defined(symbol)).map(Export::Address)
+    }
+
+    fn exports_starting(&self, prefix: &str) -> Vec<String> {
+        let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
+        let named =
+            symbols.iter().filter(|symbol| self.defined(symbol).is_some()).filter_map(|symbol| self.name_of(symbol));
+        let mut names: Vec<String> = named
+            .filter(|name| name.starts_with(prefix.as_bytes()))
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn needed(&self) -> Vec<String> {
+        self.needed.clone()
+    }
+}

@@ -1,0 +1,219 @@
+//! One relocated image per file.
+//!
+//! Above this module a file is memory as the loader would lay it out, at the addresses it was linked for: an address holds bytes,
+//! and some pointer-sized places hold an address or an import that the loader writes there. The formats differ below only.
+//!
+//! Only what is asked for is read: relocations are decoded on first use, exports are looked up by name.
+
+mod elf;
+mod macho;
+mod pe;
+
+use std::cell::OnceCell;
+
+use gilaudit_model::{Arch, Format, Place};
+
+pub(crate) use elf::open as open_elf;
+pub(crate) use macho::open as open_macho;
+pub(crate) use pe::open as open_pe;
+
+/// A range of memory that the loader maps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'data> {
+    pub(crate) address: u64,
+    /// Size in memory; what lies beyond `data` is zero.
+    pub(crate) size: u64,
+    pub(crate) data: &'data [u8],
+    pub(crate) executable: bool,
+    pub(crate) writable: bool,
+}
+
+impl Segment<'_> {
+    fn contains(&self, address: u64) -> bool {
+        address.checked_sub(self.address).is_some_and(|offset| offset < self.size)
+    }
+}
+
+/// A named part of the image, for evidence.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) name: String,
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+}
+
+/// What the loader writes into a pointer-sized place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// An address in this image.
+    Address(u64),
+    /// The address of an import, by its index in [`Cells::imports`], plus an offset.
+    Import(u32, i64),
+    /// The offset of a thread-local variable in this image's TLS block from the thread pointer.
+    ThreadOffset(u64),
+    /// A TLS descriptor's argument: the offset of the variable in this image's TLS block. Its first word is called.
+    ThreadDescriptor(u64),
+}
+
+/// Every place that the loader writes to, and the imports among them.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    /// Sorted by address, one entry per address: the last relocation wins, as it does in the loader.
+    places: Vec<(u64, Cell)>,
+    /// Names of the imports, without a Mach-O underscore.
+    imports: Vec<String>,
+    /// Whether the relocations were cut short by a limit or could not be decoded to their end.
+    pub(crate) incomplete: Option<String>,
+}
+
+impl Cells {
+    pub(crate) fn new(mut places: Vec<(u64, Cell)>, imports: Vec<String>) -> Self {
+        if !places.is_sorted_by_key(|place| place.0) {
+            // Stable, so that the last of several relocations of one place stays last.
+            places.sort_by_key(|place| place.0);
+        }
+        places.reverse();
+        places.dedup_by_key(|place| place.0);
+        places.reverse();
+        Self { places, imports, incomplete: None }
+    }
+
+    pub(crate) fn get(&self, address: u64) -> Option<Cell> {
+        let index = self.places.binary_search_by_key(&address, |place| place.0).ok()?;
+        self.places.get(index).map(|place| place.1)
+    }
+
+    /// The places whose address lies in `from..to`.
+    pub(crate) fn range(&self, from: u64, to: u64) -> &[(u64, Cell)] {
+        let start = self.places.partition_point(|place| place.0 < from);
+        let end = self.places.partition_point(|place| place.0 < to);
+        self.places.get(start..end.max(start)).unwrap_or_default()
+    }
+
+    pub(crate) fn import_name(&self, index: u32) -> &str {
+        self.imports.get(index as usize).map_or("", String::as_str)
+    }
+
+    pub(crate) fn import_names(&self) -> &[String] {
+        &self.imports
+    }
+}
+
+/// Where an export leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Export {
+    /// An address in this image.
+    Address(u64),
+    /// Another file's symbol: a PE forwarder, a Mach-O re-export.
+    Forward(String),
+}
+
+/// What a format knows beyond its segments.
+pub(crate) trait Tables {
+    /// Decodes every relocation.
+    fn cells(&self) -> Cells;
+    /// Looks an export up by name, without a Mach-O underscore.
+    fn export(&self, name: &str) -> Option<Export>;
+    /// The names of all exports that start with `prefix`, sorted.
+    fn exports_starting(&self, prefix: &str) -> Vec<String>;
+    /// The libraries it names as needed.
+    fn needed(&self) -> Vec<String>;
+}
+
+/// A file as the loader would lay it out.
+pub(crate) struct Image<'data> {
+    pub(crate) format: Format,
+    pub(crate) arch: Arch,
+    /// Pointer width in bytes: 4 or 8.
+    pub(crate) pointer: u8,
+    pub(crate) big_endian: bool,
+    pub(crate) segments: Vec<Segment<'data>>,
+    pub(crate) sections: Vec<Section>,
+    /// The initial contents and the size of a thread's TLS block: address in the image, size.
+    pub(crate) thread_local: Option<(u64, u64)>,
+    tables: Box<dyn Tables + 'data>,
+    cells: OnceCell<Cells>,
+}
+
+impl<'data> Image<'data> {
+    #[allow(clippy::too_many_arguments, reason = "one call per format, each names them all")]
+    pub(crate) fn new(
+        format: Format,
+        arch: Arch,
+        pointer: u8,
+        big_endian: bool,
+        mut segments: Vec<Segment<'data>>,
+        sections: Vec<Section>,
+        thread_local: Option<(u64, u64)>,
+        tables: Box<dyn Tables + 'data>,
+    ) -> Self {
+        segments.sort_by_key(|segment| segment.address);
+        Self { format, arch, pointer, big_endian, segments, sections, thread_local, tables, cells: OnceCell::new() }
+    }
+
+    pub(crate) fn cells(&self) -> &Cells {
+        self.cells.get_or_init(|| self.tables.cells())
+    }
+
+    pub(crate) fn export(&self, name: &str) -> Option<Export> {
+        self.tables.export(name)
+    }
+
+    pub(crate) fn exports_starting(&self, prefix: &str) -> Vec<String> {
+        self.tables.exports_starting(prefix)
+    }
+
+    pub(crate) fn needed(&self) -> Vec<String> {
+        self.tables.needed()
+    }
+
+    pub(crate) fn segment(&self, address: u64) -> Option<&Segment<'data>> {
+        self.segments.iter().find(|segment| segment.contains(address))
+    }
+
+    pub(crate) fn is_code(&self, address: u64) -> bool {
+        self.segment(address).is_some_and(|segment| segment.executable)
+    }
+
+    /// The bytes of the file from `address` to the end of its segment's data.
+    pub(crate) fn bytes_from(&self, address: u64) -> Option<&'data [u8]> {
+        let segment = self.segment(address)?;
+        let offset = usize::try_from(address.checked_sub(segment.address)?).ok()?;
+        segment.data.get(offset..)
+    }
+
+    /// One byte of memory as the file has it, before relocation. Memory without bytes in the file is zero.
+    pub(crate) fn byte(&self, address: u64) -> Option<u8> {
+        let segment = self.segment(address)?;
+        let offset = usize::try_from(address.checked_sub(segment.address)?).ok()?;
+        Some(segment.data.get(offset).copied().unwrap_or(0))
+    }
+
+    /// A number of `width` bytes (at most 8) as the file has it, before relocation.
+    pub(crate) fn number(&self, address: u64, width: u8) -> Option<u64> {
+        let mut value = 0u64;
+        for index in 0..u64::from(width.min(8)) {
+            let byte = u64::from(self.byte(address.checked_add(index)?)?);
+            value = if self.big_endian { value << 8 | byte } else { value | byte << (8 * index) };
+        }
+        Some(value)
+    }
+
+    /// The NUL-terminated text at `address`, when it is printable and shorter than `limit`.
+    pub(crate) fn text(&self, address: u64, limit: usize) -> Option<String> {
+        let bytes = self.bytes_from(address)?;
+        let window = bytes.get(..limit.min(bytes.len()))?;
+        let end = memchr::memchr(0, window)?;
+        let text = std::str::from_utf8(window.get(..end)?).ok()?;
+        (!text.chars().any(char::is_control)).then(|| text.to_owned())
+    }
+
+    /// The place of an address, for evidence.
+    pub(crate) fn place(&self, address: u64) -> Place {
+        let inside =
+            |section: &&Section| address.checked_sub(section.address).is_some_and(|offset| offset < section.size);
+        let section =
+            self.sections.iter().find(inside).map(|section| (section.name.clone(), address - section.address));
+        Place { address, section, through: Vec::new() }
+    }
+}
