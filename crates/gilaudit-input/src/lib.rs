@@ -1,1 +1,68 @@
-//! To be written.
+//! Finds and opens what gilaudit audits. This is the only library of the workspace that touches files.
+//!
+//! [`collect`] takes what the user named and lists what there is to read, by name alone: wheels and their members, the files of
+//! installed distributions, single files. It opens wheels and metadata but reads no binary. [`Inventory::read`] then gives the
+//! bytes of one member; it may be called from many threads.
+//!
+//! ```no_run
+//! use gilaudit_input::{Given, Limits, MemberKind, collect};
+//!
+//! let given = Given::parse("dist/")?;
+//! let inventory = collect(&[given], None, &Limits::default());
+//! for member in &inventory.members {
+//!     match inventory.read(member) {
+//!         Ok(bytes) => println!("{}: {} bytes of {}", member.origin, bytes.len(), member.module),
+//!         Err(problem) => println!("{}: {}", problem.origin, problem.error),
+//!     }
+//! }
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! Nothing from an archive is written to disk, every size and count has a limit ([`Limits`]), and an input that is broken becomes a
+//! [`gilaudit_model::Problem`] while the rest goes on.
+
+mod bytes;
+mod collector;
+mod dist_info;
+mod environment;
+mod file;
+mod folder;
+mod given;
+mod installed;
+mod inventory;
+mod limits;
+mod names;
+mod pip;
+mod problems;
+mod walk;
+mod wheel;
+mod wheel_name;
+mod zip;
+
+use gilaudit_model::Target;
+use sha2::{Digest, Sha256};
+
+pub use bytes::Bytes;
+pub use given::Given;
+pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind};
+pub use limits::Limits;
+
+/// Lists what there is to read in what the user named, sorted by origin. Reads no member's contents.
+///
+/// `target` is the interpreter that `pypi:` inputs are downloaded for; without one, 3.14t.
+pub fn collect(given: &[Given], target: Option<&Target>, limits: &Limits) -> Inventory {
+    let mut collector = collector::Collector::new(limits);
+    for given in given {
+        match given {
+            Given::Path(path) => file::collect(&mut collector, path),
+            Given::Pypi { name, version } => pip::collect(&mut collector, name, version.as_deref(), target),
+            Given::ActiveEnvironment => environment::collect_active(&mut collector),
+        }
+    }
+    collector.finish()
+}
+
+/// The SHA-256 of bytes, in lower-case hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+}

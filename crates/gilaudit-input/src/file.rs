@@ -1,0 +1,153 @@
+//! A path that the user named: what it is, from what is there.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use gilaudit_model::{Distribution, Origin, Stage};
+
+use crate::bytes::Bytes;
+use crate::collector::Collector;
+use crate::folder;
+use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind};
+use crate::names::module_name;
+use crate::problems::{io_text, not_read, origin_of, slashed, unread};
+use crate::walk::is_site_packages;
+use crate::wheel;
+use crate::zip::Archive;
+
+/// Lists what the user named.
+pub(crate) fn collect(collector: &mut Collector, path: &Path) {
+    let origin = origin_of(path);
+    let metadata = match path.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) => return collector.problem(unread(origin, Stage::Open, io_text(&error))),
+    };
+    if metadata.is_dir() {
+        return folder::collect(collector, path, None);
+    }
+    if !metadata.is_file() {
+        return collector.problem(unread(origin, Stage::Open, "neither a regular file nor a folder"));
+    }
+    let absolute = absolute(path);
+    if absolute.as_deref().is_some_and(|path| !collector.first_time(path)) {
+        return;
+    }
+    let lower = origin.file_name().to_ascii_lowercase();
+    if lower.ends_with(".whl") {
+        return wheel::collect(collector, path, origin, true);
+    }
+    let head = match head(path) {
+        Ok(head) => head,
+        Err(error) => {
+            let problem = unread(origin.clone(), Stage::Open, io_text(&error));
+            return collector.problem(problem);
+        }
+    };
+    if let Some(stem) = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"].iter().find_map(|end| lower.strip_suffix(end)) {
+        let stem = origin.file_name().get(..stem.len()).unwrap_or_default().to_owned();
+        return sdist(collector, origin, &stem, &head);
+    }
+    if head.starts_with(b"PK\x03\x04") {
+        return zip(collector, path, origin);
+    }
+    binary(collector, path, origin, absolute.as_deref().unwrap_or(path));
+}
+
+/// The path with its folder's symbolic links resolved; the file's own name stays, because it is what the module is named by.
+fn absolute(path: &Path) -> Option<PathBuf> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.canonicalize(),
+        _ => Path::new(".").canonicalize(),
+    };
+    Some(folder.ok()?.join(path.file_name()?))
+}
+
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(8).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// A source distribution, by its name and the magic number of its compression.
+fn sdist(collector: &mut Collector, origin: Origin, stem: &str, head: &[u8]) {
+    let compressed = [&[0x1f, 0x8b][..], b"BZh", b"\xfd7zXZ\0"].iter().any(|magic| head.starts_with(magic));
+    if !compressed {
+        let error = "named like a source distribution, but not compressed data";
+        collector.problem(unread(origin.clone(), Stage::Archive, error));
+    }
+    let distribution = stem
+        .rsplit_once('-')
+        .map(|(name, version)| Distribution { name: name.to_owned(), version: version.to_owned() });
+    collector.artifact(Artifact {
+        origin,
+        kind: ArtifactKind::Sdist,
+        explicit: true,
+        distribution,
+        tags: None,
+        python: None,
+    });
+}
+
+/// A zip archive that is not named like a wheel: an old source distribution, or a wheel under another name.
+fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
+    let opened = match Bytes::of_file(path, u64::MAX) {
+        Ok(bytes) => Archive::open(bytes).map_err(|fault| unread(origin.clone(), fault.stage, fault.error)),
+        Err(error) => Err(not_read(origin.clone(), &error)),
+    };
+    let artifact =
+        Artifact { origin, kind: ArtifactKind::Wheel, explicit: true, distribution: None, tags: None, python: None };
+    let archive = match opened {
+        Ok(archive) => archive,
+        Err(problem) => {
+            collector.artifact(artifact);
+            return collector.problem(problem);
+        }
+    };
+    let is_sdist = archive.directory(collector.limits()).entries.iter().any(|entry| {
+        entry.name.split_once('/').is_some_and(|(folder, file)| file == "PKG-INFO" && !folder.ends_with(".egg-info"))
+    });
+    if is_sdist {
+        collector.artifact(Artifact { kind: ArtifactKind::Sdist, ..artifact });
+    } else {
+        wheel::list(collector, archive, artifact);
+    }
+}
+
+/// Any other file: whether it is an object file is for its reader to say.
+fn binary(collector: &mut Collector, path: &Path, origin: Origin, absolute: &Path) {
+    let artifact = collector.artifact(Artifact {
+        origin: origin.clone(),
+        kind: ArtifactKind::Binary,
+        explicit: true,
+        distribution: None,
+        tags: None,
+        python: None,
+    });
+    collector.member(Member {
+        origin,
+        kind: MemberKind::Candidate,
+        explicit: true,
+        module: module_of(absolute),
+        distribution: None,
+        tags: None,
+        record_sha256: None,
+        artifact,
+        handle: Handle::File(path.to_owned()),
+    });
+}
+
+/// The module name of a single file: from the `site-packages` it is in, else from the folder that holds its outermost package,
+/// else its own name.
+fn module_of(file: &Path) -> String {
+    let own_folder = file.parent();
+    let in_site = file.ancestors().skip(1).find(|folder| folder.file_name().is_some_and(is_site_packages));
+    let base = in_site.or_else(|| {
+        let packages = file.ancestors().skip(1).take_while(|folder| folder.join("__init__.py").is_file());
+        packages.last().and_then(Path::parent).or(own_folder)
+    });
+    let relative = base.and_then(|base| file.strip_prefix(base).ok());
+    let name_only = || Path::new(file.file_name().unwrap_or(OsStr::new("")));
+    module_name(&slashed(relative.unwrap_or_else(name_only)))
+}

@@ -1,0 +1,155 @@
+//! What was found: artifacts, the members worth reading, and what could not be listed.
+
+use std::path::PathBuf;
+
+use gilaudit_model::{Distribution, Origin, Problem, Stage, Target, WheelTags};
+use tempfile::TempDir;
+
+use crate::bytes::Bytes;
+use crate::limits::Limits;
+use crate::problems::{not_read, unread};
+use crate::zip::{Archive, Entry};
+
+/// Everything that was found, sorted by origin. Holds the archives open, and what was downloaded until it is dropped.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// What was given, and the wheels, environments and `site-packages` found inside given folders.
+    pub artifacts: Vec<Artifact>,
+    /// The files named like shared libraries, and those that the user named.
+    pub members: Vec<Member>,
+    /// What could not be listed, and what is worth saying about the rest.
+    pub problems: Vec<Problem>,
+    pub(crate) archives: Vec<Archive>,
+    pub(crate) downloads: Vec<TempDir>,
+    pub(crate) limits: Limits,
+}
+
+/// What kind of thing an artifact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ArtifactKind {
+    /// A wheel.
+    Wheel,
+    /// A source distribution. Recognised, but not opened yet: it has no members.
+    Sdist,
+    /// A folder that is nothing more particular.
+    Folder,
+    /// A folder with installed distributions.
+    SitePackages,
+    /// A virtual environment, or the environment of the active Python.
+    Environment,
+    /// A single file; what it is, its reader says.
+    Binary,
+    /// A source file. Never made by this crate so far: a named source file is a [`ArtifactKind::Binary`].
+    Source,
+}
+
+/// Something that was given, or found inside a given folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Where it is. A downloaded wheel is `pypi:NAME==VERSION/FILE`.
+    pub origin: Origin,
+    /// What it is.
+    pub kind: ArtifactKind,
+    /// Whether the user named it, as against found inside what the user named.
+    pub explicit: bool,
+    /// The distribution, for a wheel or sdist.
+    pub distribution: Option<Distribution>,
+    /// The tags, for a wheel.
+    pub tags: Option<WheelTags>,
+    /// The interpreter of an environment, when gilaudit knows its version.
+    pub python: Option<Target>,
+}
+
+/// What a member is as far as its name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberKind {
+    /// Named like an extension (`.so`, `.pyd`), or a file that the user named.
+    Candidate,
+    /// Any other shared library: `.so.1`, `.dll`, `.dylib`.
+    Library,
+}
+
+/// A file worth reading.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Where it is; for a member of an archive, its path there.
+    pub origin: Origin,
+    /// What its name says it is.
+    pub kind: MemberKind,
+    /// Whether the user named this very file.
+    pub explicit: bool,
+    /// The dotted name that it would be imported by.
+    pub module: String,
+    /// The distribution it belongs to.
+    pub distribution: Option<Distribution>,
+    /// The tags of the wheel it is in, or was installed from.
+    pub tags: Option<WheelTags>,
+    /// SHA-256 that RECORD claims, in hex.
+    pub record_sha256: Option<String>,
+    /// The index in [`Inventory::artifacts`] of the innermost artifact it is in.
+    pub artifact: usize,
+    pub(crate) handle: Handle,
+}
+
+impl Member {
+    /// The file's size in bytes, where listing told: the declared one, for a member of an archive.
+    pub fn size(&self) -> Option<u64> {
+        match &self.handle {
+            Handle::File(_) => None,
+            Handle::Entry { entry, .. } => Some(entry.size),
+        }
+    }
+
+    /// Whether it is a member of an archive, as against a file on disk.
+    pub fn in_archive(&self) -> bool {
+        matches!(self.handle, Handle::Entry { .. })
+    }
+}
+
+/// How to get at a member's bytes.
+#[derive(Clone, Debug)]
+pub(crate) enum Handle {
+    File(PathBuf),
+    Entry { archive: usize, entry: Entry },
+}
+
+impl Inventory {
+    /// The contents of a member. May be called from several threads at once.
+    ///
+    /// A member of an archive is inflated in memory, its length and checksum verified. The problem of one that cannot be read says
+    /// `unread` when it is a candidate: a library that cannot be read leaves no extension unread.
+    pub fn read(&self, member: &Member) -> Result<Bytes, Problem> {
+        let result = match &member.handle {
+            Handle::File(path) => {
+                Bytes::of_file(path, self.limits.member_bytes).map_err(|error| not_read(member.origin.clone(), &error))
+            }
+            Handle::Entry { archive, entry } => match self.archives.get(*archive) {
+                Some(archive) => archive
+                    .read(entry, &self.limits)
+                    .map_err(|fault| unread(member.origin.clone(), fault.stage, fault.error)),
+                None => Err(unread(member.origin.clone(), Stage::Internal, "the member is of another inventory")),
+            },
+        };
+        result.map_err(|problem| Problem { unread: member.kind == MemberKind::Candidate, ..problem })
+    }
+
+    /// Sorts everything by origin, so that two runs list the same in the same order.
+    pub(crate) fn sort(&mut self) {
+        let mut order: Vec<usize> = (0..self.artifacts.len()).collect();
+        let mut artifacts: Vec<(usize, Artifact)> =
+            std::mem::take(&mut self.artifacts).into_iter().enumerate().collect();
+        artifacts.sort_by(|(_, a), (_, b)| (&a.origin, a.kind).cmp(&(&b.origin, b.kind)));
+        for (new, (old, artifact)) in artifacts.into_iter().enumerate() {
+            if let Some(place) = order.get_mut(old) {
+                *place = new;
+            }
+            self.artifacts.push(artifact);
+        }
+        for member in &mut self.members {
+            member.artifact = order.get(member.artifact).copied().unwrap_or(member.artifact);
+        }
+        self.members.sort_by(|a, b| (&a.origin, &a.module).cmp(&(&b.origin, &b.module)));
+        self.problems.sort();
+        self.problems.dedup();
+    }
+}

@@ -1,0 +1,39 @@
+//! How much of an input is looked at before it counts as hostile.
+//!
+//! Every limit is far above what real packages need: it exists so that a crafted input costs bounded time and memory, and what it
+//! cuts off is reported as a problem. Archives inside archives are not opened, so there is no limit on nesting.
+
+/// Bounds on what one run reads. The default suits real packages, the largest included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one file or of one inflated member.
+    pub member_bytes: u64,
+    /// Bytes of all members of one archive together, inflated, as the archive declares them.
+    pub archive_bytes: u64,
+    /// Members of one archive.
+    pub archive_members: usize,
+    /// How many times larger than its compressed bytes a member may be; asked only of members over 16 MiB, because a small one
+    /// harms nobody.
+    pub ratio: u64,
+    /// Bytes of one metadata file: RECORD, METADATA, WHEEL, `pyvenv.cfg`.
+    pub metadata_bytes: u64,
+    /// How deep a folder is walked.
+    pub walk_depth: usize,
+    /// Files and folders looked at in one given folder.
+    pub walk_entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            member_bytes: 2048 * MIB,
+            archive_bytes: 16_384 * MIB,
+            archive_members: 500_000,
+            ratio: 250,
+            metadata_bytes: 64 * MIB,
+            walk_depth: 128,
+            walk_entries: 10_000_000,
+        }
+    }
+}
