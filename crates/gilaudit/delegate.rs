@@ -81,7 +81,8 @@ impl Names {
         };
         let followed: Vec<Loading> = to.iter().filter_map(followed).collect();
         let (Some(taken), Some(first)) = (followed.first(), to.first().and_then(|first| files.get(*first))) else {
-            let mut declaration = Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"));
+            let mut declaration =
+                Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"));
             declaration.delegated_to = Some(delegate.to_string());
             loading.declaration = declaration;
             return Some(loading);

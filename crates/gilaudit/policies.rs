@@ -60,9 +60,7 @@ pub(crate) fn load(name: &str) -> Result<Applied, Rejected> {
     let known = Known { rules: &rules, today, base: &|name| text_of(name).ok() };
     match Policy::parse(name, &text, &known) {
         (Some(policy), diagnostics) => Ok(Applied { policy, diagnostics, today }),
-        (None, diagnostics) => {
-            Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics })
-        }
+        (None, diagnostics) => Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics }),
     }
 }
 

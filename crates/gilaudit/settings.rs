@@ -97,7 +97,9 @@ pub(crate) fn target(args: &TargetArgs, inventory: Option<&Inventory>) -> Result
     if !target.free_threaded && args.gil == Gil::Off {
         // CPython 3.13 to 3.15, Python/initconfig.c: "Fatal Python error: config_read_gil: Disabling the GIL is not supported by
         // this build".
-        let error = format!("CPython {target} does not start with PYTHON_GIL=0: \"Disabling the GIL is not supported by this build\"");
+        let error = format!(
+            "CPython {target} does not start with PYTHON_GIL=0: \"Disabling the GIL is not supported by this build\""
+        );
         return Err(Error::new(error).hint(format!("--python {target}t asks about the free-threaded build")));
     }
     Ok((target.with_gil(args.gil), from))

@@ -87,11 +87,14 @@ fn refused(args: &CheckArgs, error: &Error, policy_diagnostics: Vec<gilaudit_pol
 
 /// Says what of the environment was not taken over: a report must not depend silently on who runs it.
 fn environment_notes() {
-    let mut note = |text: &str| {
+    let note = |text: &str| {
         let _ = writeln!(anstream::stderr(), "note: {text}");
     };
     if let Some(value) = env::var_os("PYTHON_GIL") {
-        note(&format!("PYTHON_GIL={} of this environment is not taken over; --gil says what to assume", value.display()));
+        note(&format!(
+            "PYTHON_GIL={} of this environment is not taken over; --gil says what to assume",
+            value.display()
+        ));
     }
     if env::var_os("PYTHONGIL").is_some() {
         note("PYTHONGIL is set, but CPython ignores it: the variable is PYTHON_GIL");
@@ -101,7 +104,8 @@ fn environment_notes() {
 fn write(report: &Report, args: &CheckArgs, colour: Colour) -> Result<(), Error> {
     let detail = Detail { quiet: args.output.quiet, verbose: args.output.verbose };
     let mut text = Vec::new();
-    output::write(report, args.output.format, detail, &mut text).map_err(|error| not_written(&error))?;
+    output::write(report, args.output.format, detail, &mut text)
+        .map_err(|error| Error::new(format!("the report could not be put together: {error}")))?;
     match &args.output.output {
         None => output::to_stdout(&text, colour),
         Some(path) => {

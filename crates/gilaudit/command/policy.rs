@@ -9,7 +9,8 @@ use crate::report::EXIT_OK;
 /// Each policy with the first line of the comment that says what it is for.
 pub(crate) fn list(colour: Colour) -> Result<u8, Error> {
     let width = BUILT_IN.iter().map(|policy| policy.name.len()).max().unwrap_or_default();
-    let list: String = BUILT_IN.iter().map(|policy| format!("{:width$}  {}\n", policy.name, policy.purpose())).collect();
+    let list: String =
+        BUILT_IN.iter().map(|policy| format!("{:width$}  {}\n", policy.name, policy.purpose())).collect();
     to_stdout(list.as_bytes(), colour)?;
     Ok(EXIT_OK)
 }

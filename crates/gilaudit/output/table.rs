@@ -27,10 +27,8 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     header.push(Cell::new("outcome"));
     table.set_header(header);
     for ((_, distribution), judged) in rows {
-        let mut row = vec![
-            Cell::new(distribution.map_or("(none)".to_owned(), text::shown)),
-            right(&judged.len().to_string()),
-        ];
+        let mut row =
+            vec![Cell::new(distribution.map_or("(none)".to_owned(), text::shown)), right(&judged.len().to_string())];
         row.extend(Status::ALL.map(|status| {
             right(&judged.iter().filter(|it| it.extension.declaration.status == status).count().to_string())
         }));
