@@ -134,3 +134,116 @@ impl Names {
 fn handed_on(hook: &str, delegate: &Delegate) -> Evidence {
     Evidence { what: format!("initialisation handed to {delegate}"), at: hook.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use gilaudit_model::{
+        Abi, Arch, BuiltFor, Definition, Format, GilCall, Header, Hook, HookKind, HookRun, Init, Place, Slots, Versions,
+    };
+
+    use super::*;
+    use crate::settings::DEFAULT_TARGET;
+
+    fn place() -> Place {
+        Place { address: 16, section: Some((".text".to_owned(), 0)), through: Vec::new() }
+    }
+
+    /// A module in the artifact `artifact`, whose init function leads to `result`.
+    fn file(artifact: &str, module: &str, result: InitResult, needed: &[&str]) -> Loaded {
+        let symbol = format!("PyInit_{module}");
+        let runs = vec![HookRun { versions: Versions::ALL, result }];
+        let facts = BinaryFacts {
+            format: Format::Elf,
+            arch: Arch::X86_64,
+            bits: 64,
+            slice: None,
+            abi: Abi { tag: None, built_for: BuiltFor::FreeThreaded },
+            framework: None,
+            hooks: vec![Hook { symbol, kind: HookKind::Init, at: place(), runs }],
+            other_hooks: Vec::new(),
+            needed: needed.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let loading = facts.load(module, &DEFAULT_TARGET).unwrap();
+        let origin = Origin::path(artifact).member(format!("{module}.so"));
+        Loaded { origin, module: module.to_owned(), facts, loading, found: true }
+    }
+
+    /// An init function that creates a module and calls `PyUnstable_Module_SetGIL` with this.
+    fn declares(value: u64) -> InitResult {
+        let definition = Definition {
+            at: place(),
+            layout: None,
+            header: Header { ob_flags: None },
+            name: None,
+            size: None,
+            slots: Slots::Null,
+        };
+        InitResult::SinglePhase { definition, gil: Some(GilCall { value: Some(value), at: place() }), created: place() }
+    }
+
+    fn to(module: &str) -> InitResult {
+        InitResult::Delegated(Delegate::Module(module.to_owned()))
+    }
+
+    fn first(mut files: Vec<Loaded>) -> Declaration {
+        resolve(&mut files, &DEFAULT_TARGET);
+        files[0].loading.declaration.clone()
+    }
+
+    #[test]
+    fn takes_over_the_declaration_with_its_evidence() {
+        let cffi = || InitResult::Delegated(Delegate::CffiBackend);
+        let mut files =
+            vec![file("a.whl", "_bindings", cffi(), &[]), file("cffi.whl", "_cffi_backend", declares(1), &[])];
+        resolve(&mut files, &DEFAULT_TARGET);
+        let loading = &files[0].loading;
+        assert_eq!((loading.declaration.status, loading.init), (Status::NotUsed, Init::SinglePhase));
+        assert_eq!(loading.declaration.delegated_to.as_deref(), Some("cffi.whl!_cffi_backend.so"));
+        assert_eq!(loading.declaration.evidence[0].what, "initialisation handed to _cffi_backend");
+        assert!(loading.declaration.evidence[1].at.starts_with("cffi.whl!_cffi_backend.so section .text"));
+    }
+
+    #[test]
+    fn unknown_without_the_other_file() {
+        let alone = first(vec![file("a.whl", "a", to("b"), &[])]);
+        assert_eq!(alone.status, Status::Unknown);
+        assert_eq!(alone.reason.as_deref(), Some("delegated to b, which is not among the inputs"));
+    }
+
+    #[test]
+    fn a_file_that_the_target_does_not_load_is_not_the_one() {
+        let missed = Loaded { found: false, ..file("b.whl", "b", declares(1), &[]) };
+        assert_eq!(first(vec![file("a.whl", "a", to("b"), &[]), missed]).status, Status::Unknown);
+    }
+
+    #[test]
+    fn the_own_artifact_comes_first_and_others_must_agree() {
+        let a = || file("a.whl", "a", to("b"), &[]);
+        let near = vec![a(), file("a.whl", "b", declares(1), &[]), file("b.whl", "b", declares(0), &[])];
+        assert_eq!(first(near).status, Status::NotUsed);
+        let far = vec![a(), file("c.whl", "b", declares(1), &[]), file("b.whl", "b", declares(0), &[])];
+        let far = first(far);
+        assert_eq!(far.status, Status::Unknown);
+        assert!(far.reason.unwrap().contains("2 inputs disagree"));
+    }
+
+    #[test]
+    fn chains_and_circles_end() {
+        let chain = vec![
+            file("a.whl", "a", to("b"), &[]),
+            file("a.whl", "b", to("c"), &[]),
+            file("a.whl", "c", declares(1), &[]),
+        ];
+        assert_eq!(first(chain).status, Status::NotUsed);
+        let circle = vec![file("a.whl", "a", to("b"), &[]), file("a.whl", "b", to("a"), &[])];
+        assert_eq!(first(circle).status, Status::Unknown);
+        assert_eq!(first(vec![file("a.whl", "a", to("a"), &[])]).status, Status::Unknown);
+    }
+
+    #[test]
+    fn needed_libraries_go_by_file_name() {
+        let stub = InitResult::Delegated(Delegate::Library { symbol: "init".to_owned() });
+        let files = vec![file("a.whl", "a", stub, &["@rpath/b.so"]), file("a.whl", "b", declares(0), &[])];
+        assert_eq!(first(files).status, Status::Used);
+    }
+}

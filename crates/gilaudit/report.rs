@@ -169,3 +169,88 @@ fn environments(extensions: &[Judged], target: &Target) -> Vec<Environment> {
     };
     platforms.into_iter().map(environment).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use gilaudit_model::{Confidence, Gil, Location, Origin, Stage};
+
+    use super::*;
+    use crate::output::sample::{extension, judged, question};
+    use crate::settings::DEFAULT_TARGET;
+
+    fn answers(statuses: &[Status], target: &Target) -> Answers {
+        let name = |index: usize| format!("m{index}");
+        let extensions =
+            statuses.iter().enumerate().map(|(index, status)| judged(extension(&name(index), *status), target));
+        Answers { recognised: true, artifacts: 1, extensions: extensions.collect(), ..Answers::default() }
+    }
+
+    fn finding(severity: Severity, suppressed: Option<String>) -> Finding {
+        Finding {
+            origin: Origin::path("x"),
+            location: Location::File,
+            rule: "enables-gil",
+            severity,
+            confidence: Confidence::High,
+            readiness: false,
+            message: String::new(),
+            help: None,
+            function: None,
+            module: None,
+            related: Vec::new(),
+            suppressed,
+        }
+    }
+
+    fn problem(unread: bool) -> Problem {
+        Problem { origin: Origin::path("x"), stage: Stage::Open, unread, error: String::new() }
+    }
+
+    /// What the command exits with when all of this is true.
+    fn code(recognised: bool, findings: Vec<Finding>, refused: bool, problems: Vec<Problem>) -> u8 {
+        let mut answers = answers(&[Status::Used], &DEFAULT_TARGET);
+        if refused {
+            answers.extensions[0].decision.action = Action::Refuse;
+        }
+        let answers = Answers { recognised, findings, problems, ..answers };
+        Report::new(question(DEFAULT_TARGET), answers).exit_code()
+    }
+
+    #[test]
+    fn the_first_exit_code_that_applies() {
+        let error = || vec![finding(Severity::Error, None)];
+        assert_eq!(code(true, vec![], false, vec![]), EXIT_OK);
+        assert_eq!(code(true, vec![finding(Severity::Warning, None)], false, vec![problem(false)]), EXIT_OK);
+        assert_eq!(code(true, vec![finding(Severity::Error, Some("on purpose".to_owned()))], false, vec![]), EXIT_OK);
+        assert_eq!(code(false, vec![], false, vec![]), EXIT_NOTHING);
+        assert_eq!(code(false, error(), false, vec![]), EXIT_FINDINGS);
+        assert_eq!(code(true, vec![], true, vec![]), EXIT_FINDINGS);
+        assert_eq!(code(false, error(), true, vec![problem(true)]), EXIT_ERROR);
+    }
+
+    /// The state of the GIL on the one platform there is.
+    fn gil(statuses: &[Status], target: Target) -> (&'static str, Vec<String>) {
+        let report = Report::new(question(target), answers(statuses, &target));
+        assert_eq!(report.environments.len(), 1);
+        (report.environments[0].gil.as_str(), report.environments[0].enabled_by.clone())
+    }
+
+    #[test]
+    fn the_gil_of_an_environment() {
+        let free = DEFAULT_TARGET;
+        let by = |name: &str| vec![name.to_owned()];
+        assert_eq!(gil(&[Status::NotUsed, Status::NotUsed], free), ("off", vec![]));
+        assert_eq!(gil(&[Status::NotUsed, Status::Unknown], free), ("undetermined", vec![]));
+        assert_eq!(gil(&[Status::Unknown, Status::Used], free), ("on", by("m1")));
+        assert_eq!(gil(&[Status::Undeclared], free.with_gil(Gil::Off)), ("off", vec![]));
+        assert_eq!(gil(&[Status::NotUsed], free.with_gil(Gil::On)), ("on", vec![]));
+        assert_eq!(gil(&[Status::NotUsed], Target { free_threaded: false, ..free }), ("on", vec![]));
+    }
+
+    #[test]
+    fn what_cannot_be_imported_takes_no_part() {
+        let mut answers = answers(&[Status::Used], &DEFAULT_TARGET);
+        answers.extensions[0].decision.outcome = Outcome::CannotImport;
+        assert_eq!(Report::new(question(DEFAULT_TARGET), answers).environments, []);
+    }
+}

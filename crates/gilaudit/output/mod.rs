@@ -2,6 +2,8 @@
 
 mod json;
 mod report_v1;
+#[cfg(test)]
+pub(crate) mod sample;
 mod table;
 mod text;
 mod wrap;

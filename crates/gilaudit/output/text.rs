@@ -280,3 +280,37 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&line, 2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::sample;
+
+    fn plain(report: &Report, detail: Detail) -> String {
+        let mut out = Vec::new();
+        write(report, detail, &mut anstream::StripStream::new(&mut out)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn most_important_first_and_at_80_columns() {
+        let text = plain(&sample::report(), Detail::default());
+        insta::assert_snapshot!(text, @"");
+        // Only words that cannot be broken (origins) may be longer.
+        let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        assert_eq!(long, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn quiet_is_findings_and_problems() {
+        let text = plain(&sample::report(), Detail { quiet: true, verbose: false });
+        assert!(text.contains("warning[enables-gil]") && text.contains("not read[archive]"));
+        assert!(!text.contains("distribution ") && !text.contains("14 extensions"));
+    }
+
+    #[test]
+    fn verbose_cuts_nothing_short() {
+        let text = plain(&sample::report(), Detail { quiet: false, verbose: true });
+        assert!(!text.contains("--verbose") && text.contains("lxml.part11") && text.contains("library libx.so"));
+    }
+}
