@@ -1,1 +1,40 @@
-//! To be written.
+//! The rules: facts in, findings out.
+//!
+//! A rule is one file in `src/rules/` with a static [`Rule`] and a function, its page beside it (`.md`, what `gilaudit explain`
+//! prints), and a fixture folder `fixtures/rules/<id>/`. It is registered by one line in [`RULES`]. A rule exists if and only if
+//! all four do; `tests/complete.rs` checks it.
+//!
+//! What a rule *is* (id, severity, page) is kept apart from what it looks at ([`Check`]): a front end hands its facts to the
+//! function for that kind of fact ([`check_extension`]) and gets the findings of every rule that looks at them.
+
+mod rule;
+
+mod rules {
+    //! One module a rule.
+    pub(crate) mod enables_gil;
+    pub(crate) mod wrong_abi;
+}
+
+use gilaudit_model::{Extension, Finding, Target};
+
+pub use rule::{Check, Rule};
+
+/// Every rule, sorted by id.
+pub static RULES: &[Rule] = &[rules::enables_gil::RULE, rules::wrong_abi::RULE];
+
+/// The rule with this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.id == id)
+}
+
+/// What the rules that look at an extension find in one that was judged for `target`.
+pub fn check_extension(extension: &Extension, target: &Target) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in RULES {
+        match rule.check {
+            Check::Extension(check) => check(extension, target, rule, &mut findings),
+        }
+    }
+    findings.sort();
+    findings
+}

@@ -1,0 +1,106 @@
+//! `exceptions`: entries that stand above everything else a policy says; the first one that matches decides.
+
+use gilaudit_model::{Action, Extension};
+
+use crate::date::Date;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::matches::Match;
+
+/// One entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Exception {
+    pub(crate) matches: Match,
+    pub(crate) action: Action,
+    pub(crate) reason: String,
+    pub(crate) expires: Option<Date>,
+    /// Where it begins.
+    pub(crate) place: Place,
+    /// Where its date stands, or where it begins.
+    pub(crate) expires_place: Place,
+    /// Whether it was taken over from the policy that this one extends.
+    pub(crate) inherited: bool,
+}
+
+impl Exception {
+    /// It holds up to and with the day of `expires`.
+    pub(crate) fn expired(&self, today: Date) -> bool {
+        self.expires.is_some_and(|last| last < today)
+    }
+}
+
+/// The first entry in force that matches.
+pub(crate) fn find<'p>(exceptions: &'p [Exception], extension: &Extension, today: Date) -> Option<&'p Exception> {
+    exceptions.iter().find(|exception| !exception.expired(today) && exception.matches.matches(extension))
+}
+
+/// Entries that are out of date, never reached, or at odds with another one of the same file.
+pub(crate) fn review(exceptions: &[Exception], today: Date) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    for (index, later) in exceptions.iter().enumerate() {
+        if let Some(expires) = later.expires.filter(|_| later.expired(today)) {
+            diagnostics.push(
+                Diagnostic::warning(
+                    later.expires_place.clone(),
+                    format!("this exception ({}) expired on {expires} and no longer holds", later.matches),
+                )
+                .hint("look at the module again: renew the date, or remove the entry"),
+            );
+            continue;
+        }
+        let in_force = exceptions[..index].iter().filter(|earlier| !earlier.expired(today));
+        let Some(earlier) = in_force.into_iter().find(|earlier| earlier.matches.covers(&later.matches)) else {
+            continue;
+        };
+        diagnostics.push(if later.matches.covers(&earlier.matches) && earlier.action != later.action {
+            Diagnostic::error(
+                later.place.clone(),
+                format!(
+                    "contradicts the exception at {}: both match {}, one says '{}', the other '{}'",
+                    earlier.place,
+                    later.matches,
+                    earlier.action.as_str(),
+                    later.action.as_str()
+                ),
+            )
+            .hint("keep one of them")
+        } else if earlier.expires.is_some() && earlier.expires < later.expires.or(Some(Date::LAST)) {
+            // It takes over when the earlier one expires.
+            continue;
+        } else {
+            Diagnostic::warning(
+                later.place.clone(),
+                format!(
+                    "never reached: the exception at {} matches everything that this one does ({})",
+                    earlier.place, later.matches
+                ),
+            )
+            .hint("put the narrower entry first, or remove it")
+        });
+    }
+    diagnostics
+}
+
+/// The file's own entries that decided for none of the extensions.
+pub(crate) fn unused<'e>(
+    exceptions: &[Exception],
+    extensions: impl IntoIterator<Item = &'e Extension>,
+    today: Date,
+) -> Vec<Diagnostic> {
+    let mut used = vec![false; exceptions.len()];
+    for extension in extensions {
+        let first = exceptions.iter().position(|e| !e.expired(today) && e.matches.matches(extension));
+        if let Some(seen) = first.and_then(|index| used.get_mut(index)) {
+            *seen = true;
+        }
+    }
+    // What a base policy shared by many projects excepts need not occur in each of them.
+    let own = exceptions.iter().zip(used).filter(|(e, used)| !used && !e.inherited && !e.expired(today));
+    own.map(|(exception, _)| {
+        Diagnostic::warning(
+            exception.place.clone(),
+            format!("this exception ({}) matched nothing that was audited", exception.matches),
+        )
+        .hint("remove it, or check its spelling")
+    })
+    .collect()
+}

@@ -1,0 +1,115 @@
+//! A policy that has been read and found sound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gilaudit_model::{Action, Extension, Severity, Status, Target};
+
+use crate::date::Date;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::exceptions::{self, Exception};
+use crate::level::Level;
+use crate::targets::Targets;
+use crate::warnings::Filter;
+use crate::{pyproject, schema, validate};
+
+/// What a policy text is judged against; handed in, because this crate reads no files and no clock.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// The ids of all rules.
+    pub rules: &'a [&'a str],
+    /// Today, for `expires`.
+    pub today: Date,
+    /// The text of a policy named in `extends`: of a built-in one by its name; else of a file, by its path (already joined to
+    /// the folder of the file that names it). `None` when there is no such policy.
+    pub base: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A value and where it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Said<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
+}
+
+/// A policy: actions per declaration, levels per rule, exceptions. What it extends is already in it.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) name: Arc<str>,
+    pub(crate) description: Option<String>,
+    pub(crate) targets: Option<Said<Targets>>,
+    pub(crate) declarations: BTreeMap<Status, Said<Action>>,
+    pub(crate) contradicted: Option<Said<Action>>,
+    pub(crate) declared_by_tool: Option<Said<Action>>,
+    pub(crate) rules: BTreeMap<String, Said<Level>>,
+    /// The file's own first, then those of what it extends.
+    pub(crate) exceptions: Vec<Exception>,
+    /// Those of what the file extends first, then its own: the last that matches decides.
+    pub(crate) warnings: Vec<Filter>,
+    pub(crate) fail_on: Option<Said<Severity>>,
+}
+
+impl Policy {
+    /// Reads a policy in YAML. `name` is the file as shown to the user, for a built-in policy its name.
+    ///
+    /// There is a policy exactly if no diagnostic is an error; the diagnostics are all that is to be said about the file and about
+    /// what it extends, sorted by place.
+    pub fn parse(name: &str, text: &str, known: &Known<'_>) -> (Option<Self>, Vec<Diagnostic>) {
+        validate::yaml(name, text, known)
+    }
+
+    /// Reads the `[tool.gilaudit]` table of a pyproject.toml: the same keys, the same diagnostics. `None` when there is no such table.
+    pub fn parse_pyproject(name: &str, text: &str, known: &Known<'_>) -> Option<(Option<Self>, Vec<Diagnostic>)> {
+        pyproject::parse(name, text, known)
+    }
+
+    /// The file as shown to the user, for a built-in policy its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the policy says it is for.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// What the policy says about a rule; `None` when it leaves the rule its own severity.
+    pub fn level(&self, rule: &str) -> Option<Level> {
+        self.rules.get(rule).map(|said| said.value)
+    }
+
+    /// The least severity that makes the command fail, if the policy says.
+    pub fn fail_on(&self) -> Option<Severity> {
+        self.fail_on.as_ref().map(|said| said.value)
+    }
+
+    /// Whether an exception matches on a hash, so that the bytes of every file must be hashed.
+    pub fn needs_sha256(&self) -> bool {
+        self.exceptions.iter().any(|exception| exception.matches.sha256.is_some())
+    }
+
+    /// A warning when the policy is not written for this interpreter. It is applied all the same.
+    pub fn check_target(&self, target: &Target) -> Option<Diagnostic> {
+        let targets = self.targets.as_ref().filter(|targets| !targets.value.contains(target))?;
+        let message = format!(
+            "policy {} is written for Python {} and is applied to {target}",
+            self.name,
+            targets.value.written.join(" or ")
+        );
+        Some(Diagnostic::warning(targets.place.clone(), message))
+    }
+
+    /// Warnings for the file's own exceptions that decided for none of these extensions, which are all that were audited.
+    pub fn unused_exceptions<'e>(
+        &self,
+        extensions: impl IntoIterator<Item = &'e Extension>,
+        today: Date,
+    ) -> Vec<Diagnostic> {
+        exceptions::unused(&self.exceptions, extensions, today)
+    }
+
+    /// The policy in YAML with everything that it extends worked in.
+    pub fn to_yaml(&self) -> String {
+        schema::to_yaml(self)
+    }
+}

@@ -1,0 +1,61 @@
+//! What a rule is.
+
+use gilaudit_model::{Confidence, Extension, Finding, Location, Origin, Severity, Target};
+
+/// A rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name: kebab-case, names the bad pattern, reads well after "allow". Never reused, never renamed without an alias.
+    pub id: &'static str,
+    /// What it is about, in one line: lower case, no final period.
+    pub summary: &'static str,
+    /// How much its findings matter, unless a policy says otherwise.
+    pub severity: Severity,
+    /// How sure it is, at best; a single finding may say less.
+    pub confidence: Confidence,
+    /// Whether it only says that code is not ready to declare support, not that it is wrong today.
+    pub readiness: bool,
+    /// The version of gilaudit that first had it.
+    pub since: &'static str,
+    /// Its page, in Markdown.
+    pub doc: &'static str,
+    /// What it looks at, and its code.
+    pub check: Check,
+}
+
+/// What a rule looks at, and the function that looks.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Check {
+    /// One extension as the target judges it: declaration, ABI, import failure.
+    Extension(fn(&Extension, &Target, &Rule, &mut Vec<Finding>)),
+}
+
+impl Check {
+    /// What it looks at, for lists of rules.
+    pub fn subject(&self) -> &'static str {
+        match self {
+            Self::Extension(_) => "extension",
+        }
+    }
+}
+
+impl Rule {
+    /// A finding of this rule about a file as a whole.
+    pub(crate) fn finding(&self, origin: &Origin, message: String) -> Finding {
+        Finding {
+            origin: origin.clone(),
+            location: Location::File,
+            rule: self.id,
+            severity: self.severity,
+            confidence: self.confidence,
+            readiness: self.readiness,
+            message,
+            help: None,
+            function: None,
+            module: None,
+            related: Vec::new(),
+            suppressed: None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Flags a module whose import turns the GIL on for the whole process.
+
+use gilaudit_model::cpython::outcome;
+use gilaudit_model::{Confidence, Extension, Finding, Framework, Init, Outcome, Severity, Status, Target};
+
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "enables-gil",
+    summary: "importing the module turns the GIL on for the whole process",
+    severity: Severity::Warning,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("enables_gil.md"),
+    check: Check::Extension(check),
+};
+
+fn check(extension: &Extension, target: &Target, rule: &Rule, out: &mut Vec<Finding>) {
+    if outcome(extension, target) != Outcome::EnablesGil {
+        return;
+    }
+    // The quoted half is CPython's own warning (Python/import.c), so that a search for it finds this.
+    let message = format!(
+        "importing '{}' enables the global interpreter lock (GIL) for the whole process: {}; CPython {target} warns that it \
+         \"has not declared that it can run safely without the GIL\"",
+        extension.module,
+        what_it_says(extension),
+    );
+    out.push(Finding {
+        help: Some(way_out(extension)),
+        module: Some(extension.module.clone()),
+        ..rule.finding(&extension.origin, message)
+    });
+}
+
+/// What the module says, or does not say, and by which mechanism.
+fn what_it_says(extension: &Extension) -> String {
+    if extension.declaration.status == Status::Used {
+        return match extension.declaration.evidence.first() {
+            Some(evidence) => format!("it declares {} ({})", evidence.what, evidence.at),
+            None => "it declares that it needs the GIL".to_owned(),
+        };
+    }
+    match extension.init {
+        Init::SinglePhase => "its init function does not call PyUnstable_Module_SetGIL",
+        Init::MultiPhase => "its module definition has no Py_mod_gil slot",
+        Init::ModuleExport => "its PySlot array has no Py_mod_gil slot",
+        Init::Unknown => "it declares nothing",
+    }
+    .to_owned()
+}
+
+/// What authors and users can do about it.
+fn way_out(extension: &Extension) -> String {
+    let package = extension.distribution.as_ref().map_or_else(
+        || "the package".to_owned(),
+        |distribution| format!("{} (newer than {})", distribution.name, distribution.version),
+    );
+    format!(
+        "authors: once the module is safe without the GIL, {}, and rebuild; users: look for a release of {package} that declares \
+         it; PYTHON_GIL=0 or -X gil=0 keeps the GIL off at your own risk: races in this module then go unguarded",
+        switch(extension)
+    )
+}
+
+/// How the author says it, in the terms of the framework that made the module.
+fn switch(extension: &Extension) -> String {
+    let framework = extension.framework.as_ref();
+    let version = framework.and_then(|framework| framework.version.as_deref());
+    match framework.map(|Framework { name, .. }| *name) {
+        Some("cython") => "compile with Cython's directive freethreading_compatible=True (Cython >= 3.1)".to_owned(),
+        Some("pybind11") => "write PYBIND11_MODULE(name, m, py::mod_gil_not_used()) (pybind11 >= 2.13)".to_owned(),
+        Some("nanobind") => "add FREE_THREADED to nanobind_add_module (nanobind >= 2.2)".to_owned(),
+        Some("pyo3") => "write #[pymodule(gil_used = false)] (PyO3 0.23 to 0.27; from 0.28 on it is the default, and \
+             gil_used = true must go)"
+            .to_owned(),
+        Some("swig") => "run SWIG with -nogil (SWIG >= 4.4)".to_owned(),
+        Some("f2py") => "run f2py with --freethreading-compatible (NumPy >= 2.1)".to_owned(),
+        Some("cffi") => "use cffi >= 2.0".to_owned(),
+        Some("mypyc") => {
+            let seen = version.map_or_else(String::new, |version| format!(" (this is {version})"));
+            format!("compile with mypyc >= 1.17, which declares it for every module{seen}")
+        }
+        Some("boost-python") => "call PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) in the init function, as \
+             Boost.Python has no switch for it"
+            .to_owned(),
+        _ if extension.init == Init::SinglePhase => {
+            "call PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) before the init function returns".to_owned()
+        }
+        _ => "add the slot {Py_mod_gil, Py_MOD_GIL_NOT_USED}".to_owned(),
+    }
+}
