@@ -1,7 +1,6 @@
 //! Which interpreter an environment belongs to: from `pyvenv.cfg`, or by asking the active Python.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use gilaudit_model::{Gil, Origin, Stage, Target, Version};
 
@@ -11,15 +10,16 @@ use crate::file;
 use crate::folder;
 use crate::inventory::{Artifact, ArtifactKind};
 use crate::problems::{io_text, notice, origin_of, unread};
+use crate::python::{active_environment, last_message, run};
 
 /// What the active Python is asked. It prints one line of JSON and imports nothing but the standard library.
 const QUESTION: &str = "\
-import json, os, site, sys, sysconfig
+import json, os, site, sysconfig
 paths = [sysconfig.get_path(name) for name in ('purelib', 'platlib')] + site.getsitepackages()
 if site.ENABLE_USER_SITE:
     paths.append(site.getusersitepackages())
 print(json.dumps({
-    'minor': list(sys.version_info[:2]),
+    'version': list(sys.version_info[:2]),
     'free_threaded': bool(sysconfig.get_config_var('Py_GIL_DISABLED')),
     'prefix': sys.prefix,
     'paths': sorted({path for path in paths if path and os.path.isdir(path)}),
@@ -28,8 +28,8 @@ print(json.dumps({
 
 /// Lists the environment of the active Python: that of `VIRTUAL_ENV`, else what `python3` or `python` says of itself.
 pub(crate) fn collect_active(collector: &mut Collector) {
-    if let Some(folder) = std::env::var_os("VIRTUAL_ENV").filter(|folder| !folder.is_empty()) {
-        return file::collect(collector, Path::new(&folder));
+    if let Some(folder) = active_environment() {
+        return file::collect(collector, &folder);
     }
     let answer = match ask_python() {
         Ok(answer) => answer,
@@ -68,17 +68,12 @@ struct Answer {
 fn ask_python() -> Result<Answer, String> {
     let mut failures = Vec::new();
     for program in ["python3", "python"] {
-        let output = Command::new(program).args(["-c", QUESTION]).stdin(Stdio::null()).output();
-        match output {
+        match run::<&str>(program.as_ref(), QUESTION, &[]) {
             Ok(output) if output.status.success() => {
-                return parse(&output.stdout)
-                    .ok_or_else(|| format!("{program} gave no usable answer about its environment"));
+                let unusable = || format!("{program} gave no usable answer about its environment");
+                return parse(&output.stdout).ok_or_else(unusable);
             }
-            Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stderr);
-                let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message").to_owned();
-                failures.push(format!("{program} failed: {last}"));
-            }
+            Ok(output) => failures.push(format!("{program} failed: {}", last_message(&output.stderr))),
             Err(error) => failures.push(format!("{program}: {}", io_text(&error))),
         }
     }
@@ -92,7 +87,7 @@ fn parse(stdout: &[u8]) -> Option<Answer> {
     // A sitecustomize may print lines of its own before ours.
     let text = String::from_utf8_lossy(stdout);
     let answer: serde_json::Value = serde_json::from_str(text.lines().last()?).ok()?;
-    let number = |index: usize| u32::try_from(answer.get("minor")?.get(index)?.as_u64()?).ok();
+    let number = |index: usize| u32::try_from(answer.get("version")?.get(index)?.as_u64()?).ok();
     let paths = answer.get("paths")?.as_array()?.iter().filter_map(|path| path.as_str().map(PathBuf::from));
     Some(Answer {
         major: number(0)?,
@@ -198,10 +193,10 @@ mod tests {
 
     #[test]
     fn answers() {
-        let text = b"hello from sitecustomize\n{\"minor\": [3, 14], \"free_threaded\": true, \"prefix\": \"/p\", \"paths\": [\"/p/s\"]}\n";
+        let text = b"hello from sitecustomize\n{\"version\": [3, 14], \"free_threaded\": true, \"prefix\": \"/p\", \"paths\": [\"/p/s\"]}\n";
         let answer = parse(text).unwrap();
         assert_eq!((answer.major, answer.minor, answer.free_threaded), (3, 14, true));
         assert_eq!(answer.paths, [PathBuf::from("/p/s")]);
-        assert!(parse(b"").is_none() && parse(b"[]").is_none() && parse(b"{\"minor\": []}").is_none());
+        assert!(parse(b"").is_none() && parse(b"[]").is_none() && parse(b"{\"version\": []}").is_none());
     }
 }

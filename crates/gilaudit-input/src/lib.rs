@@ -21,6 +21,12 @@
 //! Nothing from an archive is written to disk, every size and count has a limit ([`Limits`]), and an input that is broken becomes a
 //! [`gilaudit_model::Problem`] while the rest goes on.
 
+// What is read here may be hostile: nothing may panic on it. Tests may.
+#![cfg_attr(
+    not(test),
+    warn(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
 mod bytes;
 mod collector;
 mod dist_info;
@@ -33,7 +39,9 @@ mod inventory;
 mod limits;
 mod names;
 mod pip;
+mod platform_tags;
 mod problems;
+mod python;
 mod walk;
 mod wheel;
 mod wheel_name;

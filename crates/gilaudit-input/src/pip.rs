@@ -1,5 +1,232 @@
 //! A distribution from an index, downloaded by pip.
-use crate::collector::Collector;
-use gilaudit_model::Target;
+//!
+//! pip is used as the user has it: index, proxies, certificates and credentials are those of its own configuration. It is asked for
+//! wheels only, because building a source distribution would run its code, and for the *target's* tags, not those of the Python that
+//! runs pip. What it gives is checked against the target, because an old pip knows nothing of free-threaded ABIs.
 
-pub(crate) fn collect(_collector: &mut Collector, _name: &str, _version: Option<&str>, _target: Option<&Target>) {}
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gilaudit_model::{Gil, Origin, Stage, Target, Version, WheelTags};
+
+use crate::collector::Collector;
+use crate::platform_tags::platform_tags;
+use crate::problems::{io_text, notice, slashed, unread};
+use crate::python::{interpreters, last_message, run};
+use crate::wheel;
+use crate::wheel_name::{WheelName, same_version};
+
+/// `python -m pip`, but without the current folder on `sys.path`.
+const RUN_PIP: &str = "import runpy\nrunpy.run_module('pip', run_name='__main__', alter_sys=True)\n";
+
+/// Downloads a distribution for the target (3.14t without one) and lists its wheel.
+pub(crate) fn collect(collector: &mut Collector, name: &str, version: Option<&str>, target: Option<&Target>) {
+    let default = Target { version: Version::V3_14, free_threaded: true, gil: Gil::Default };
+    let target = target.copied().unwrap_or(default);
+    let wanted = Wanted { name, version, target };
+    let origin = Origin::path(format!("pypi:{}", wanted.requirement()));
+    let folder = match tempfile::Builder::new().prefix("gilaudit-").tempdir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            let error = format!("no temporary folder to download to: {}", io_text(&error));
+            return collector.problem(unread(origin, Stage::Find, error));
+        }
+    };
+    match wanted.download(folder.path()) {
+        Ok(path) => {
+            let file = path.file_name().map(|name| slashed(Path::new(name))).unwrap_or_default();
+            let wheel = WheelName::parse(&file);
+            let version = wheel.as_ref().map(|wheel| wheel.distribution.version.as_str()).or(version);
+            let origin = Origin::path(match version {
+                Some(version) => format!("pypi:{name}=={version}/{file}"),
+                None => format!("pypi:{name}/{file}"),
+            });
+            if let Some(wheel) = wheel.filter(|wheel| !accepts(&target, &wheel.tags)) {
+                let error = format!(
+                    "{target} cannot load this wheel, which is for {} ({}): pip found no wheel for {target}",
+                    wheel.tags.abi.join(" and "),
+                    wheel.tags.python.join(" and "),
+                );
+                collector.problem(notice(origin.clone(), Stage::Find, error));
+            }
+            wheel::collect(collector, &path, origin, true);
+            collector.download(folder);
+        }
+        Err(error) => collector.problem(unread(origin, Stage::Find, error)),
+    }
+}
+
+/// What is to be downloaded, and for which interpreter.
+struct Wanted<'a> {
+    name: &'a str,
+    version: Option<&'a str>,
+    target: Target,
+}
+
+/// Why a run of pip gave nothing.
+enum Failure {
+    /// pip answered that there is no such wheel; its last message.
+    NoMatch(String),
+    /// Anything else, ready to be shown.
+    Other(String),
+}
+
+impl Wanted<'_> {
+    fn requirement(&self) -> String {
+        match self.version {
+            Some(version) => format!("{}=={version}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// Downloads one wheel into `folder`. For a free-threaded target that has none, a wheel for the stable ABI of GIL builds is
+    /// fetched all the same, so that the report can show what the target makes of it.
+    fn download(&self, folder: &Path) -> Result<PathBuf, String> {
+        let platforms = platform_tags();
+        if platforms.is_empty() {
+            return Err("no platform tags are known for this system: download the wheel and give its path".to_owned());
+        }
+        let first = self.attempt(&abis(&self.target), &platforms, folder);
+        let message = match first {
+            Ok(path) => return Ok(path),
+            Err(Failure::Other(error)) => return Err(error),
+            Err(Failure::NoMatch(message)) => message,
+        };
+        if self.target.free_threaded
+            && let Ok(path) = self.attempt(&["abi3".to_owned()], &platforms, folder)
+        {
+            return Ok(path);
+        }
+        let hint = if self.has_sdist() { "; it has a source distribution, which gilaudit does not build" } else { "" };
+        Err(format!("no wheel that {} can load on this system{hint} (pip: {message})", self.target))
+    }
+
+    fn attempt(&self, abis: &[String], platforms: &[String], folder: &Path) -> Result<PathBuf, Failure> {
+        let mut arguments: Vec<OsString> = [
+            "download",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--progress-bar=off",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--implementation=cp",
+        ]
+        .map(OsString::from)
+        .to_vec();
+        arguments.push(format!("--python-version={}", self.target.version).into());
+        arguments.extend(abis.iter().map(|abi| format!("--abi={abi}").into()));
+        arguments.extend(platforms.iter().map(|platform| format!("--platform={platform}").into()));
+        arguments.push("--dest".into());
+        arguments.push(folder.into());
+        arguments.push(self.requirement().into());
+
+        let output = run_pip(&arguments).map_err(Failure::Other)?;
+        if output.status.success() {
+            return wheel_in(folder).ok_or_else(|| Failure::Other("pip succeeded but left no wheel".to_owned()));
+        }
+        let message = last_message(&output.stderr);
+        let text = String::from_utf8_lossy(&output.stderr);
+        // Without a connection pip ends with "No matching distribution found" too; what it says before tells the two apart.
+        if let Some(line) = text.lines().rfind(|line| line.contains("Retrying (") || line.contains("connection error"))
+        {
+            return Err(Failure::Other(format!("pip could not reach the index (pip: {})", line.trim())));
+        }
+        if message.contains("No matching distribution found") {
+            Err(Failure::NoMatch(message))
+        } else {
+            Err(Failure::Other(format!("pip failed (pip: {message})")))
+        }
+    }
+
+    /// Whether the index has a source distribution of it. Asks for a list only: downloading one would build it.
+    fn has_sdist(&self) -> bool {
+        let arguments = [
+            "index",
+            "versions",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--no-binary=:all:",
+            "--ignore-requires-python",
+            self.name,
+        ]
+        .map(OsString::from);
+        let Ok(output) = run_pip(&arguments) else { return false };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut versions =
+            text.lines().filter_map(|line| line.strip_prefix("Available versions:")).flat_map(|line| line.split(','));
+        output.status.success()
+            && versions.any(|known| self.version.is_none_or(|version| same_version(known.trim(), version)))
+    }
+}
+
+/// Runs pip with the first Python that has it.
+fn run_pip(arguments: &[OsString]) -> Result<std::process::Output, String> {
+    let mut failures = Vec::new();
+    for program in interpreters() {
+        let shown = slashed(Path::new(&program));
+        match run(&program, RUN_PIP, arguments) {
+            Ok(output) if String::from_utf8_lossy(&output.stderr).contains("No module named pip") => {
+                failures.push(format!("{shown} has no pip"));
+            }
+            // A version manager's shim for a Python that is not installed.
+            Ok(output) if output.status.code() == Some(127) => {
+                failures.push(format!("{shown}: {}", last_message(&output.stderr)));
+            }
+            Ok(output) => return Ok(output),
+            Err(error) => failures.push(format!("{shown}: {}", io_text(&error))),
+        }
+    }
+    Err(format!("no Python with pip to download it with ({})", failures.join("; ")))
+}
+
+/// The one wheel in a folder.
+fn wheel_in(folder: &Path) -> Option<PathBuf> {
+    let paths = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "whl")).min()
+}
+
+/// The ABI tags to ask pip for; `none`, and `abi3` for GIL builds, it adds itself.
+fn abis(target: &Target) -> Vec<String> {
+    let mut abis = vec![own_abi(target)];
+    if target.version >= Version::V3_15 {
+        abis.push("abi3t".to_owned());
+    }
+    abis
+}
+
+fn own_abi(target: &Target) -> String {
+    format!("cp3{}{}", target.version.minor(), if target.free_threaded { "t" } else { "" })
+}
+
+/// Whether the target can load what is in a wheel with these ABI tags (PEP 425, PEP 703, PEP 803).
+fn accepts(target: &Target, tags: &WheelTags) -> bool {
+    let own = own_abi(target);
+    tags.abi.iter().any(|abi| match abi.as_str() {
+        "none" => true,
+        "abi3" => !target.free_threaded,
+        "abi3t" => target.version >= Version::V3_15,
+        abi => abi == own,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_targets_accept() {
+        let accepted = |abi: &str| {
+            let tags = WheelTags::parse("cp314", abi, "any");
+            let targets: Vec<String> =
+                Target::all().filter(|target| accepts(target, &tags)).map(|t| t.to_string()).collect();
+            targets.join(" ")
+        };
+        assert_eq!(accepted("cp314t"), "3.14t");
+        assert_eq!(accepted("cp314"), "3.14");
+        assert_eq!(accepted("abi3"), "3.13 3.14 3.15");
+        assert_eq!(accepted("abi3.abi3t"), "3.13 3.14 3.15 3.15t");
+        assert_eq!(accepted("none"), "3.13 3.13t 3.14 3.14t 3.15 3.15t");
+    }
+}
