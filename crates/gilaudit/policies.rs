@@ -16,12 +16,14 @@ pub(crate) struct BuiltIn {
     pub(crate) text: &'static str,
 }
 
-/// Every file of `policies/`, sorted by name but for the default, which comes first.
+/// Every file of `policies/`, the default first.
 pub(crate) const BUILT_IN: &[BuiltIn] = &[
     BuiltIn { name: "pep703", text: include_str!("../../policies/pep703.yaml") },
     BuiltIn { name: "gil", text: include_str!("../../policies/gil.yaml") },
     BuiltIn { name: "nogil", text: include_str!("../../policies/nogil.yaml") },
     BuiltIn { name: "unsafe-nogil", text: include_str!("../../policies/unsafe-nogil.yaml") },
+    BuiltIn { name: "serialize", text: include_str!("../../policies/serialize.yaml") },
+    BuiltIn { name: "audited", text: include_str!("../../policies/audited.yaml") },
 ];
 
 impl BuiltIn {

@@ -35,9 +35,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         row.push(Cell::new(outcomes(&judged)));
         table.add_row(row);
     }
-    // Cells are padded to the width of their column; the spaces at the end of a line say nothing.
+    // Cells are padded to the width of their column; the spaces at either end of a line say nothing.
     for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
+        writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(&line).trim_end())?;
     }
     writeln!(out)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Origin, Outcome, Problem, Severity};
+use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Mechanism, Origin, Outcome, Problem, Severity};
 
 use super::{Detail, table, wrap};
 use crate::report::{Environment, GilState, Judged, Report};
@@ -154,8 +154,13 @@ impl Group<'_> {
         let said = format!("{}{of}: {summary}", super::count(self.findings.len(), "module"));
         writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&said, head.len() + 2, 4))?;
         let listed = if detail.verbose { self.findings.len() } else { LISTED };
+        let mut parts: BTreeMap<Part, Vec<(&str, String)>> = BTreeMap::new();
         for (finding, judged) in self.findings.iter().take(listed) {
-            place(finding, *judged, out)?;
+            let (part, line) = part(finding, *judged);
+            parts.entry(part).or_default().push(line);
+        }
+        for (part, lines) in parts {
+            part.write(&lines, out)?;
         }
         if self.findings.len() > listed {
             writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", self.findings.len() - listed)?;
@@ -167,22 +172,57 @@ impl Group<'_> {
     }
 }
 
-/// Where one finding is, and the evidence.
-fn place(finding: &Finding, judged: Option<&Judged>, out: &mut dyn Write) -> io::Result<()> {
-    let name = finding.module.clone().unwrap_or_else(|| finding.origin.to_string());
-    writeln!(out, "  {BOLD}{name}{BOLD:#}")?;
-    writeln!(out, "    {DIM}in{DIM:#} {}", at(finding))?;
-    let Some(judged) = judged else { return writeln!(out, "    {}", wrap::hang_after(&finding.message, 4, 6)) };
-    if let Some(failure) = &judged.extension.failure {
-        return writeln!(out, "    {}", wrap::hang_after(&failure.error, 4, 6));
+/// What several findings of a group have in common: the archive they are in, and what shows it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    archive: Option<String>,
+    why: String,
+}
+
+impl Part {
+    /// Writes what is common once, then a line for every module: its name and where the evidence is.
+    fn write(&self, lines: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
+        if let Some(archive) = &self.archive {
+            writeln!(out, "  {DIM}in{DIM:#} {archive}")?;
+        }
+        if !self.why.is_empty() {
+            writeln!(out, "  {}", wrap::hang_after(&self.why, 2, 4))?;
+        }
+        let width = lines.iter().map(|(module, _)| module.chars().count()).max().unwrap_or_default();
+        for (module, at) in lines {
+            let gap = " ".repeat((width + 2).saturating_sub(module.chars().count()));
+            let gap = if at.is_empty() { "" } else { &gap };
+            writeln!(out, "    {BOLD}{module}{BOLD:#}{gap}{}", wrap::hang_after(at, width + 6, 6))?;
+        }
+        Ok(())
     }
-    for seen in &judged.extension.declaration.evidence {
-        writeln!(out, "    {}", wrap::hang_after(&format!("{}, {}", seen.what, seen.at), 4, 6))?;
+}
+
+/// What a finding shares with others, and its own line.
+fn part<'a>(finding: &'a Finding, judged: Option<&Judged>) -> (Part, (&'a str, String)) {
+    let module = finding.module.as_deref().unwrap_or(finding.origin.file_name());
+    let archive = match finding.origin.parts() {
+        [archive, _, ..] => Some(archive.clone()),
+        _ => None,
+    };
+    let Some(Judged { extension, .. }) = judged else {
+        return (Part { archive, why: finding.message.clone() }, (module, at(finding)));
+    };
+    // A module of a known distribution is found by its name; a loose file only by its path.
+    let path = extension.distribution.is_none().then(|| finding.origin.file_path().to_owned());
+    if let Some(failure) = &extension.failure {
+        return (Part { archive, why: failure.error.clone() }, (module, path.unwrap_or_default()));
     }
-    if let Some(reason) = &judged.extension.declaration.reason {
-        writeln!(out, "    {}", wrap::hang_after(reason, 4, 6))?;
-    }
-    Ok(())
+    let declaration = &extension.declaration;
+    let by = match declaration.mechanism {
+        Mechanism::None => String::new(),
+        by => format!("{}: ", by.as_str()),
+    };
+    let whats: Vec<&str> = declaration.evidence.iter().map(|seen| seen.what.as_str()).collect();
+    let reason = declaration.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+    let places = path.into_iter().chain(declaration.evidence.iter().map(|seen| seen.at.clone()));
+    let places: Vec<String> = places.collect();
+    (Part { archive, why: format!("{by}{}{reason}", whats.join("; ")) }, (module, places.join(", ")))
 }
 
 fn at(finding: &Finding) -> String {
@@ -208,7 +248,7 @@ fn refusals(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let why = judged.decision.because.first().map_or("", String::as_str);
         let at = judged.decision.policy_at.as_ref().map_or(String::new(), |at| format!(" ({at})"));
         let module = &judged.extension.module;
-        writeln!(out, "  {BOLD}{module}{BOLD:#} {}", wrap::hang_after(&format!("{why}{at}"), module.len() + 3, 6))?;
+        writeln!(out, "  {BOLD}{module}{BOLD:#}: {}", wrap::hang_after(&format!("{why}{at}"), module.len() + 4, 6))?;
     }
     writeln!(out)
 }
