@@ -11,7 +11,16 @@ use tempfile::TempDir;
 
 /// Variables that change what gilaudit, pip or Python do, and that a developer or a CI machine may have set.
 const SCRUBBED: [&str; 11] = [
-    "PYTHON_GIL", "PYTHONGIL", "VIRTUAL_ENV", "CONDA_PREFIX", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "TERM", "COLUMNS",
+    "PYTHON_GIL",
+    "PYTHONGIL",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "NO_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "CI",
+    "TERM",
+    "COLUMNS",
     "RAYON_NUM_THREADS",
 ];
 

@@ -11,7 +11,8 @@ use crate::decisions::fixture;
 fn unread(report: &Value) -> Vec<String> {
     let problems = report["problems"].as_array().unwrap().iter();
     let shown = |problem: &Value| {
-        let origin: Vec<&str> = problem["origin"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+        let origin: Vec<&str> =
+            problem["origin"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
         format!("{}: {}", origin.join("!"), problem["error"].as_str().unwrap())
     };
     problems.filter(|problem| problem["unread"] == true).map(shown).collect()

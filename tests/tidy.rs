@@ -79,11 +79,16 @@ fn the_model_depends_on_nothing() {
 
 #[test]
 fn every_policy_file_is_built_in() {
-    let mut listed: Vec<String> =
-        run(["policy", "list"]).exits(0).stdout.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    let mut listed: Vec<String> = run(["policy", "list"])
+        .exits(0)
+        .stdout
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
     listed.sort();
     let files = files(&root().join("policies"), ".yaml");
-    let names: Vec<String> = files.iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> =
+        files.iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(listed, names);
 }
 
@@ -117,7 +122,8 @@ fn documents_are_short_and_there() {
 #[test]
 fn the_minimum_version_is_stated_once_and_the_same() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).unwrap().trim_end_matches('"');
+    let version =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).unwrap().trim_end_matches('"');
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     assert!(readme.contains(&format!("Rust {version}")), "README.md does not say Rust {version}");
 }
