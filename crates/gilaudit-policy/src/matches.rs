@@ -68,7 +68,9 @@ impl DistributionRange {
         let versions = VersionSpecifiers::from_str(rest.trim()).map_err(|error| {
             // The error draws the place on more lines; the first one says what is wrong.
             let error = error.to_string();
-            format!("'{}' is not a version specifier: {}", rest.trim(), error.lines().next().unwrap_or_default())
+            let first = error.lines().next().unwrap_or_default().trim_end_matches(':');
+            let first = first.strip_prefix("Failed to parse version: ").unwrap_or(first);
+            format!("'{}' is not a PEP 440 version specifier: {first}", rest.trim())
         })?;
         Ok(Self { written: text.to_owned(), name: normalized(name), versions })
     }

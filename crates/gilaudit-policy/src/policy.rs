@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gilaudit_model::{Action, Extension, Severity, Status, Target};
+use gilaudit_model::{Action, Extension, Gil, Severity, Status, Target};
 
 use crate::date::Date;
 use crate::diagnostic::{Diagnostic, Place};
@@ -88,15 +88,27 @@ impl Policy {
         self.exceptions.iter().any(|exception| exception.matches.sha256.is_some())
     }
 
-    /// A warning when the policy is not written for this interpreter. It is applied all the same.
+    /// A warning when the policy is not written for this interpreter, or is about running without the GIL where the GIL is always
+    /// on. It is applied all the same.
     pub fn check_target(&self, target: &Target) -> Option<Diagnostic> {
-        let targets = self.targets.as_ref().filter(|targets| !targets.value.contains(target))?;
+        if let Some(targets) = self.targets.as_ref().filter(|targets| !targets.value.contains(target)) {
+            let written = targets.value.written.join(" or ");
+            let message = format!("policy {} is written for Python {written} and is applied to {target}", self.name);
+            return Some(Diagnostic::warning(targets.place.clone(), message));
+        }
+        let why = match (target.free_threaded, target.gil) {
+            (false, _) => format!("Python {target} always has it"),
+            (true, Gil::On) => "PYTHON_GIL=1 or -X gil=1 turns it on from the start".to_owned(),
+            (true, Gil::Default | Gil::Off) => return None,
+        };
+        let about_no_gil = |said: &&Said<Action>| !matches!(said.value, Action::Follow | Action::Warn | Action::GilOn);
+        let entry =
+            self.declarations.values().chain(&self.contradicted).chain(&self.declared_by_tool).find(about_no_gil)?;
         let message = format!(
-            "policy {} is written for Python {} and is applied to {target}",
-            self.name,
-            targets.value.written.join(" or ")
+            "policy {} is about running without the GIL, and {why}: what it says about declarations does not apply",
+            self.name
         );
-        Some(Diagnostic::warning(targets.place.clone(), message))
+        Some(Diagnostic::warning(entry.place.clone(), message).hint("ask about a free-threaded build, such as 3.14t"))
     }
 
     /// Warnings for the file's own exceptions that decided for none of these extensions, which are all that were audited.

@@ -15,6 +15,7 @@ use crate::matches::{DistributionRange, Match, Sha256};
 use crate::node::{Node, Span, Value};
 use crate::policy::{Known, Policy, Said};
 use crate::reader::Reader;
+use crate::suggest::nearest;
 use crate::targets::Targets;
 use crate::warnings::Filter;
 use crate::yaml;
@@ -203,7 +204,6 @@ fn exception(read: &mut Reader, node: &Node) -> Option<Exception> {
         );
         return None;
     }
-    let before = read.diagnostics.len();
     let (mut matches, mut action, mut reason, mut expires, mut expires_span) = (None, None, None, None, node.span);
     let entries = read.table(node, "an exception", "key", &EXCEPTION_KEYS);
     for entry in &entries {
@@ -233,18 +233,20 @@ fn exception(read: &mut Reader, node: &Node) -> Option<Exception> {
         ("action", "it would do nothing"),
         ("reason", "whoever reads it later must know why it is there"),
     ] {
-        let given = matches!(&node.value, Value::Table(entries) if entries.iter().any(|entry| entry.key == key));
+        // Misspelt is not missing: that was said already.
+        let is_key = |found: &str| {
+            found == key || (!EXCEPTION_KEYS.contains(&found) && nearest(found, EXCEPTION_KEYS) == Some(key))
+        };
+        let given = matches!(&node.value, Value::Table(entries) if entries.iter().any(|entry| is_key(&entry.key)));
         if !given {
             read.error_with_hint(node.span, format!("the exception has no '{key}'"), why);
         }
     }
-    if read.diagnostics.len() > before {
-        return None;
-    }
+    // Without a reason or a date the policy is refused, but its place among the others can be looked at all the same.
     Some(Exception {
         matches: matches?,
         action: action?,
-        reason: reason?.to_owned(),
+        reason: reason.unwrap_or_default().to_owned(),
         expires,
         place: read.place(node.span),
         expires_place: read.place(expires_span),
