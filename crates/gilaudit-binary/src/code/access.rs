@@ -1,0 +1,175 @@
+//! Loads and stores of a path: its own stores first, then what the memory holds at a first import.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use gilaudit_model::{Format, Version};
+
+use super::memory::Stored;
+use super::path::Path;
+use super::space::Region;
+use super::value::{Value, mask};
+use super::{Engine, Origin};
+use crate::image::Cell;
+
+/// Where `gs:[0x58]` of a Windows thread points: a table of TLS blocks, far enough from everything else in the thread's range.
+const TLS_TABLE: u64 = 0x11_0000;
+
+impl Engine<'_, '_> {
+    /// The address that a value is, when it is used as one. An unknown quantity becomes the address of an object of its own.
+    pub(super) fn address(&mut self, path: &mut Path, value: Value) -> Option<u64> {
+        match path.resolve(value) {
+            Value::Known(address) => Some(address & mask(self.image.pointer)),
+            Value::Symbol(id, offset) => {
+                let Value::Known(object) = self.object(false, Some(id)) else { return None };
+                let fact = path.facts.entry(id).or_default();
+                fact.value = Some(object);
+                Some(object.wrapping_add_signed(offset))
+            }
+            Value::Partial { .. } | Value::Unknown => None,
+        }
+    }
+
+    /// What an address outside the image is.
+    pub(crate) fn region(&self, address: u64) -> Option<Region> {
+        self.space.region(address)
+    }
+
+    /// Loads `width` bytes: 1, 2, 4 or 8.
+    pub(crate) fn load(&mut self, path: &mut Path, place: Value, width: u8) -> Value {
+        let Some(address) = self.address(path, place) else { return self.symbol(Origin::Contents) };
+        match path.memory.load(address, width) {
+            Stored::All(value) => path.resolve(value),
+            Stored::Nothing => match self.initial(path, address, width) {
+                Some(value) => value,
+                None => {
+                    let value = self.symbol(Origin::Contents);
+                    // Kept, so that the next load gives the same quantity.
+                    path.memory.store(address, width, value, 0);
+                    if width >= 4 { value } else { Value::Unknown }
+                }
+            },
+            Stored::Some { bits, known, written } => {
+                let (mut bits, mut known) = (bits, known);
+                for index in (0..width).filter(|index| written >> index & 1 == 0) {
+                    if let Some(Value::Known(byte)) = self.initial(path, address.wrapping_add(u64::from(index)), 1) {
+                        bits |= byte << (8 * index);
+                        known |= 1 << index;
+                    }
+                }
+                Value::partial(bits, known | !(((1u16 << width) - 1) as u8))
+            }
+        }
+    }
+
+    /// What memory holds before this path stored anything there; `None` when that is not known.
+    fn initial(&mut self, _path: &mut Path, address: u64, width: u8) -> Option<Value> {
+        if let Some(bits) = self.image_number(address, width) {
+            return Some(Value::Known(bits));
+        }
+        match self.space.region(address)? {
+            Region::Import(index, offset) => {
+                if offset == 0 && self.image.cells().import_name(index) == "Py_Version" {
+                    self.version_consulted = true;
+                    return Some(Value::Known(u64::from(version_hex(self.version)) & mask(width)));
+                }
+                None
+            }
+            Region::Text(offset) => {
+                let text = version_text(self.version);
+                let byte = |index: u64| text.as_bytes().get((offset + index) as usize).copied().unwrap_or(0);
+                let bits = (0..u64::from(width)).fold(0u64, |bits, index| bits | u64::from(byte(index)) << (8 * index));
+                Some(Value::Known(bits))
+            }
+            Region::Object(index, _) => {
+                self.objects.get(index as usize).is_some_and(|object| object.zeroed).then_some(Value::ZERO)
+            }
+            Region::Thread(_) => {
+                if let Some((template, size)) = self.image.thread_local
+                    && let Some(inside) = address.checked_sub(self.space.thread_local())
+                    && inside < size
+                {
+                    return self.image_number(template.wrapping_add(inside), width).map(Value::Known);
+                }
+                if self.image.format == Format::Pe {
+                    let table = self.space.thread_pointer() + TLS_TABLE;
+                    // ThreadLocalStoragePointer of the TEB, and the table of TLS blocks behind it.
+                    let pointer_at = if self.image.pointer == 8 { 0x58 } else { 0x2c };
+                    if address == self.space.thread_pointer() + pointer_at {
+                        return Some(Value::Known(table));
+                    }
+                    if address.wrapping_sub(table) < 0x1000 {
+                        return Some(Value::Known(self.space.thread_local()));
+                    }
+                }
+                None
+            }
+            Region::Stack => None,
+        }
+    }
+
+    /// A number in the relocated image.
+    pub(super) fn image_number(&self, address: u64, width: u8) -> Option<u64> {
+        let mut bits = self.image.number(address, width)?;
+        let pointer = u64::from(self.image.pointer);
+        let from = address.saturating_sub(pointer - 1);
+        for (place, cell) in self.image.cells().range(from, address.saturating_add(u64::from(width))) {
+            let value = self.cell_number(*cell);
+            // The bytes of the cell that lie in the loaded ones.
+            for index in 0..pointer {
+                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width)) else {
+                    continue;
+                };
+                let (source, target) =
+                    if self.image.big_endian { (pointer - 1 - index, u64::from(width) - 1 - at) } else { (index, at) };
+                bits = bits & !(0xff << (8 * target)) | (value >> (8 * source) & 0xff) << (8 * target);
+            }
+        }
+        Some(bits)
+    }
+
+    /// What the loader writes for a cell, as a number.
+    fn cell_number(&self, cell: Cell) -> u64 {
+        match cell {
+            Cell::Address(address) => address,
+            Cell::Import(index, addend) => self.space.import(index).wrapping_add_signed(addend),
+            Cell::ThreadOffset(offset) | Cell::ThreadDescriptor(offset) => {
+                self.space.thread_local().wrapping_add(offset).wrapping_sub(self.space.thread_pointer())
+                    & mask(self.image.pointer)
+            }
+        }
+    }
+
+    /// Stores `width` bytes: 1, 2, 4 or 8. A store to an address that is not known is left out: taking it to reach everything
+    /// would leave nothing to read.
+    pub(super) fn store(&mut self, path: &mut Path, place: Value, width: u8, value: Value) {
+        let Some(address) = self.address(path, place) else { return };
+        // Only memory that this file owns can hold what an interpreter will read; counting references in objects of other
+        // libraries, which forks at every step, must not make every path a new situation.
+        let own = match self.space.region(address) {
+            None => true,
+            Some(Region::Object(index, _)) => self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none()),
+            Some(_) => false,
+        };
+        if own {
+            let mut hasher = DefaultHasher::new();
+            let known = if let Value::Known(bits) = value { Some(bits & mask(width)) } else { None };
+            (address, width, known).hash(&mut hasher);
+            // Storing the same again makes no new situation, so the sum is over the set of stores.
+            let before = path.memory.load(address, width);
+            if before != Stored::All(value) {
+                path.stored ^= hasher.finish();
+            }
+        }
+        path.memory.store(address, width, value, path.at);
+    }
+}
+
+/// `PY_VERSION_HEX` of a final release of this version: a module that tests for its own feature release tests no more than that.
+fn version_hex(version: Version) -> u32 {
+    0x0300_00f0 | u32::from(version.minor()) << 16
+}
+
+/// What `Py_GetVersion` returns.
+pub(super) fn version_text(version: Version) -> String {
+    format!("{version}.0 (main)")
+}

@@ -1,0 +1,344 @@
+//! The outside world: what imported functions do, as far as a module's initialisation depends on it.
+
+use std::sync::LazyLock;
+use std::collections::HashSet;
+
+use super::path::{Module, Path};
+use super::space::Region;
+use super::value::{Value, mask};
+use super::{Engine, Origin};
+
+/// How a call of an import went.
+pub(super) enum Called {
+    /// It returned; its result is set.
+    Returned,
+    /// It goes on in a function of the file, which returns in its stead.
+    Entered,
+    /// It does not return.
+    Ended,
+}
+
+/// The bytes a modelled copy or comparison may touch.
+const LONGEST: u64 = 0x1_0000;
+
+/// What an import does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// `PyModuleDef_Init(def)`.
+    DefinitionInit,
+    /// Creates a module from the definition in its first argument.
+    ModuleCreate,
+    /// `PyUnstable_Module_SetGIL(module, value)`.
+    SetGil,
+    /// `PyModule_FromSlotsAndSpec(slots, spec)`.
+    FromSlots,
+    /// Returns this number: there is no error, no earlier module, and this is the main interpreter.
+    Constant(u64),
+    /// `Py_GetVersion()`.
+    Version,
+    /// New memory; zeroed or not.
+    Allocate { zeroed: bool },
+    /// `realloc(pointer, size)`: the same memory.
+    Reallocate,
+    /// `memcpy`, `memmove`.
+    Copy,
+    /// `memset`.
+    Fill,
+    Length,
+    CompareText,
+    CompareTextBounded,
+    CompareBytes,
+    /// `__cxa_guard_acquire(guard)`: 1 while the guard is clear.
+    GuardAcquire,
+    /// `_Init_thread_header(epoch)` is code in the file; this is its counterpart in a DLL.
+    ThreadLocal,
+    /// `_tlv_bootstrap(descriptor)`.
+    ThreadLocalMac,
+    /// Calls the function in this argument.
+    CallBack(usize),
+    /// Does not return.
+    NoReturn,
+    /// Returns a status: an integer whose usual value is 0.
+    Status,
+    /// Returns a pointer or anything else.
+    Other,
+}
+
+/// Whether a call of this import settles what a module declares.
+pub(super) fn is_decisive(name: &str) -> bool {
+    matches!(effect(name), Effect::DefinitionInit | Effect::ModuleCreate | Effect::SetGil | Effect::FromSlots)
+}
+
+pub(super) fn is_no_return(name: &str) -> bool {
+    effect(name) == Effect::NoReturn
+}
+
+static STATUS_FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    include_str!("status_functions.txt").lines().filter(|line| !line.starts_with('#')).collect()
+});
+
+fn effect(name: &str) -> Effect {
+    match name {
+        "PyModuleDef_Init" => Effect::DefinitionInit,
+        // The last one is Boost.Python's own PyModule_Create (libs/python/src/module.cpp).
+        "PyModule_Create2"
+        | "PyModule_FromDefAndSpec2"
+        | "PyModule_Create2TraceRefs"
+        | "PyModule_FromDefAndSpec2TraceRefs"
+        | "_ZN5boost6python6detail11init_moduleER11PyModuleDefPFvvE" => Effect::ModuleCreate,
+        "PyUnstable_Module_SetGIL" => Effect::SetGil,
+        "PyModule_FromSlotsAndSpec" => Effect::FromSlots,
+        "Py_GetVersion" => Effect::Version,
+        // A first import in the main interpreter: no error is set, and no module was made from this definition before.
+        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
+        "Py_IsInitialized" => Effect::Constant(1),
+        "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
+        "PyMem_Malloc" | "PyMem_RawMalloc" | "PyObject_Malloc" | "malloc" | "_Znwm" | "_Znam" | "_Znwj" | "_Znaj"
+        | "??2@YAPEAX_K@Z" | "??_U@YAPEAX_K@Z" | "__cxa_allocate_exception" => Effect::Allocate { zeroed: false },
+        "PyMem_Realloc" | "PyMem_RawRealloc" | "PyObject_Realloc" | "realloc" => Effect::Reallocate,
+        "memcpy" | "memmove" | "__memcpy_chk" | "__memmove_chk" => Effect::Copy,
+        "memset" | "__memset_chk" | "bzero" => Effect::Fill,
+        "strlen" => Effect::Length,
+        "strcmp" => Effect::CompareText,
+        "strncmp" => Effect::CompareTextBounded,
+        "memcmp" | "bcmp" => Effect::CompareBytes,
+        "__cxa_guard_acquire" => Effect::GuardAcquire,
+        "__tls_get_addr" | "___tls_get_addr" => Effect::ThreadLocal,
+        "_tlv_bootstrap" | "tlv_bootstrap" => Effect::ThreadLocalMac,
+        "pthread_once" | "_PyOnceFlag_CallOnceSlow" => Effect::CallBack(1),
+        "abort" | "exit" | "_exit" | "_Exit" | "quick_exit" | "__stack_chk_fail" | "__stack_chk_fail_local" | "__cxa_throw"
+        | "__cxa_rethrow" | "_Unwind_Resume" | "_Unwind_RaiseException" | "__cxa_bad_cast" | "__cxa_bad_typeid"
+        | "__cxa_throw_bad_array_new_length" | "__cxa_pure_virtual" | "_ZSt9terminatev" | "__fortify_fail" | "__chk_fail"
+        | "__assert_fail" | "__assert_rtn" | "Py_FatalError" | "_Py_FatalErrorFunc" | "_Py_FatalErrorFormat" | "Py_Exit"
+        | "_CxxThrowException" | "?terminate@@YAXXZ" | "terminate" | "__report_rangecheckfailure" | "longjmp"
+        | "_invalid_parameter_noinfo_noreturn" | "ExitProcess" | "TerminateProcess" | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => {
+            Effect::NoReturn
+        }
+        // std::__throw_bad_alloc and its siblings in libstdc++ and libc++.
+        _ if name.starts_with("_ZSt") && name.contains("__throw_") => Effect::NoReturn,
+        _ if name.starts_with("_ZNSt3__1") && name.contains("__throw_") => Effect::NoReturn,
+        _ if STATUS_FUNCTIONS.contains(name) => Effect::Status,
+        _ => Effect::Other,
+    }
+}
+
+impl Engine<'_, '_> {
+    /// Does what a call of the import does. The arguments are in place, the return address is linked.
+    pub(super) fn call_import(&mut self, path: &mut Path, name: &str) -> Called {
+        let effect = effect(name);
+        let arguments = [0, 1, 2, 3].map(|index| {
+            let value = self.argument(path, index);
+            path.resolve(value)
+        });
+        let result = match effect {
+            Effect::NoReturn => return Called::Ended,
+            Effect::CallBack(index) => {
+                if let Some(Value::Known(function)) = arguments.get(index)
+                    && self.image.is_code(*function)
+                {
+                    path.pc = *function;
+                    return Called::Entered;
+                }
+                Value::ZERO
+            }
+            Effect::DefinitionInit => {
+                if let Value::Known(definition) = arguments[0] {
+                    let site = path.call_site();
+                    path.definitions.entry(definition).or_insert(site);
+                }
+                arguments[0]
+            }
+            Effect::ModuleCreate => self.create_module(path, arguments[0]),
+            Effect::SetGil => {
+                self.set_gil(path, arguments[0], arguments[1]);
+                Value::ZERO
+            }
+            Effect::FromSlots => {
+                if let Value::Known(slots) = arguments[0] {
+                    path.from_slots.push(slots);
+                }
+                self.result_of(name, arguments, false)
+            }
+            Effect::Constant(number) => Value::Known(number),
+            Effect::Version => {
+                self.version_consulted = true;
+                Value::Known(self.space.text())
+            }
+            Effect::Allocate { zeroed } => self.object(zeroed, None),
+            Effect::Reallocate => match arguments[0] {
+                Value::Known(0) => self.object(false, None),
+                pointer => pointer,
+            },
+            Effect::GuardAcquire => self.guard(path, arguments[0]),
+            Effect::ThreadLocal => {
+                // The argument points at the module number and the offset; all modules are this one.
+                let argument = if self.convention == super::Convention::Stack32 { path.register(super::x86::AX) } else { arguments[0] };
+                let offset = self.load(path, argument.add(Value::Known(u64::from(self.image.pointer))), self.image.pointer);
+                Value::Known(self.space.thread_local()).add(offset)
+            }
+            Effect::ThreadLocalMac => {
+                let offset = self.load(path, arguments[0].add(Value::Known(16)), 8);
+                Value::Known(self.space.thread_local()).add(offset)
+            }
+            Effect::Copy => {
+                self.copy(path, arguments[0], arguments[1], arguments[2]);
+                arguments[0]
+            }
+            Effect::Fill => {
+                // bzero has no value argument.
+                let (value, length) = if name == "bzero" { (Value::ZERO, arguments[1]) } else { (arguments[1], arguments[2]) };
+                self.fill(path, arguments[0], value, length);
+                arguments[0]
+            }
+            Effect::Length => self.text_length(path, arguments[0]).map_or(Value::Unknown, Value::Known),
+            Effect::CompareText => self.compare(path, arguments[0], arguments[1], LONGEST, true),
+            Effect::CompareTextBounded | Effect::CompareBytes => match arguments[2] {
+                Value::Known(length) => {
+                    self.compare(path, arguments[0], arguments[1], length, effect == Effect::CompareTextBounded)
+                }
+                _ => Value::Unknown,
+            },
+            Effect::Status => {
+                self.forget_outputs(path, &arguments);
+                self.result_of(name, arguments, true)
+            }
+            Effect::Other => {
+                self.forget_outputs(path, &arguments);
+                self.result_of(name, arguments, false)
+            }
+        };
+        let result = if result == Value::Unknown { self.result_of(name, arguments, true) } else { result };
+        self.set_result(path, result);
+        Called::Returned
+    }
+
+    fn result_of(&mut self, name: &str, arguments: [Value; 4], status: bool) -> Value {
+        self.symbol(Origin::Import { name: name.to_owned(), arguments, status })
+    }
+
+    fn create_module(&mut self, path: &mut Path, definition: Value) -> Value {
+        let module = self.object(false, None);
+        if let (Value::Known(address), Value::Known(definition)) = (module, definition) {
+            let created = path.call_site();
+            path.modules.insert(address, Module { definition, created, gil: None });
+        }
+        module
+    }
+
+    fn set_gil(&mut self, path: &mut Path, module: Value, value: Value) {
+        let site = path.call_site();
+        let value = value.truncate(self.image.pointer).known();
+        match module {
+            Value::Known(address) => {
+                // A call on anything else (a submodule that was not made from a definition here) says nothing about the module.
+                if let Some(module) = path.modules.get_mut(&address) {
+                    module.gil = Some((value, site));
+                }
+            }
+            _ => path.unclear_module = true,
+        }
+    }
+
+    /// An import that is not modelled may write through pointers into the stack: results that it returns by address.
+    fn forget_outputs(&mut self, path: &mut Path, arguments: &[Value; 4]) {
+        for argument in arguments {
+            if let Value::Known(address) = argument
+                && self.space.region(*address) == Some(Region::Stack)
+            {
+                path.memory.store(*address, self.image.pointer, Value::Unknown, path.at);
+            }
+        }
+    }
+
+    /// Taken while the first byte of the guard is clear, which it is at a first import; taking it sets the byte, as releasing it
+    /// would, so that a later test finds the variable initialised.
+    fn guard(&mut self, path: &mut Path, guard: Value) -> Value {
+        let taken = self.load(path, guard, 1);
+        if let Value::Known(byte) = taken {
+            if byte == 0 {
+                self.store(path, guard, 1, Value::Known(1));
+            }
+            return Value::Known(u64::from(byte == 0));
+        }
+        Value::Unknown
+    }
+
+    pub(super) fn copy(&mut self, path: &mut Path, to: Value, from: Value, length: Value) {
+        let (Some(to), Some(from)) = (self.address(path, to), self.address(path, from)) else { return };
+        let Value::Known(length) = length else { return };
+        let length = length.min(LONGEST);
+        let mut pieces = Vec::new();
+        let mut done = 0;
+        while done < length {
+            let width = piece(length - done, (from | to).wrapping_add(done));
+            pieces.push((done, width, self.load(path, Value::Known(from.wrapping_add(done)), width)));
+            done += u64::from(width);
+        }
+        for (offset, width, value) in pieces {
+            self.store(path, Value::Known(to.wrapping_add(offset)), width, value);
+        }
+    }
+
+    pub(super) fn fill(&mut self, path: &mut Path, to: Value, value: Value, length: Value) {
+        let Some(to) = self.address(path, to) else { return };
+        let Value::Known(length) = length else { return };
+        let value = match value.truncate(1) {
+            Value::Known(byte) => Value::Known(byte.wrapping_mul(0x0101_0101_0101_0101)),
+            _ => Value::Unknown,
+        };
+        let mut done = 0;
+        while done < length.min(LONGEST) {
+            let width = piece(length - done, to.wrapping_add(done));
+            self.store(path, Value::Known(to.wrapping_add(done)), width, value.truncate(width));
+            done += u64::from(width);
+        }
+    }
+
+    fn text_length(&mut self, path: &mut Path, text: Value) -> Option<u64> {
+        let text = self.address(path, text)?;
+        for index in 0..LONGEST {
+            match self.load(path, Value::Known(text.wrapping_add(index)), 1) {
+                Value::Known(0) => return Some(index),
+                Value::Known(_) => {}
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    pub(super) fn compare(&mut self, path: &mut Path, a: Value, b: Value, length: u64, text: bool) -> Value {
+        let (Some(a), Some(b)) = (self.address(path, a), self.address(path, b)) else { return Value::Unknown };
+        for index in 0..length.min(LONGEST) {
+            let x = self.load(path, Value::Known(a.wrapping_add(index)), 1);
+            let y = self.load(path, Value::Known(b.wrapping_add(index)), 1);
+            match (x, y) {
+                (Value::Known(x), Value::Known(y)) if x != y => {
+                    return Value::Known(x.wrapping_sub(y) & mask(8));
+                }
+                (Value::Known(0), Value::Known(0)) if text => return Value::ZERO,
+                (Value::Known(_), Value::Known(_)) => {}
+                _ => return Value::Unknown,
+            }
+        }
+        Value::ZERO
+    }
+
+    /// The text that a value points at.
+    pub(crate) fn text(&mut self, path: &mut Path, text: Value) -> Option<String> {
+        let Value::Known(start) = path.resolve(text) else { return None };
+        let mut bytes = Vec::new();
+        for index in 0..256 {
+            match self.load(path, Value::Known(start.wrapping_add(index)), 1) {
+                Value::Known(0) => return String::from_utf8(bytes).ok(),
+                Value::Known(byte) => bytes.push((byte & 0xff) as u8),
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// The widest piece, at most 8 bytes, that fits what is left and the alignment.
+fn piece(left: u64, address: u64) -> u8 {
+    [8u8, 4, 2].into_iter().find(|width| u64::from(*width) <= left && address.is_multiple_of(u64::from(*width).min(4))).unwrap_or(1)
+}

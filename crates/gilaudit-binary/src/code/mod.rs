@@ -1,0 +1,543 @@
+//! A bounded abstract interpreter of module init functions.
+//!
+//! It runs an init function as a first import in a fresh process would: guards are still clear, nothing is cached. What the file
+//! and the code settle is computed exactly; what they leave open (results of other libraries, contents of their objects) is an
+//! unknown quantity with an identity. A branch on such a quantity is followed both ways, with what the branch says about it
+//! remembered on each side. Calls that can lead to no decisive call are passed over ([`summary`]); decisive calls and the rest of
+//! the outside world are modelled in [`imports`]. Running out of a budget ends in "unknown", never in a guess.
+
+mod aarch64;
+mod access;
+mod imports;
+mod memory;
+mod outcome;
+mod path;
+mod space;
+mod summary;
+mod value;
+mod x86;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
+
+use crate::image::Image;
+pub(crate) use path::Path;
+use path::{Condition, Flags, Frame, Skipped};
+pub(crate) use space::Region;
+use space::Space;
+use summary::Summaries;
+use value::SymbolId;
+pub(crate) use value::Value;
+
+/// How many paths may come to one branch in the same situation before a further one is taken for a path that was seen already.
+const ARRIVALS: u8 = 2;
+/// How often a path follows both sides of a branch that it comes back to.
+const FORKS: u16 = 2;
+/// How often a path comes back to a branch before it takes the other side, and in the end gives up: a loop that only something
+/// unknown ends. Loops over tables in the file end by themselves.
+const TURNS: u16 = 2_000;
+/// Calls inlined into each other.
+const DEPTH: usize = 32;
+/// How often the function is run again with more callees inlined.
+const RERUNS: usize = 4;
+
+/// Bounds on one run of an init function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    pub(crate) instructions: usize,
+    pub(crate) paths: usize,
+    /// Four-byte groups of memory that one path may hold.
+    pub(crate) memory: usize,
+}
+
+/// What one instruction does to the flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Next,
+    Jump(Value),
+    Branch { condition: Condition, target: u64 },
+    Call { target: Value, return_to: u64 },
+    Return { to: Value },
+    /// A trap, or bytes that are no instruction.
+    Stop,
+}
+
+/// Where an unknown quantity comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// The result of an imported function.
+    Import { name: String, arguments: [Value; 4], status: bool },
+    /// The result of a call through a pointer that is not known.
+    Indirect { target: Value },
+    /// The result of a callee that was passed over.
+    Skipped(u64),
+    /// Contents of memory that another library owns.
+    Contents,
+}
+
+/// An object made at run time.
+#[derive(Clone, Copy, Debug)]
+struct Object {
+    /// Whether its memory starts as zeros; else its contents are unknown.
+    zeroed: bool,
+    /// The quantity that turned out to be its address.
+    symbol: Option<SymbolId>,
+}
+
+/// Calling conventions, as far as arguments, results and clobbered registers go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Convention {
+    SystemV,
+    Windows64,
+    Stack32,
+    Arm64,
+}
+
+pub(crate) struct Engine<'i, 'd> {
+    pub(crate) image: &'i Image<'d>,
+    space: Space,
+    version: Version,
+    convention: Convention,
+    symbols: Vec<Origin>,
+    objects: Vec<Object>,
+    summaries: Summaries,
+    /// Functions that must not be passed over.
+    inline: HashSet<u64>,
+    arrivals: HashMap<u64, u8>,
+    budget: Budget,
+    exhausted: Option<&'static str>,
+    /// Whether what the function does may depend on the interpreter's version.
+    pub(crate) version_consulted: bool,
+}
+
+/// Runs an init function under one interpreter version. The flag says whether the version was looked at.
+pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Version, budget: Budget) -> (InitResult, bool) {
+    let convention = match (image.arch, image.format) {
+        (Arch::X86_64, Format::Pe) => Convention::Windows64,
+        (Arch::X86_64, _) => Convention::SystemV,
+        (Arch::X86, _) => Convention::Stack32,
+        (Arch::Aarch64, _) => Convention::Arm64,
+        _ => return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false),
+    };
+    let space = Space::new(image.pointer);
+    let beyond = |end: u64| image.segments.iter().any(|segment| segment.address.saturating_add(segment.size) > end);
+    if beyond(space.image_end) || image.cells().import_names().len() as u64 > space.import_count() {
+        return (InitResult::Unknown("the file's address range is too large to be evaluated".to_owned()), false);
+    }
+    let mut inline = HashSet::new();
+    let mut consulted = false;
+    let mut summaries = Summaries::default();
+    for _ in 0..=RERUNS {
+        let mut engine = Engine {
+            image,
+            space,
+            version,
+            convention,
+            symbols: Vec::new(),
+            objects: Vec::new(),
+            summaries,
+            inline: std::mem::take(&mut inline),
+            arrivals: HashMap::new(),
+            budget,
+            exhausted: None,
+            version_consulted: false,
+        };
+        let ends = engine.explore(entry, hook);
+        consulted |= engine.version_consulted;
+        match engine.conclude(ends) {
+            outcome::Conclusion::Result(result) => return (result, consulted),
+            outcome::Conclusion::Inline(functions) => {
+                inline = engine.inline;
+                inline.extend(functions);
+                summaries = engine.summaries;
+            }
+        }
+    }
+    (InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()), consulted)
+}
+
+impl Engine<'_, '_> {
+    /// Follows every path of the function and reads what each leads to.
+    fn explore(&mut self, entry: u64, hook: HookKind) -> Vec<outcome::End> {
+        let mut start = Path::new(entry);
+        self.start(&mut start);
+        let mut waiting = vec![start];
+        let mut ends = Vec::new();
+        while let Some(path) = waiting.pop() {
+            if let Some(done) = self.follow(path, &mut waiting) {
+                ends.push(self.end(done, hook));
+            }
+            if self.exhausted.is_some() {
+                break;
+            }
+        }
+        ends
+    }
+
+    /// Sets up the stack as if the interpreter had called the function.
+    fn start(&self, path: &mut Path) {
+        let top = self.space.stack_top();
+        match self.convention {
+            Convention::Arm64 => {
+                path.set_register(aarch64::SP, Value::Known(top));
+                path.set_register(aarch64::LINK, Value::Known(self.space.exit));
+            }
+            _ => {
+                let pointer = self.image.pointer;
+                path.set_register(x86::SP, Value::Known(top));
+                path.memory.store(top, pointer, Value::Known(self.space.exit), path.pc);
+            }
+        }
+    }
+
+    /// Follows one path to its end. `None` when it ends without returning: a trap, an exception, a situation seen before.
+    fn follow(&mut self, mut path: Path, waiting: &mut Vec<Path>) -> Option<Path> {
+        loop {
+            if path.pc == self.space.exit {
+                return Some(path);
+            }
+            let step = match self.space.region(path.pc) {
+                Some(Region::Import(index, 0)) => {
+                    let name = self.image.cells().import_name(index).to_owned();
+                    match self.call_import(&mut path, &name) {
+                        imports::Called::Returned => Step::Return { to: self.link(&mut path) },
+                        imports::Called::Entered => Step::Next,
+                        imports::Called::Ended => return None,
+                    }
+                }
+                _ if !self.image.is_code(path.pc) => return None,
+                _ => {
+                    if self.budget.instructions == 0 {
+                        self.exhausted = Some("the instruction budget ran out");
+                        return None;
+                    }
+                    self.budget.instructions -= 1;
+                    path.at = path.pc;
+                    match self.convention {
+                        Convention::Arm64 => aarch64::step(self, &mut path),
+                        _ => x86::step(self, &mut path),
+                    }
+                }
+            };
+            let going = match step {
+                Step::Next => true,
+                Step::Stop => false,
+                Step::Jump(target) => {
+                    self.note_transfer(&mut path);
+                    self.jump(&mut path, target)
+                }
+                Step::Return { to } => Self::leave(&mut path, to),
+                Step::Call { target, return_to } => {
+                    self.note_transfer(&mut path);
+                    self.call(&mut path, target, return_to)
+                }
+                Step::Branch { condition, target } => self.branch(&mut path, &condition, target, waiting),
+            };
+            if !going {
+                return None;
+            }
+            if path.memory.len() > self.budget.memory {
+                self.exhausted = Some("the memory budget ran out");
+                return None;
+            }
+        }
+    }
+
+    fn note_transfer(&self, path: &mut Path) {
+        let stub = |name: &str| name.starts_with(".plt") || name == "__stubs" || name == "__auth_stubs";
+        let inside = self.image.sections.iter().find(|section| path.at.wrapping_sub(section.address) < section.size);
+        if !inside.is_some_and(|section| stub(&section.name)) {
+            path.transfer = path.at;
+        }
+    }
+
+    fn jump(&mut self, path: &mut Path, target: Value) -> bool {
+        match path.resolve(target) {
+            Value::Known(target) => {
+                path.pc = target;
+                true
+            }
+            // A tail call through a pointer that is not known: its result is what this function returns.
+            target => {
+                let result = self.symbol(Origin::Indirect { target });
+                self.set_result(path, result);
+                let to = self.link(path);
+                Self::leave(path, to)
+            }
+        }
+    }
+
+    /// Goes back to where a call came from.
+    fn leave(path: &mut Path, to: Value) -> bool {
+        match path.resolve(to) {
+            Value::Known(to) => {
+                while let Some(frame) = path.frames.pop() {
+                    if frame.return_to == to {
+                        break;
+                    }
+                }
+                path.pc = to;
+                true
+            }
+            // The return address was overwritten by something unknown; the calls say where it was.
+            _ => match path.frames.pop() {
+                Some(frame) => {
+                    path.pc = frame.return_to;
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    fn call(&mut self, path: &mut Path, target: Value, return_to: u64) -> bool {
+        let target = path.resolve(target);
+        let Value::Known(address) = target else {
+            let result = self.symbol(Origin::Indirect { target });
+            self.pass_over(path, result, return_to);
+            return true;
+        };
+        if matches!(self.space.region(address), Some(Region::Import(..))) {
+            self.enter(path, address, return_to);
+            return true;
+        }
+        if !self.image.is_code(address) {
+            let result = self.symbol(Origin::Indirect { target });
+            self.pass_over(path, result, return_to);
+            return true;
+        }
+        let pointers = self.pointer_arguments(path);
+        let summary = self.summaries.of(self.image, address);
+        let callbacks = pointers.iter().any(|pointer| {
+            self.code_pointers(path, *pointer).into_iter().any(|code| self.summaries.of(self.image, code).decisive)
+        });
+        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address);
+        if wanted && path.frames.len() < DEPTH {
+            self.enter(path, address, return_to);
+            return true;
+        }
+        if !summary.returns {
+            return false;
+        }
+        path.skipped.push(Skipped { function: address, pointers: pointers.clone() });
+        // What the callee leaves in the stack memory it was given is not known.
+        for pointer in pointers.iter().filter(|pointer| self.space.region(**pointer) == Some(Region::Stack)) {
+            for offset in (0..128).step_by(usize::from(self.image.pointer)) {
+                path.memory.store(pointer.wrapping_add(offset as u64), self.image.pointer, Value::Unknown, path.at);
+            }
+        }
+        let result = self.symbol(Origin::Skipped(address));
+        self.pass_over(path, result, return_to);
+        true
+    }
+
+    /// Continues in the callee.
+    fn enter(&mut self, path: &mut Path, function: u64, return_to: u64) {
+        match self.convention {
+            Convention::Arm64 => path.set_register(aarch64::LINK, Value::Known(return_to)),
+            _ => {
+                let pointer = self.image.pointer;
+                let top = path.register(x86::SP).sub(Value::Known(u64::from(pointer)));
+                path.set_register(x86::SP, top);
+                self.store(path, top, pointer, Value::Known(return_to));
+            }
+        }
+        path.frames.push(Frame { function, return_to, call_site: path.at });
+        path.pc = function;
+    }
+
+    /// Continues after a call that is not followed.
+    fn pass_over(&mut self, path: &mut Path, result: Value, return_to: u64) {
+        self.set_result(path, result);
+        path.pc = return_to;
+    }
+
+    /// Takes the return address of the current function.
+    fn link(&mut self, path: &mut Path) -> Value {
+        match self.convention {
+            Convention::Arm64 => path.register(aarch64::LINK),
+            _ => {
+                let pointer = self.image.pointer;
+                let top = path.register(x86::SP);
+                let to = self.load(path, top, pointer);
+                path.set_register(x86::SP, top.add(Value::Known(u64::from(pointer))));
+                to
+            }
+        }
+    }
+
+    fn branch(&mut self, path: &mut Path, condition: &Condition, target: u64, waiting: &mut Vec<Path>) -> bool {
+        if let Some(taken) = path.decide(condition) {
+            if taken {
+                path.pc = target;
+            }
+            return true;
+        }
+        let situation = situation(path);
+        let turns = path.turns.entry(situation).or_default();
+        *turns = turns.saturating_add(1);
+        let turn = *turns;
+        if turn == 1 {
+            let arrivals = self.arrivals.entry(situation).or_default();
+            *arrivals += 1;
+            if *arrivals > ARRIVALS {
+                return false;
+            }
+        }
+        let usual = self.usual(path, condition);
+        if turn > FORKS {
+            let taken = usual == (turn <= TURNS);
+            path.assume(condition, taken);
+            if taken {
+                path.pc = target;
+            }
+            return turn <= 2 * TURNS;
+        }
+        if self.budget.paths == 0 {
+            self.exhausted = Some("the path budget ran out");
+            return false;
+        }
+        self.budget.paths -= 1;
+        let mut other = path.clone();
+        for (side, taken) in [(&mut *path, usual), (&mut other, !usual)] {
+            side.assume(condition, taken);
+            if taken {
+                side.pc = target;
+            }
+        }
+        waiting.push(other);
+        true
+    }
+
+    /// The side of a branch that a successful import takes: statuses are 0, pointers are not NULL, nothing is -1.
+    fn usual(&self, path: &Path, condition: &Condition) -> bool {
+        let Condition::Compare { a, b, test, negated, width } = condition else { return false };
+        let symbol = match (path.resolve(*a), path.resolve(*b)) {
+            (Value::Symbol(id, _), _) | (_, Value::Symbol(id, _)) => id,
+            _ => return false,
+        };
+        let status = matches!(self.symbols.get(symbol.0 as usize), Some(Origin::Import { status: true, .. }));
+        let assumed = if status || *width < self.image.pointer { 0 } else { 1 };
+        let probe = Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
+        path.decide(&probe).unwrap_or(false)
+    }
+
+    /// A new unknown quantity.
+    fn symbol(&mut self, origin: Origin) -> Value {
+        self.symbols.push(origin);
+        Value::Symbol(SymbolId(u32::try_from(self.symbols.len() - 1).unwrap_or(u32::MAX)), 0)
+    }
+
+    fn origin(&self, id: SymbolId) -> Option<&Origin> {
+        self.symbols.get(id.0 as usize)
+    }
+
+    /// A new object; its address.
+    fn object(&mut self, zeroed: bool, symbol: Option<SymbolId>) -> Value {
+        let index = self.objects.len() as u64;
+        if index >= self.space.object_count() {
+            self.exhausted = Some("the object budget ran out");
+            return Value::Unknown;
+        }
+        self.objects.push(Object { zeroed, symbol });
+        Value::Known(self.space.object(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    /// Argument `index` (from 0) of a function that was just entered.
+    fn argument(&mut self, path: &mut Path, index: usize) -> Value {
+        let registers: &[usize] = match self.convention {
+            Convention::SystemV => &x86::SYSTEM_V_ARGUMENTS,
+            Convention::Windows64 => &x86::WINDOWS_ARGUMENTS,
+            Convention::Arm64 => &[0, 1, 2, 3, 4, 5, 6, 7],
+            Convention::Stack32 => &[],
+        };
+        if let Some(register) = registers.get(index) {
+            return path.register(*register);
+        }
+        if self.convention == Convention::Stack32 {
+            let top = path.register(x86::SP).add(Value::Known(4 + 4 * index as u64));
+            return self.load(path, top, 4);
+        }
+        Value::Unknown
+    }
+
+    /// Sets what a call returns, and forgets the registers that a callee may change.
+    fn set_result(&mut self, path: &mut Path, result: Value) {
+        let (result_register, clobbered, vectors): (usize, &[usize], std::ops::Range<usize>) = match self.convention {
+            Convention::SystemV => (x86::AX, &x86::SYSTEM_V_CLOBBERED, 0..16),
+            Convention::Windows64 => (x86::AX, &x86::WINDOWS_CLOBBERED, 0..6),
+            Convention::Stack32 => (x86::AX, &x86::STACK_CLOBBERED, 0..8),
+            Convention::Arm64 => (0, &aarch64::CLOBBERED, 0..8),
+        };
+        for register in clobbered {
+            path.set_register(*register, Value::Unknown);
+        }
+        for register in vectors {
+            path.set_vector(register, [Value::Unknown; 4]);
+        }
+        path.set_register(result_register, result);
+        path.flags = Flags::Unknown;
+    }
+
+    fn result(&self, path: &Path) -> Value {
+        path.register(if self.convention == Convention::Arm64 { 0 } else { x86::AX })
+    }
+
+    /// The arguments of the call about to be made that are addresses of memory that can be changed.
+    fn pointer_arguments(&mut self, path: &mut Path) -> Vec<u64> {
+        let count = if self.convention == Convention::Stack32 { 4 } else { 6 };
+        let mut pointers = Vec::new();
+        for index in 0..count {
+            let value = if self.convention == Convention::Stack32 {
+                // Before the call: the return address is not yet there.
+                let place = path.register(x86::SP).add(Value::Known(4 * index as u64));
+                self.load(path, place, 4)
+            } else {
+                self.argument(path, index)
+            };
+            if let Value::Known(address) = path.resolve(value)
+                && (self.image.segment(address).is_some() || self.space.region(address).is_some())
+            {
+                pointers.push(address);
+            }
+        }
+        pointers
+    }
+
+    /// The functions that an argument leads to: itself, or pointers in the structure it points at (a closure and its environment).
+    fn code_pointers(&mut self, path: &mut Path, pointer: u64) -> Vec<u64> {
+        if self.image.is_code(pointer) {
+            return vec![pointer];
+        }
+        if self.space.region(pointer) != Some(Region::Stack) {
+            return Vec::new();
+        }
+        let width = self.image.pointer;
+        let mut found = Vec::new();
+        for index in 0..8u64 {
+            let place = pointer.wrapping_add(index * u64::from(width));
+            if let memory::Stored::All(value) = path.memory.load(place, width)
+                && let Value::Known(code) = path.resolve(value)
+                && self.image.is_code(code)
+            {
+                found.push(code);
+            }
+        }
+        found
+    }
+}
+
+/// What tells one situation from another: where, called from where, with which modules, after which stores.
+fn situation(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.at.hash(&mut hasher);
+    for frame in &path.frames {
+        (frame.function, frame.return_to).hash(&mut hasher);
+    }
+    path.modules.hash(&mut hasher);
+    path.definitions.len().hash(&mut hasher);
+    path.stored.hash(&mut hasher);
+    hasher.finish()
+}

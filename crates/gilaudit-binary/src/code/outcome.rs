@@ -1,0 +1,298 @@
+//! From the ends of paths to what an init function does.
+
+use gilaudit_model::{Delegate, ExportSlots, GilCall, HookKind, InitResult, Place, SlotSource, Slots};
+
+use super::path::{CallSite, Path};
+use super::value::Value;
+use super::{Engine, Origin};
+use crate::definition::{self, DEFINITION_SIZE};
+
+/// What one path leads to.
+pub(super) struct End {
+    result: InitResult,
+    /// Callees that were passed over although they may have changed what was read.
+    suspects: Vec<u64>,
+    /// The path ended with NULL: the import fails there.
+    failed: bool,
+}
+
+/// What all paths together say.
+pub(super) enum Conclusion {
+    Result(InitResult),
+    /// Run again, following these functions.
+    Inline(Vec<u64>),
+}
+
+impl Engine<'_, '_> {
+    /// Reads what a finished path leads to.
+    pub(super) fn end(&mut self, mut path: Path, hook: HookKind) -> End {
+        let value = self.result(&path);
+        let failed = value == Value::ZERO;
+        let (result, ranges) = match value {
+            Value::Known(0) => (InitResult::Fails("the init function returns NULL".to_owned()), Vec::new()),
+            Value::Known(address) if hook == HookKind::Export => self.export(&mut path, address),
+            Value::Known(address) => self.object_returned(&mut path, address),
+            Value::Symbol(id, 0) => {
+                let origin = self.origin(id).cloned();
+                if let Some(Origin::Skipped(function)) = origin {
+                    let result = InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
+                    return End { result, suspects: vec![function], failed };
+                }
+                (self.handed_on(&mut path, origin.as_ref()), Vec::new())
+            }
+            _ => (InitResult::Unknown("what the init function returns is not known".to_owned()), Vec::new()),
+        };
+        let suspects = self.suspects(&path, &ranges);
+        End { result, suspects, failed }
+    }
+
+    fn export(&mut self, path: &mut Path, address: u64) -> (InitResult, Vec<(u64, u64)>) {
+        let mut ranges = Vec::new();
+        let slots = definition::py_slots(self, path, address, 0, &mut ranges);
+        let at = self.place(path, address);
+        (InitResult::Export(ExportSlots { at, slots }), ranges)
+    }
+
+    fn object_returned(&mut self, path: &mut Path, address: u64) -> (InitResult, Vec<(u64, u64)>) {
+        if path.definitions.contains_key(&address) {
+            let mut ranges = vec![(address, address.saturating_add(DEFINITION_SIZE))];
+            return (InitResult::MultiPhase(definition::read(self, path, address, &mut ranges)), ranges);
+        }
+        if let Some(module) = path.modules.get(&address).cloned() {
+            if path.unclear_module {
+                let why = "PyUnstable_Module_SetGIL is called on an object that could not be told".to_owned();
+                return (InitResult::Unknown(why), Vec::new());
+            }
+            let mut ranges = vec![(module.definition, module.definition.saturating_add(DEFINITION_SIZE))];
+            let definition = definition::read(self, path, module.definition, &mut ranges);
+            let gil = module.gil.map(|(value, call)| GilCall { value, at: self.site(&call) });
+            let created = self.site(&module.created);
+            return (InitResult::SinglePhase { definition, gil, created }, ranges);
+        }
+        let symbol = self.space_object_symbol(address);
+        let origin = symbol.and_then(|id| self.origin(id).cloned());
+        if let Some(origin) = origin {
+            if let Origin::Skipped(function) = origin {
+                let why = format!("the result of {} is not known", self.image.place(function));
+                return (InitResult::Unknown(why), Vec::new());
+            }
+            return (self.handed_on(path, Some(&origin)), Vec::new());
+        }
+        if self.image.segment(address).is_some() {
+            let why = "SystemError: the init function returns a static object that PyModuleDef_Init was not called on";
+            return (InitResult::Fails(why.to_owned()), Vec::new());
+        }
+        (InitResult::Unknown("the init function returns an object that is no module made here".to_owned()), Vec::new())
+    }
+
+    fn space_object_symbol(&self, address: u64) -> Option<super::SymbolId> {
+        match self.space.region(address) {
+            Some(super::Region::Object(index, 0)) => self.objects.get(index as usize).and_then(|object| object.symbol),
+            _ => None,
+        }
+    }
+
+    /// Who made the object that the init function returns, when it did not make it itself.
+    fn handed_on(&mut self, path: &mut Path, origin: Option<&Origin>) -> InitResult {
+        match origin {
+            Some(Origin::Import { name, arguments, .. }) => self.handed_to_import(path, name, arguments),
+            Some(Origin::Indirect { target }) => match self.capsule(path, *target) {
+                Some(to) => InitResult::Delegated(to),
+                None => InitResult::Unknown("the init function returns the result of a call through a pointer that is not known".to_owned()),
+            },
+            _ => InitResult::Unknown("the init function returns an object that it found in another library's memory".to_owned()),
+        }
+    }
+
+    fn handed_to_import(&mut self, path: &mut Path, name: &str, arguments: &[Value; 4]) -> InitResult {
+        if name.starts_with("PyImport_Import") {
+            if let Some(module) = self.imported_module(path, name, arguments) {
+                return InitResult::Delegated(Delegate::Module(module));
+            }
+        }
+        if name.starts_with("PyObject_Call") || name.starts_with("_PyObject_Call") {
+            // A method of an imported module: `PyObject_CallMethod(module, "name", …)`.
+            let module = self.provenance(path, arguments[0]).and_then(|origin| match origin {
+                Origin::Import { name, arguments, .. } => self.imported_module(path, &name, &arguments),
+                _ => None,
+            });
+            let method = self.text(path, arguments[1]);
+            if let (Some(module), Some(attribute)) = (module, method) {
+                let cffi = module == "_cffi_backend" && attribute == "_init_cffi_1_0_external_module";
+                return InitResult::Delegated(if cffi { Delegate::CffiBackend } else { Delegate::Capsule { module, attribute } });
+            }
+        }
+        let of_python = name.starts_with("Py") || name.starts_with("_Py");
+        if of_python {
+            InitResult::Unknown(format!("the init function returns the result of {name}"))
+        } else {
+            InitResult::Delegated(Delegate::Library { symbol: name.to_owned() })
+        }
+    }
+
+    /// The function pointer in a capsule attribute of an imported module, as mypyc's shims fetch it.
+    fn capsule(&mut self, path: &mut Path, target: Value) -> Option<Delegate> {
+        let Origin::Import { name, arguments, .. } = self.provenance(path, target)? else { return None };
+        if name == "PyCapsule_Import" {
+            let (module, attribute) = self.text(path, arguments[0]).and_then(|text| {
+                text.rsplit_once('.').map(|(module, attribute)| (module.to_owned(), attribute.to_owned()))
+            })?;
+            return Some(Delegate::Capsule { module, attribute });
+        }
+        if name != "PyCapsule_GetPointer" {
+            return None;
+        }
+        let Origin::Import { name, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
+        if !name.starts_with("PyObject_GetAttr") {
+            return None;
+        }
+        let attribute = self.text(path, arguments[1])?;
+        let Origin::Import { name, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
+        let module = self.imported_module(path, &name, &arguments)?;
+        Some(Delegate::Capsule { module, attribute })
+    }
+
+    fn imported_module(&mut self, path: &mut Path, name: &str, arguments: &[Value; 4]) -> Option<String> {
+        match name {
+            "PyImport_ImportModule" | "PyImport_ImportModuleNoBlock" => self.text(path, arguments[0]),
+            "PyImport_ImportModuleLevel" => self.text(path, arguments[0]),
+            "PyImport_Import" => {
+                let Origin::Import { name, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
+                name.starts_with("PyUnicode_").then(|| self.text(path, arguments[0])).flatten()
+            }
+            _ => None,
+        }
+    }
+
+    /// Where a value comes from, be it still an unknown quantity or the object that it turned out to be.
+    fn provenance(&self, path: &Path, value: Value) -> Option<Origin> {
+        let id = match value {
+            Value::Symbol(id, 0) => id,
+            _ => match path.resolve(value) {
+                Value::Known(address) => self.space_object_symbol(address)?,
+                Value::Symbol(id, 0) => id,
+                _ => return None,
+            },
+        };
+        self.origin(id).cloned()
+    }
+
+    /// The callees passed over that were given, or mention, memory that the result was read from.
+    fn suspects(&mut self, path: &Path, ranges: &[(u64, u64)]) -> Vec<u64> {
+        if ranges.is_empty() {
+            return Vec::new();
+        }
+        let near = |pointer: &u64| ranges.iter().any(|(from, to)| (from.saturating_sub(64)..*to).contains(pointer));
+        let mut suspects = Vec::new();
+        for skipped in &path.skipped {
+            if self.inline.contains(&skipped.function) || suspects.contains(&skipped.function) {
+                continue;
+            }
+            if skipped.pointers.iter().any(near) || self.summaries.mentions(self.image, skipped.function, ranges) {
+                suspects.push(skipped.function);
+            }
+        }
+        suspects
+    }
+
+    /// Draws the conclusion from all ends.
+    pub(super) fn conclude(&mut self, ends: Vec<End>) -> Conclusion {
+        let mut suspects: Vec<u64> = ends.iter().flat_map(|end| end.suspects.iter().copied()).collect();
+        suspects.sort_unstable();
+        suspects.dedup();
+        suspects.retain(|function| !self.inline.contains(function));
+        if !suspects.is_empty() {
+            return Conclusion::Inline(suspects);
+        }
+        if let Some(why) = self.exhausted {
+            return Conclusion::Result(InitResult::Unknown(why.to_owned()));
+        }
+        let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(|end| end.failed);
+        let Some(first) = done.pop() else {
+            let result = failed.into_iter().next().map_or_else(
+                || InitResult::Unknown("no path through the init function was followed to its end".to_owned()),
+                |end| end.result,
+            );
+            return Conclusion::Result(result);
+        };
+        // The path found first is the usual one; `done` is in the order of finding.
+        let usual = if done.is_empty() { first } else { let usual = done.remove(0); done.push(first); usual };
+        let wanted = meaning(&usual.result);
+        let other = done.iter().find(|end| meaning(&end.result) != wanted);
+        Conclusion::Result(match other {
+            None => usual.result,
+            Some(other) => InitResult::Unknown(format!(
+                "paths through the init function differ: {} or {}",
+                describe(&usual.result),
+                describe(&other.result)
+            )),
+        })
+    }
+
+    /// The place of a call, with the calls that led there.
+    fn site(&self, call: &CallSite) -> Place {
+        let mut place = self.image.place(call.address);
+        place.through = call.through.iter().map(|function| self.image.place(*function).to_string()).collect();
+        place
+    }
+
+    /// The place of an address, which may be memory that exists at run time only.
+    pub(crate) fn place(&self, _path: &Path, address: u64) -> Place {
+        match self.space.region(address) {
+            Some(super::Region::Object(..)) => Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() },
+            Some(super::Region::Stack) => Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() },
+            _ => self.image.place(address),
+        }
+    }
+
+    /// Who put the bytes at an address there.
+    pub(crate) fn source(&self, path: &Path, address: u64) -> SlotSource {
+        match path.memory.writer(address) {
+            Some(by) => SlotSource::Stored(self.image.place(by)),
+            None => SlotSource::Static,
+        }
+    }
+}
+
+/// What a result means to an interpreter, without the places it was read at.
+fn meaning(result: &InitResult) -> String {
+    let slots = |slots: &Slots| format!("{:?}", Meaning(slots));
+    match result {
+        InitResult::MultiPhase(definition) => format!("multi {:?} {}", definition.layout, slots(&definition.slots)),
+        InitResult::SinglePhase { definition, gil, .. } => {
+            format!("single {:?} {:?}", definition.layout, gil.as_ref().map(|call| call.value))
+        }
+        InitResult::Export(export) => format!("export {}", slots(&export.slots)),
+        InitResult::Delegated(to) => format!("delegated {to}"),
+        InitResult::Fails(why) | InitResult::Unknown(why) => why.clone(),
+    }
+}
+
+struct Meaning<'a>(&'a Slots);
+
+impl std::fmt::Debug for Meaning<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Slots::Null => f.write_str("null"),
+            Slots::Unreadable(why) => f.write_str(why),
+            Slots::Array(slots) => f
+                .debug_list()
+                .entries(slots.iter().map(|slot| (slot.id, slot.flags, &slot.value, slot.nested.as_ref().map(Meaning))))
+                .finish(),
+        }
+    }
+}
+
+fn describe(result: &InitResult) -> String {
+    match result {
+        InitResult::MultiPhase(definition) => format!("multi-phase initialisation with {}", definition.at),
+        InitResult::SinglePhase { gil: None, .. } => "a module without PyUnstable_Module_SetGIL".to_owned(),
+        InitResult::SinglePhase { gil: Some(call), .. } => match call.value {
+            Some(value) => format!("a module with PyUnstable_Module_SetGIL({value})"),
+            None => "a module with PyUnstable_Module_SetGIL of a value that is not known".to_owned(),
+        },
+        InitResult::Export(export) => format!("the slots at {}", export.at),
+        InitResult::Delegated(to) => format!("what {to} returns"),
+        InitResult::Fails(why) | InitResult::Unknown(why) => why.clone(),
+    }
+}

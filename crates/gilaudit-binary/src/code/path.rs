@@ -1,0 +1,300 @@
+//! The state of one path through an init function, and what a path knows about unknown quantities.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::memory::Memory;
+use super::value::{SymbolId, Value, mask, sign_extend};
+
+/// What one path has learnt about an unknown quantity.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fact {
+    pub(crate) value: Option<u64>,
+    pub(crate) nonzero: bool,
+    pub(crate) negative: Option<bool>,
+}
+
+/// An inlined call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) function: u64,
+    pub(crate) return_to: u64,
+    pub(crate) call_site: u64,
+}
+
+/// A module object that this path created.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Module {
+    pub(crate) definition: u64,
+    pub(crate) created: CallSite,
+    /// The last `PyUnstable_Module_SetGIL` on it: the value, and the call.
+    pub(crate) gil: Option<(Option<u64>, CallSite)>,
+}
+
+/// A call, and the calls that led there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CallSite {
+    pub(crate) address: u64,
+    pub(crate) through: Vec<u64>,
+}
+
+/// A callee that was passed over because it cannot reach a decisive call.
+#[derive(Clone, Debug)]
+pub(crate) struct Skipped {
+    pub(crate) function: u64,
+    /// The arguments that are addresses.
+    pub(crate) pointers: Vec<u64>,
+}
+
+/// What the last flag-setting instruction compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flags {
+    /// `a - b`, with the flags of a subtraction.
+    Subtract { a: Value, b: Value, width: u8 },
+    /// A result of a logical operation: carry and overflow clear.
+    Logic { result: Value, width: u8 },
+    /// A result whose carry and overflow are not known.
+    Result { result: Value, width: u8 },
+    /// All known: zero, sign, carry, overflow.
+    Exact { zero: bool, sign: bool, carry: bool, overflow: bool },
+    Unknown,
+}
+
+/// A test of two quantities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Test {
+    Equal,
+    Below,
+    BelowEqual,
+    Less,
+    LessEqual,
+    /// The difference is negative.
+    Negative,
+}
+
+/// What a branch depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Condition {
+    Always(bool),
+    Compare { test: Test, a: Value, b: Value, width: u8, negated: bool },
+    Unknown,
+}
+
+impl Condition {
+    pub(crate) fn compare(test: Test, a: Value, b: Value, width: u8) -> Self {
+        Self::Compare { test, a, b, width, negated: false }
+    }
+
+    #[must_use]
+    pub(crate) fn negate(self) -> Self {
+        match self {
+            Self::Always(truth) => Self::Always(!truth),
+            Self::Compare { test, a, b, width, negated } => Self::Compare { test, a, b, width, negated: !negated },
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// One path.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    pub(crate) pc: u64,
+    /// The instruction being executed.
+    pub(crate) at: u64,
+    /// The last call or jump outside import stubs, for evidence.
+    pub(crate) transfer: u64,
+    pub(crate) registers: [Value; 32],
+    /// Vector registers, as far as whole structures are copied through them: 32 bytes.
+    pub(crate) vectors: [[Value; 4]; 32],
+    pub(crate) flags: Flags,
+    pub(crate) memory: Memory,
+    pub(crate) facts: HashMap<SymbolId, Fact>,
+    pub(crate) frames: Vec<Frame>,
+    /// Definitions that `PyModuleDef_Init` was called on.
+    pub(crate) definitions: BTreeMap<u64, CallSite>,
+    pub(crate) modules: BTreeMap<u64, Module>,
+    /// `PySlot` arrays that `PyModule_FromSlotsAndSpec` was called with.
+    pub(crate) from_slots: Vec<u64>,
+    pub(crate) skipped: Vec<Skipped>,
+    /// Sum over everything stored outside the stack, so that paths that differ there are not taken for the same.
+    pub(crate) stored: u64,
+    /// How often this path came to each undecided branch, by situation.
+    pub(crate) turns: HashMap<u64, u16>,
+    /// Whether a module was passed to `PyUnstable_Module_SetGIL` that could not be told.
+    pub(crate) unclear_module: bool,
+}
+
+impl Path {
+    pub(crate) fn new(entry: u64) -> Self {
+        Self {
+            pc: entry,
+            at: entry,
+            transfer: entry,
+            registers: [Value::Unknown; 32],
+            vectors: [[Value::Unknown; 4]; 32],
+            flags: Flags::Unknown,
+            memory: Memory::default(),
+            facts: HashMap::new(),
+            frames: Vec::new(),
+            definitions: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            from_slots: Vec::new(),
+            skipped: Vec::new(),
+            stored: 0,
+            turns: HashMap::new(),
+            unclear_module: false,
+        }
+    }
+
+    /// The value as far as this path knows it.
+    pub(crate) fn resolve(&self, value: Value) -> Value {
+        if let Value::Symbol(id, offset) = value
+            && let Some(known) = self.facts.get(&id).and_then(|fact| fact.value)
+        {
+            return Value::Known(known.wrapping_add_signed(offset));
+        }
+        value
+    }
+
+    pub(crate) fn register(&self, index: usize) -> Value {
+        self.registers.get(index).map_or(Value::Unknown, |value| self.resolve(*value))
+    }
+
+    pub(crate) fn set_register(&mut self, index: usize, value: Value) {
+        if let Some(register) = self.registers.get_mut(index) {
+            *register = value;
+        }
+    }
+
+    pub(crate) fn vector(&self, index: usize) -> [Value; 4] {
+        self.vectors.get(index).map_or([Value::Unknown; 4], |halves| halves.map(|value| self.resolve(value)))
+    }
+
+    pub(crate) fn set_vector(&mut self, index: usize, value: [Value; 4]) {
+        if let Some(register) = self.vectors.get_mut(index) {
+            *register = value;
+        }
+    }
+
+    /// The place of the current call and the calls that led there.
+    pub(crate) fn call_site(&self) -> CallSite {
+        CallSite { address: self.transfer, through: self.frames.iter().map(|frame| frame.function).collect() }
+    }
+
+    /// Whether the condition holds, as far as this path knows.
+    pub(crate) fn decide(&self, condition: &Condition) -> Option<bool> {
+        let (test, a, b, width, negated) = match condition {
+            Condition::Always(truth) => return Some(*truth),
+            Condition::Unknown => return None,
+            Condition::Compare { test, a, b, width, negated } => (*test, *a, *b, *width, *negated),
+        };
+        let (a, b) = (self.resolve(a).truncate(width), self.resolve(b).truncate(width));
+        let truth = match (a, b) {
+            (Value::Known(a), Value::Known(b)) => Some(compare(test, a, b, width)),
+            (Value::Symbol(a, x), Value::Symbol(b, y)) if a == b => match test {
+                Test::Equal => Some(x == y),
+                _ if x == y => Some(matches!(test, Test::BelowEqual | Test::LessEqual)),
+                _ => None,
+            },
+            (Value::Symbol(id, 0), Value::Known(b)) => self.decide_symbol(test, id, b, width),
+            (Value::Known(a), Value::Symbol(id, 0)) if test == Test::Equal => self.decide_symbol(test, id, a, width),
+            (Value::Partial { bits: x, known }, Value::Known(y)) | (Value::Known(y), Value::Partial { bits: x, known })
+                if test == Test::Equal =>
+            {
+                let differs = (0..8).any(|byte| known >> byte & 1 == 1 && (x ^ y) >> (8 * byte) & 0xff != 0);
+                differs.then_some(false)
+            }
+            _ => None,
+        };
+        truth.map(|truth| truth != negated)
+    }
+
+    fn decide_symbol(&self, test: Test, id: SymbolId, b: u64, width: u8) -> Option<bool> {
+        let fact = self.facts.get(&id).copied().unwrap_or_default();
+        let b_negative = sign_extend(b, width).cast_signed() < 0;
+        match (test, b) {
+            (Test::Equal | Test::BelowEqual, 0) if fact.nonzero => Some(false),
+            (Test::Below, 0) => Some(false),
+            (Test::Less | Test::Negative, 0) => fact.negative,
+            (Test::LessEqual, 0) => match fact.negative {
+                Some(true) => Some(true),
+                Some(false) if fact.nonzero => Some(false),
+                _ => None,
+            },
+            (Test::Equal, _) if b_negative && fact.negative == Some(false) => Some(false),
+            (Test::Equal, _) if !b_negative && fact.negative == Some(true) => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Remembers that the condition was found to be `truth`.
+    pub(crate) fn assume(&mut self, condition: &Condition, truth: bool) {
+        let Condition::Compare { test, a, b, width, negated } = *condition else { return };
+        let truth = truth != negated;
+        let (a, b) = (self.resolve(a), self.resolve(b));
+        let (id, offset, b) = match (a, b.truncate(width)) {
+            (Value::Symbol(id, offset), Value::Known(b)) => (id, offset, b),
+            (_, Value::Symbol(id, offset)) if test == Test::Equal => match a.truncate(width) {
+                Value::Known(a) => (id, offset, a),
+                _ => return,
+            },
+            _ => return,
+        };
+        let fact = self.facts.entry(id).or_default();
+        match (test, truth) {
+            (Test::Equal, true) => fact.value = Some(sign_extend(b, width).wrapping_sub(offset.cast_unsigned())),
+            (Test::BelowEqual, true) if b == 0 && offset == 0 => fact.value = Some(0),
+            (Test::Equal | Test::BelowEqual, false) if b == 0 && offset == 0 => fact.nonzero = true,
+            (Test::Less | Test::Negative, _) if b == 0 && offset == 0 => {
+                fact.negative = Some(truth);
+                fact.nonzero |= truth;
+            }
+            (Test::LessEqual, false) if b == 0 && offset == 0 => {
+                fact.negative = Some(false);
+                fact.nonzero = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn compare(test: Test, a: u64, b: u64, width: u8) -> bool {
+    let (a, b) = (a & mask(width), b & mask(width));
+    let signed = |bits| sign_extend(bits, width).cast_signed();
+    match test {
+        Test::Equal => a == b,
+        Test::Below => a < b,
+        Test::BelowEqual => a <= b,
+        Test::Less => signed(a) < signed(b),
+        Test::LessEqual => signed(a) <= signed(b),
+        Test::Negative => signed(a.wrapping_sub(b) & mask(width)) < 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_test_is_remembered() {
+        let mut path = Path::new(0);
+        let symbol = Value::Symbol(SymbolId(1), 0);
+        let is_null = Condition::compare(Test::Equal, symbol, Value::ZERO, 8);
+        assert_eq!(path.decide(&is_null), None);
+        let mut null = path.clone();
+        null.assume(&is_null, true);
+        path.assume(&is_null, false);
+        assert_eq!(null.decide(&is_null), Some(true));
+        assert_eq!(null.resolve(symbol), Value::Known(0));
+        assert_eq!(path.decide(&is_null), Some(false));
+        assert_eq!(path.decide(&is_null.negate()), Some(true));
+    }
+
+    #[test]
+    fn minus_one_is_not_a_success() {
+        let mut path = Path::new(0);
+        let status = Value::Symbol(SymbolId(1), 0);
+        path.assume(&Condition::compare(Test::Less, status, Value::ZERO, 4), false);
+        let failed = Condition::compare(Test::Equal, status, Value::Known(0xffff_ffff), 4);
+        assert_eq!(path.decide(&failed), Some(false));
+    }
+}
