@@ -20,6 +20,9 @@ pub(crate) fn collect(collector: &mut Collector, root: &Path, python: Option<Tar
         Ok(canonical) => canonical,
         Err(error) => return collector.problem(unread(origin_of(root), Stage::Open, io_text(&error))),
     };
+    if !collector.first_time(&canonical) {
+        return;
+    }
     let mut listing = walk(collector, root);
     let layout = Layout::new(collector, &listing, root, &canonical, python);
 
@@ -100,6 +103,10 @@ impl Layout {
         beginnings.insert(top);
         let mut artifacts = HashMap::new();
         for folder in beginnings {
+            // The folder itself is known to be new. One inside it may have been given before, by its own name.
+            if folder != top && !collector.first_time(&canonical.join(folder)) {
+                continue;
+            }
             let path = if folder == top { root.to_owned() } else { root.join(folder) };
             let mut own_python = python;
             let kind = if environments.contains(folder) {

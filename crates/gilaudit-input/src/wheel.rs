@@ -12,7 +12,7 @@ use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind};
 use crate::names::{inside, installed_path, module_name, shared_library};
 use crate::problems::{not_read, notice, unread};
 use crate::wheel_name::{WheelName, same_name, same_tags, same_version};
-use crate::zip::{Archive, Directory, Entry};
+use crate::zip::{Archive, Directory, Entry, Misplaced};
 
 /// Lists a wheel on disk.
 pub(crate) fn collect(collector: &mut Collector, path: &Path, origin: Origin, explicit: bool) {
@@ -92,16 +92,20 @@ fn report_directory(collector: &mut Collector, archive: &Archive, directory: &Di
         let error = format!("the archive says it has {declared} entries, which is not the number it has");
         collector.problem(notice(origin.clone(), Stage::Archive, error));
     }
-    let mut ranges: Vec<(u64, u64, &Entry)> = directory
-        .entries
-        .iter()
-        .filter_map(|entry| archive.data_range(entry).map(|(start, end)| (start, end, entry)))
-        .collect();
-    ranges.sort_by_key(|(start, end, _)| (*start, *end));
-    let overlap = ranges.iter().zip(ranges.iter().skip(1)).find(|((_, end, _), (start, _, _))| end > start);
-    if let Some(((_, _, first), (_, _, second))) = overlap {
-        let error = format!("'{}' and '{}' share data", first.name.escape_debug(), second.name.escape_debug());
-        collector.problem(notice(origin.clone(), Stage::Archive, error));
+    for misplaced in archive.misplaced(&directory.entries) {
+        match misplaced {
+            Misplaced::Shared(first, second) => {
+                let error = format!("'{}' and '{}' share data", first.escape_debug(), second.escape_debug());
+                collector.problem(notice(origin.clone(), Stage::Archive, error));
+            }
+            Misplaced::Unlisted(name) => {
+                let matters = library_kind(&name.replace('\\', "/")) == Some(MemberKind::Candidate);
+                let error =
+                    "a local entry that the central directory does not list: installers disagree about this member";
+                let at = origin.member(name.escape_debug().to_string());
+                collector.problem(if matters { unread } else { notice }(at, Stage::Archive, error));
+            }
+        }
     }
 }
 

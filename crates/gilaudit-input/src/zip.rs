@@ -59,6 +59,15 @@ pub(crate) struct Directory {
     pub(crate) miscounted: Option<u64>,
 }
 
+/// An oddity of where entries lie, with the names involved.
+#[derive(Debug)]
+pub(crate) enum Misplaced {
+    /// Two entries share data.
+    Shared(String, String),
+    /// The central directory does not list this local entry.
+    Unlisted(String),
+}
+
 impl Archive {
     /// Opens the archive in these bytes.
     pub(crate) fn open(bytes: Bytes) -> Result<Self, Fault> {
@@ -127,10 +136,44 @@ impl Archive {
         (local != entry.name).then(|| local.into_owned())
     }
 
-    /// The bytes of the archive that the entries' data takes up, to find entries that share data or lie between the listed ones.
-    pub(crate) fn data_range(&self, entry: &Entry) -> Option<(u64, u64)> {
-        let (_, end) = self.zip.get_entry(entry.wayfinder).ok()?.compressed_data_range();
-        Some((entry.local_offset, end))
+    /// What lies wrong in the archive: entries that share data, and local entries that the directory does not list but that an
+    /// installer which reads from front to back would see. In the order of the archive.
+    pub(crate) fn misplaced(&self, entries: &[Entry]) -> Vec<Misplaced> {
+        let mut ranges: Vec<(u64, u64, &Entry)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if let Ok(found) = self.zip.get_entry(entry.wayfinder) {
+                ranges.push((entry.local_offset, found.compressed_data_range().1, entry));
+            }
+        }
+        ranges.sort_by_key(|(start, end, _)| (*start, *end));
+        let mut misplaced = Vec::new();
+        let mut before: Option<(u64, &Entry)> = None;
+        for (start, end, entry) in ranges {
+            match before {
+                Some((end, first)) if end > start => {
+                    misplaced.push(Misplaced::Shared(first.name.clone(), entry.name.clone()));
+                }
+                _ => misplaced.extend(self.unlisted(before.map_or(0, |(end, _)| end), start)),
+            }
+            before = before.filter(|(furthest, _)| *furthest > end).or(Some((end, entry)));
+        }
+        let end = before.map_or(0, |(end, _)| end);
+        misplaced.extend(self.unlisted(end, self.zip.directory_offset()));
+        misplaced
+    }
+
+    /// The name of a local entry that begins in a gap between listed ones: at once, or after a data descriptor.
+    fn unlisted(&self, start: u64, end: u64) -> Option<Misplaced> {
+        const DESCRIPTOR_SIZES: [usize; 5] = [0, 12, 16, 20, 24];
+        const NAME_LENGTH: usize = 26;
+        const NAME: usize = 30;
+        let gap = self.zip.get_ref().get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
+        let headers = DESCRIPTOR_SIZES.iter().filter_map(|size| gap.get(*size..));
+        let header = headers.into_iter().find(|bytes| bytes.starts_with(b"PK\x03\x04"))?;
+        let length = header.get(NAME_LENGTH..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))?;
+        let name = header.get(NAME..)?.get(..usize::from(length))?;
+        // Folders are left out of the listing, so they are expected here.
+        (!name.ends_with(b"/")).then(|| Misplaced::Unlisted(String::from_utf8_lossy(name).into_owned()))
     }
 
     /// Inflates one entry in memory and verifies its length and checksum.

@@ -1,0 +1,286 @@
+use gilaudit_input::{ArtifactKind, Limits};
+
+use crate::archives::{Entry, NAME, deflated, metadata, stored, wheel, zip};
+use crate::{Scratch, read_all};
+
+const SO: &str = "x/y.cpython-314t-x86_64-linux-gnu.so";
+
+/// What is found in a wheel with these bytes, without the name of the wheel itself.
+fn list(bytes: &[u8]) -> Vec<String> {
+    let scratch = Scratch::new();
+    scratch.write(NAME, bytes);
+    let lines = scratch.list(&scratch.collect(NAME));
+    lines.into_iter().map(|line| line.replace(&format!("{NAME}!"), "").replace(NAME, "wheel")).collect()
+}
+
+/// What reading the members of a wheel with these bytes gives.
+fn read(bytes: &[u8]) -> Vec<Result<Vec<u8>, String>> {
+    let scratch = Scratch::new();
+    scratch.write(NAME, bytes);
+    read_all(&scratch.collect(NAME))
+}
+
+#[test]
+fn stored_and_deflated_members_are_read() {
+    let long = b"abc".repeat(50_000);
+    let scratch = Scratch::new();
+    scratch.write(NAME, wheel([stored("x/a.so", "short"), deflated(SO, &long), deflated("x.libs/libz.so.1", "")]));
+    let inventory = scratch.collect(NAME);
+    assert_eq!(
+        scratch.list(&inventory),
+        [
+            format!("Library {NAME}!x.libs/libz.so.1 = libz (X 1.0)"),
+            format!("Candidate {NAME}!x/a.so = x.a (X 1.0)"),
+            format!("Candidate {NAME}!{SO} = x.y (X 1.0)"),
+        ]
+    );
+    assert_eq!(read_all(&inventory), [Ok(vec![]), Ok(b"short".to_vec()), Ok(long)]);
+    let artifact = &inventory.artifacts[inventory.members[0].artifact];
+    assert_eq!((artifact.kind, artifact.explicit), (ArtifactKind::Wheel, true));
+    assert_eq!(artifact.tags.as_ref().unwrap().abi, ["cp314t"]);
+    assert_eq!(inventory.members[2].size(), Some(150_000));
+}
+
+#[test]
+fn data_descriptors_and_zip64_are_read() {
+    let entries = [
+        Entry { descriptor: true, ..deflated("x/a.so", "one") },
+        Entry { descriptor: true, ..stored("x/b.so", "two") },
+        Entry { zip64: true, ..deflated("x/c.so", "three") },
+    ];
+    assert_eq!(read(&wheel(entries)), [Ok(b"one".to_vec()), Ok(b"two".to_vec()), Ok(b"three".to_vec())]);
+}
+
+#[test]
+fn data_folders_change_only_the_module_name() {
+    let entries = ["x-1.0.data/platlib/pkg/a.so", "x-1.0.data/purelib/b.so", "x-1.0.data/data/lib/c.so"];
+    assert_eq!(
+        list(&wheel(entries.map(|name| stored(name, "")))),
+        [
+            "Candidate x-1.0.data/data/lib/c.so = data.lib.c (X 1.0)",
+            "Candidate x-1.0.data/platlib/pkg/a.so = pkg.a (X 1.0)",
+            "Candidate x-1.0.data/purelib/b.so = b (X 1.0)",
+        ]
+    );
+}
+
+#[test]
+fn record_gives_hashes() {
+    let mut entries = metadata();
+    entries.pop();
+    entries.push(stored(
+        "x-1.0.dist-info/RECORD",
+        "x/a.so,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\nx/gone.so,,\nx/gone.py,,\n",
+    ));
+    entries.extend([stored("x/a.so", ""), stored("x/b.so", "")]);
+    assert_eq!(
+        list(&zip(&entries)),
+        [
+            "Candidate x/a.so = x.a (X 1.0) [e3b0]",
+            "Candidate x/b.so = x.b (X 1.0)",
+            "! x/b.so: x-1.0.dist-info/RECORD does not list it",
+            "! x/gone.so: x-1.0.dist-info/RECORD lists it, but the archive does not have it",
+        ]
+    );
+}
+
+#[test]
+fn metadata_disagreements_are_told() {
+    let entries = [
+        stored(
+            "x-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nSummary: a\n  Name: no\nName: other\nVersion: 1.0.0\n",
+        ),
+        stored("x-1.0.dist-info/WHEEL", "Tag: cp314-cp314-linux_x86_64\n"),
+        stored("x/a.so", ""),
+    ];
+    assert_eq!(
+        list(&zip(&entries)),
+        [
+            "Candidate x/a.so = x.a (other 1.0.0)",
+            "! wheel: no x-1.0.dist-info/RECORD in it",
+            "! wheel: the distribution's name is 'other' by its metadata but 'x' by its file name",
+            "! wheel: the tag is 'cp314-cp314-linux_x86_64' by its metadata but 'cp314-cp314t-linux_x86_64' by its file name",
+        ]
+    );
+}
+
+#[test]
+fn no_metadata_at_all() {
+    assert_eq!(
+        list(&zip(&[stored("x/a.so", "")])),
+        ["Candidate x/a.so = x.a (x 1.0)", "! wheel: no .dist-info folder in it: not a wheel"]
+    );
+}
+
+#[test]
+fn duplicates_are_refused() {
+    let entries = [
+        stored("x/a.so", "one"),
+        stored("x/a.so", "two"),
+        stored("x//b.so", ""),
+        stored("x/b.so", ""),
+        stored("t.py", ""),
+    ];
+    assert_eq!(
+        list(&wheel(entries)),
+        [
+            "!! x//b.so: 2 members of this name: installers disagree which one wins",
+            "!! x/a.so: 2 members of this name: installers disagree which one wins",
+        ]
+    );
+}
+
+#[test]
+fn names_that_leave_are_refused() {
+    let entries = ["../a.so", "/abs.so", "x\\b.so", "C:/d.so", "x/../../e.so", "../ok.txt", "x/./f.so"];
+    let refused = "a name that leaves the folder it is installed to, or that systems read differently";
+    assert_eq!(
+        list(&wheel(entries.map(|name| stored(name, "")))),
+        [
+            "Candidate x/./f.so = x.f (X 1.0)".to_owned(),
+            format!("!! ../a.so: {refused}"),
+            format!("! ../ok.txt: {refused}"),
+            format!("!! /abs.so: {refused}"),
+            format!("!! C:/d.so: {refused}"),
+            format!("!! x/../../e.so: {refused}"),
+            format!("!! x\\\\b.so: {refused}"),
+        ]
+    );
+}
+
+#[test]
+fn local_headers_must_agree() {
+    let hidden = Entry { local_name: Some("x/evil.so".to_owned()), ..stored("x/doc.txt", "") };
+    assert_eq!(
+        list(&wheel([hidden])),
+        ["!! x/doc.txt: its local header calls it 'x/evil.so': installers disagree about this member"]
+    );
+}
+
+#[test]
+fn what_cannot_be_inflated_is_a_problem() {
+    let entries = [
+        Entry { flags: 1, ..stored("x/a.so", "encrypted") },
+        Entry { method: 14, ..stored("x/b.so", "lzma") },
+        Entry { crc: 1, ..deflated("x/c.so", "checksum") },
+        Entry { size: 3, ..deflated("x/d.so", "declared too small") },
+        Entry { size: 99, ..deflated("x/e.so", "declared too large") },
+        Entry { data: b"rubbish".to_vec(), ..deflated("x/f.so", "damaged") },
+        Entry { size: 4, ..stored("x/g.so", "stored") },
+        Entry { crc: 1, ..stored("x/h.so.1", "a library") },
+        stored("x/z.so", "the rest goes on"),
+    ];
+    let errors = read(&wheel(entries)).into_iter().map(|result| match result {
+        Ok(contents) => String::from_utf8(contents).unwrap(),
+        Err(error) => error,
+    });
+    assert_eq!(
+        errors.collect::<Vec<_>>(),
+        [
+            "!! encrypted",
+            "!! compression method 14 is not supported",
+            "!! the checksum does not match: the archive is damaged",
+            "!! declares 3 bytes but inflates to more",
+            "!! declares 99 bytes but inflates to 18",
+            "!! its compressed data is damaged",
+            "!! stored in 6 bytes but declares 4",
+            "! the checksum does not match: the archive is damaged",
+            "the rest goes on",
+        ]
+    );
+}
+
+#[test]
+fn bombs_are_not_inflated() {
+    let zeros = deflated("x/a.so", vec![0; 20 << 20]);
+    let limits = Limits { ratio: 100, ..Limits::default() };
+    let scratch = Scratch::new();
+    scratch.write(NAME, wheel([zeros]));
+    let error = read_all(&scratch.collect_within(NAME, &limits)).remove(0).unwrap_err();
+    assert!(
+        error.starts_with("!! declares 20971520 bytes in ") && error.ends_with("over the ratio limit of 100"),
+        "{error}"
+    );
+
+    let huge = Entry { size: u64::MAX, zip64: true, ..deflated("x/a.so", "x") };
+    let errors = list(&wheel([huge]));
+    assert_eq!(errors, ["!! x/a.so: the archive's members are over the limit of 17179869184 bytes together"]);
+
+    scratch.write(NAME, wheel([stored("x/a.so", "12345678"), stored("x/b.so", "1")]));
+    let limits = Limits { member_bytes: 7, ..Limits::default() };
+    assert_eq!(
+        read_all(&scratch.collect_within(NAME, &limits)),
+        [Err("!! declares 8 bytes, over the limit of 7".to_owned()), Ok(b"1".to_vec())]
+    );
+    let limits = Limits { archive_members: 1, ..Limits::default() };
+    let lines = scratch.list(&scratch.collect_within(NAME, &limits));
+    assert!(lines.contains(&format!("!! {NAME}: more than 1 members; the rest was not looked at")), "{lines:?}");
+}
+
+#[test]
+fn what_is_no_archive_is_a_problem() {
+    assert_eq!(list(b""), ["!! wheel: the file is empty"]);
+    assert_eq!(list(b"<html>"), ["!! wheel: not a zip archive"]);
+    let whole = wheel([stored("x/a.so", "contents")]);
+    assert_eq!(list(&whole[..100]), ["!! wheel: truncated zip archive: it has no central directory"]);
+}
+
+#[test]
+fn entries_that_share_data_are_told() {
+    let mut archive = wheel([stored("x/a.so", "aaaa"), stored("x/b.so", "bbbb")]);
+    // Lets the directory's second entry point at the first one's data.
+    let second = archive.windows(4).enumerate().filter(|(_, bytes)| *bytes == b"PK\x01\x02").nth(1).unwrap().0;
+    archive[second + 42..second + 46].copy_from_slice(&[0; 4]);
+    let lines = list(&archive);
+    assert!(lines.contains(&"! wheel: 'x/a.so' and 'x/b.so' share data".to_owned()), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("!! x/b.so: its local header calls it 'x/a.so'")), "{lines:?}");
+}
+
+#[test]
+fn entries_that_the_directory_hides_are_told() {
+    let hidden = zip(&[stored("x/hidden.so", "evil")]);
+    let data =
+        [b"listed".to_vec(), hidden[..hidden.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap()].to_vec()];
+    let mut archive = wheel([Entry { data: data.concat(), ..stored("x/a.so", "listed") }]);
+    // Both headers say that `x/a.so` ends where the hidden entry begins.
+    let headers: Vec<usize> = [b"PK\x03\x04", b"PK\x01\x02"]
+        .iter()
+        .map(|magic| archive.windows(4).position(|bytes| bytes == *magic).unwrap())
+        .collect();
+    archive[headers[0] + 18..headers[0] + 22].copy_from_slice(&6u32.to_le_bytes());
+    archive[headers[1] + 20..headers[1] + 24].copy_from_slice(&6u32.to_le_bytes());
+    assert_eq!(
+        list(&archive),
+        [
+            "Candidate x/a.so = x.a (X 1.0)",
+            "!! x/hidden.so: a local entry that the central directory does not list: installers disagree about this member",
+        ]
+    );
+    assert_eq!(read(&archive), [Ok(b"listed".to_vec())]);
+}
+
+/// Every cut and every flipped byte of a small wheel gives problems or members, never a panic.
+#[test]
+fn damage_anywhere_is_survived() {
+    let whole = wheel([deflated(SO, b"abc".repeat(100)), Entry { zip64: true, ..stored("x/b.so", "two") }]);
+    let scratch = Scratch::new();
+    let try_one = |bytes: &[u8]| {
+        scratch.write(NAME, bytes);
+        let inventory = scratch.collect(NAME);
+        let read = read_all(&inventory);
+        assert_eq!(inventory.artifacts.len(), 1);
+        (inventory.problems.len(), read)
+    };
+    for cut in 0..whole.len() {
+        let (problems, _) = try_one(&whole[..cut]);
+        assert!(problems > 0, "cut at {cut}");
+    }
+    for place in 0..whole.len() {
+        for flip in [0x01, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[place] ^= flip;
+            try_one(&bytes);
+        }
+    }
+}
