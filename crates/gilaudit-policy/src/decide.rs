@@ -19,7 +19,8 @@ use crate::level::Level;
 use crate::policy::{Policy, Said};
 use crate::warnings::{self, Effect};
 
-/// Decides about one extension that was judged for `target`. `findings` may hold those of other files too; see [`stands_against`].
+/// Decides about one extension that was judged for `target`. `findings` may hold those of other
+/// files and modules too: only those about this one count.
 pub fn decide(policy: &Policy, extension: &Extension, findings: &[Finding], target: &Target, today: Date) -> Decision {
     let outcome = cpython::outcome(extension, target);
     let mut because = vec![what_happens(extension, outcome, target)];

@@ -51,30 +51,23 @@ pub(crate) fn review(exceptions: &[Exception], today: Date) -> Vec<Diagnostic> {
         let Some(earlier) = in_force.into_iter().find(|earlier| earlier.matches.covers(&later.matches)) else {
             continue;
         };
-        diagnostics.push(if later.matches.covers(&earlier.matches) && earlier.action != later.action {
-            Diagnostic::error(
-                later.place.clone(),
-                format!(
-                    "contradicts the exception at {}: both match {}, one says '{}', the other '{}'",
-                    earlier.place,
-                    later.matches,
-                    earlier.action.as_str(),
-                    later.action.as_str()
-                ),
-            )
-            .hint("keep one of them")
-        } else if earlier.expires.is_some() && earlier.expires < later.expires.or(Some(Date::LAST)) {
-            // It takes over when the earlier one expires.
+        if earlier.expires.is_some() && earlier.expires < later.expires.or(Some(Date::LAST)) {
+            // It takes over on the day after.
             continue;
+        }
+        diagnostics.push(if later.matches.covers(&earlier.matches) && earlier.action != later.action {
+            let (one, other) = (earlier.action.as_str(), later.action.as_str());
+            let message = format!(
+                "contradicts the exception at {}: both match {}, one says '{one}', the other '{other}'",
+                earlier.place, later.matches
+            );
+            Diagnostic::error(later.place.clone(), message).hint("keep one of them")
         } else {
-            Diagnostic::warning(
-                later.place.clone(),
-                format!(
-                    "never reached: the exception at {} matches everything that this one does ({})",
-                    earlier.place, later.matches
-                ),
-            )
-            .hint("put the narrower entry first, or remove it")
+            let message = format!(
+                "never reached: the exception at {} matches everything that this one does ({})",
+                earlier.place, later.matches
+            );
+            Diagnostic::warning(later.place.clone(), message).hint("put the narrower entry first, or remove it")
         });
     }
     diagnostics
@@ -98,7 +91,7 @@ pub(crate) fn unused<'e>(
     own.map(|(exception, _)| {
         Diagnostic::warning(
             exception.place.clone(),
-            format!("this exception ({}) matched nothing that was audited", exception.matches),
+            format!("this exception ({}) applied to nothing that was audited", exception.matches),
         )
         .hint("remove it, or check its spelling")
     })

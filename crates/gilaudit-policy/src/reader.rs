@@ -10,6 +10,9 @@ use crate::suggest::nearest;
 /// How many diagnostics get a "did you mean": comparing words is the only thing here that costs, and nobody reads so many.
 const SUGGESTIONS: usize = 100;
 
+/// Longer vocabularies, such as that of all rules, are not listed in a hint.
+const LISTED: usize = 12;
+
 /// The diagnostics of one file, as they are found.
 pub(crate) struct Reader {
     pub(crate) file: Arc<str>,
@@ -42,13 +45,16 @@ impl Reader {
     /// That `word` is none of the known ones, and which is nearest or what they all are.
     pub(crate) fn unknown(&mut self, span: Span, what: &str, word: &str, known: &[&str]) {
         let near = if self.diagnostics.len() < SUGGESTIONS { nearest(word, known.iter().copied()) } else { None };
-        let hint = match near {
-            Some(near) => format!("did you mean '{near}'?"),
-            None => format!("one of {}", known.join(", ")),
-        };
         // A word of any length may stand there.
         let shown: String = word.chars().take(60).collect();
-        self.error_with_hint(span, format!("unknown {what} '{shown}'"), hint);
+        let message = format!("unknown {what} '{shown}'");
+        match near {
+            Some(near) => self.error_with_hint(span, message, format!("did you mean '{near}'?")),
+            None if known.len() <= LISTED => {
+                self.error_with_hint(span, message, format!("one of {}", known.join(", ")))
+            }
+            None => self.error(span, message),
+        }
     }
 
     /// The entries of a table that has only these keys, each once.

@@ -235,3 +235,76 @@ fn level(level: crate::Level) -> Level {
         crate::Level::At(gilaudit_model::Severity::Note) => Level::Note,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::validate::KEYS;
+
+    /// The keys that may stand there with nothing below them, as when all their entries are commented out.
+    const MAY_BE_EMPTY: [&str; 4] = ["declarations", "rules", "exceptions", "warnings"];
+
+    fn generated() -> Value {
+        let mut schema = schemars::schema_for!(Document).to_value();
+        let definitions = schema["$defs"].as_object_mut().unwrap();
+        definitions.values_mut().for_each(|definition| forbid_null(definition, &[]));
+        forbid_null(&mut schema, &MAY_BE_EMPTY);
+        schema
+    }
+
+    /// schemars takes an `Option` for "or null"; a key without a value is a mistake.
+    fn forbid_null(definition: &mut Value, but_for: &[&str]) {
+        let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut) else { return };
+        for (_, property) in properties.iter_mut().filter(|(key, _)| !but_for.contains(&key.as_str())) {
+            if let Some(Value::Array(types)) = property.get("type") {
+                property["type"] = types[0].clone();
+            }
+            if let Some(Value::Array(choices)) = property.get("anyOf") {
+                property["$ref"] = choices[0]["$ref"].clone();
+                property.as_object_mut().unwrap().remove("anyOf");
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_is_checked_in() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/schema.json");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, serde_json::to_string_pretty(&generated()).unwrap() + "\n").unwrap();
+        }
+        // Compared as values: the order of keys depends on how other crates in the build configure serde_json.
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!(kept, generated(), "policies/schema.json differs; UPDATE=1 rewrites it");
+    }
+
+    #[test]
+    fn the_schema_and_the_validation_know_the_same_words() {
+        let schema = generated();
+        let keys_of = |value: &Value| {
+            let mut keys: Vec<String> = value["properties"].as_object().unwrap().keys().cloned().collect();
+            keys.sort();
+            keys
+        };
+        let sorted = |words: &[&str]| {
+            let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            words.sort();
+            words
+        };
+        assert_eq!(keys_of(&schema), sorted(&KEYS));
+        let definitions = &schema["$defs"];
+        assert_eq!(
+            keys_of(&definitions["Declarations"]),
+            sorted(&gilaudit_model::Status::ALL.map(gilaudit_model::Status::as_str))
+        );
+        assert_eq!(keys_of(&definitions["Exception"]), sorted(&["match", "action", "reason", "expires"]));
+        let words_of = |name: &str| {
+            let choices = definitions[name]["oneOf"].as_array().unwrap().iter();
+            choices.map(|choice| choice["const"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(words_of("Action"), gilaudit_model::Action::ALL.map(gilaudit_model::Action::as_str));
+        assert_eq!(words_of("Level"), crate::Level::ALL.map(crate::Level::as_str));
+        assert_eq!(words_of("Severity"), ["error", "warning", "note"]);
+    }
+}

@@ -96,6 +96,19 @@ fn an_expired_exception_no_longer_holds_and_says_so() {
 }
 
 #[test]
+fn a_later_exception_may_take_over_when_an_earlier_one_expires() {
+    let text = "exceptions:\n- {match: {module: a}, action: allow, reason: until fixed, expires: 2026-12-31}\n- {match: {module: a}, action: \
+                refuse, reason: then no more}\n";
+    let (policy, diagnostics) = common::parse("p.yaml", text);
+    assert_eq!(shown(&diagnostics), "");
+    let policy = policy.unwrap();
+    assert_eq!(action(&policy, &extension("a", Status::Used)), Action::Allow);
+    let later = Date::new(2027, 1, 1).unwrap();
+    let decision = decide(&policy, &extension("a", Status::Used), &[], &target("3.14t"), later);
+    assert_eq!(decision.action, Action::Refuse);
+}
+
+#[test]
 fn an_exception_stands_above_the_target() {
     let policy = policy("exceptions:\n- match: {module: 'bad.*'}\n  action: refuse\n  reason: known to crash\n");
     let mut bad = extension("bad.mod", Status::NotUsed);
@@ -113,7 +126,7 @@ fn unused_exceptions_are_named() {
     let unused = policy.unused_exceptions(&found, today());
     assert_eq!(
         shown(&unused),
-        "policy.yaml:7:5: warning: this exception (module lxml.*) matched nothing that was audited (hint: remove it, or check its \
+        "policy.yaml:7:5: warning: this exception (module lxml.*) applied to nothing that was audited (hint: remove it, or check its \
          spelling)\n"
     );
     assert_eq!(policy.unused_exceptions(&[], today()).len(), 2);

@@ -1,5 +1,10 @@
 //! The tests of the crate, one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop; clippy.toml allows it in #[test] functions only"
+)]
+
 mod built_in; // the six policies in `policies/`
 mod common;
 mod decisions; // exceptions, extends, findings, filters, hashes, targets

@@ -68,6 +68,24 @@ fn first(text: &str) -> String {
 }
 
 #[test]
+fn places_count_characters_whatever_the_line_ends() {
+    for (text, at) in [
+        ("extends: gil\r\nruls: {}\r\n", "p.yaml:2:1"),
+        ("\u{feff}extends: gil\nruls: {}\n", "p.yaml:2:1"),
+        ("rules: {\"é\": off}\n", "p.yaml:1:9"),
+        ("{description: ééé, ruls: 1}\n", "p.yaml:1:20"),
+        ("description: |\n  two\n  lines\nfail-on: x\n", "p.yaml:4:10"),
+        ("description: &d text\nfail-on: *d\n", "p.yaml:2:10"),
+    ] {
+        assert!(first(text).starts_with(at), "{text:?}: {}", first(text));
+    }
+    let known = Known { rules: &RULES, today: today(), base: &common::built_in };
+    let toml = "[tool.gilaudit]\r\ndescription = 'ééé'\r\nrules = { 'é' = 'off' }\r\n";
+    let (_, diagnostics) = Policy::parse_pyproject("p.toml", toml, &known).unwrap();
+    assert!(diagnostics[0].to_string().starts_with("p.toml:3:11: error: unknown rule 'é'"), "{}", shown(&diagnostics));
+}
+
+#[test]
 fn texts_that_are_no_policy() {
     assert!(first("").starts_with("p.yaml:1:1: error: the policy is empty"));
     assert!(first("# only a comment\n").contains("the policy is empty"));
