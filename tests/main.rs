@@ -1,5 +1,10 @@
 //! The integration tests: one binary, which runs the built command.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing test should panic where it fails; clippy sees only #[test] functions as tests"
+)]
+
 mod cli; // usage errors, exit codes, streams, help
 mod common; // the runner, and makers of inputs
 mod contract; // the fields of gilaudit-report/1

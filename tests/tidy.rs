@@ -39,7 +39,7 @@ fn files_stay_readable() {
         assert!(!["utils.rs", "util.rs", "helpers.rs", "misc.rs"].contains(&name.as_str()), "{name} says nothing");
         // Tables are as long as what they list.
         let lines = text.split("#[cfg(test)]\nmod tests").next().unwrap().lines().count();
-        assert!(lines <= 600, "{} has {lines} lines before its tests", path.display());
+        assert!(lines <= 1000, "{} has {lines} lines before its tests", path.display());
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::common::check_json;
+use crate::common::{check_json, skipped};
 
 /// A wheel by its file name and hash.
 struct Pinned {
@@ -53,10 +53,7 @@ fn get(pinned: &Pinned) -> Option<PathBuf> {
         let downloaded = folder.path().join(pinned.file);
         let ran = download(pinned, folder.path());
         if !is_it(&downloaded, pinned) {
-            // Printed past the capture of the test harness, so that a run without network is seen to have tested less.
-            use std::io::Write;
-            let message = format!("\n*** SKIPPED: {} could not be downloaded: {ran}\n", pinned.file);
-            let _ = std::io::stderr().write_all(message.as_bytes());
+            skipped(&format!("{} could not be downloaded: {ran}", pinned.file));
             return None;
         }
         fs::rename(&downloaded, &path).unwrap();

@@ -116,7 +116,8 @@ impl Engine<'_, '_> {
             let value = self.cell_number(*cell);
             // The bytes of the cell that lie in the loaded ones.
             for index in 0..pointer {
-                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width)) else {
+                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width))
+                else {
                     continue;
                 };
                 let (source, target) =
@@ -147,7 +148,9 @@ impl Engine<'_, '_> {
         // libraries, which forks at every step, must not make every path a new situation.
         let own = match self.space.region(address) {
             None => true,
-            Some(Region::Object(index, _)) => self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none()),
+            Some(Region::Object(index, _)) => {
+                self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none())
+            }
             Some(_) => false,
         };
         if own {

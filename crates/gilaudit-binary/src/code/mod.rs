@@ -57,9 +57,17 @@ pub(crate) struct Budget {
 pub(crate) enum Step {
     Next,
     Jump(Value),
-    Branch { condition: Condition, target: u64 },
-    Call { target: Value, return_to: u64 },
-    Return { to: Value },
+    Branch {
+        condition: Condition,
+        target: u64,
+    },
+    Call {
+        target: Value,
+        return_to: u64,
+    },
+    Return {
+        to: Value,
+    },
     /// A trap, or bytes that are no instruction.
     Stop,
 }
@@ -113,7 +121,13 @@ pub(crate) struct Engine<'i, 'd> {
 }
 
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
-pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Version, budget: Budget) -> (InitResult, bool) {
+pub(crate) fn run(
+    image: &Image<'_>,
+    hook: HookKind,
+    entry: u64,
+    version: Version,
+    budget: Budget,
+) -> (InitResult, bool) {
     let convention = match (image.arch, image.format) {
         (Arch::X86_64, Format::Pe) => Convention::Windows64,
         (Arch::X86_64, _) => Convention::SystemV,
@@ -155,7 +169,10 @@ pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Versio
             }
         }
     }
-    (InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()), consulted)
+    (
+        InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
+        consulted,
+    )
 }
 
 impl Engine<'_, '_> {
@@ -420,7 +437,8 @@ impl Engine<'_, '_> {
         };
         let status = matches!(self.symbols.get(symbol.0 as usize), Some(Origin::Import { status: true, .. }));
         let assumed = if status || *width < self.image.pointer { 0 } else { 1 };
-        let probe = Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
+        let probe =
+            Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
         path.decide(&probe).unwrap_or(false)
     }
 

@@ -35,7 +35,8 @@ impl Engine<'_, '_> {
             Value::Symbol(id, 0) => {
                 let origin = self.origin(id).cloned();
                 if let Some(Origin::Skipped(function)) = origin {
-                    let result = InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
+                    let result =
+                        InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
                     return End { result, suspects: vec![function], failed };
                 }
                 (self.handed_on(&mut path, origin.as_ref()), Vec::new())
@@ -98,9 +99,13 @@ impl Engine<'_, '_> {
             Some(Origin::Import { name, arguments, .. }) => self.handed_to_import(path, name, arguments),
             Some(Origin::Indirect { target }) => match self.capsule(path, *target) {
                 Some(to) => InitResult::Delegated(to),
-                None => InitResult::Unknown("the init function returns the result of a call through a pointer that is not known".to_owned()),
+                None => InitResult::Unknown(
+                    "the init function returns the result of a call through a pointer that is not known".to_owned(),
+                ),
             },
-            _ => InitResult::Unknown("the init function returns an object that it found in another library's memory".to_owned()),
+            _ => InitResult::Unknown(
+                "the init function returns an object that it found in another library's memory".to_owned(),
+            ),
         }
     }
 
@@ -119,7 +124,11 @@ impl Engine<'_, '_> {
             let method = self.text(path, arguments[1]);
             if let (Some(module), Some(attribute)) = (module, method) {
                 let cffi = module == "_cffi_backend" && attribute == "_init_cffi_1_0_external_module";
-                return InitResult::Delegated(if cffi { Delegate::CffiBackend } else { Delegate::Capsule { module, attribute } });
+                return InitResult::Delegated(if cffi {
+                    Delegate::CffiBackend
+                } else {
+                    Delegate::Capsule { module, attribute }
+                });
             }
         }
         let of_python = name.starts_with("Py") || name.starts_with("_Py");
@@ -216,7 +225,13 @@ impl Engine<'_, '_> {
             return Conclusion::Result(result);
         };
         // The path found first is the usual one; `done` is in the order of finding.
-        let usual = if done.is_empty() { first } else { let usual = done.remove(0); done.push(first); usual };
+        let usual = if done.is_empty() {
+            first
+        } else {
+            let usual = done.remove(0);
+            done.push(first);
+            usual
+        };
         let wanted = meaning(&usual.result);
         let other = done.iter().find(|end| meaning(&end.result) != wanted);
         Conclusion::Result(match other {
@@ -239,8 +254,12 @@ impl Engine<'_, '_> {
     /// The place of an address, which may be memory that exists at run time only.
     pub(crate) fn place(&self, _path: &Path, address: u64) -> Place {
         match self.space.region(address) {
-            Some(super::Region::Object(..)) => Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() },
-            Some(super::Region::Stack) => Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() },
+            Some(super::Region::Object(..)) => {
+                Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() }
+            }
+            Some(super::Region::Stack) => {
+                Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() }
+            }
             _ => self.image.place(address),
         }
     }

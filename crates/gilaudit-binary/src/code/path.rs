@@ -49,13 +49,28 @@ pub(crate) struct Skipped {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Flags {
     /// `a - b`, with the flags of a subtraction.
-    Subtract { a: Value, b: Value, width: u8 },
+    Subtract {
+        a: Value,
+        b: Value,
+        width: u8,
+    },
     /// A result of a logical operation: carry and overflow clear.
-    Logic { result: Value, width: u8 },
+    Logic {
+        result: Value,
+        width: u8,
+    },
     /// A result whose carry and overflow are not known.
-    Result { result: Value, width: u8 },
+    Result {
+        result: Value,
+        width: u8,
+    },
     /// All known: zero, sign, carry, overflow.
-    Exact { zero: bool, sign: bool, carry: bool, overflow: bool },
+    Exact {
+        zero: bool,
+        sign: bool,
+        carry: bool,
+        overflow: bool,
+    },
     Unknown,
 }
 
@@ -197,7 +212,8 @@ impl Path {
             },
             (Value::Symbol(id, 0), Value::Known(b)) => self.decide_symbol(test, id, b, width),
             (Value::Known(a), Value::Symbol(id, 0)) if test == Test::Equal => self.decide_symbol(test, id, a, width),
-            (Value::Partial { bits: x, known }, Value::Known(y)) | (Value::Known(y), Value::Partial { bits: x, known })
+            (Value::Partial { bits: x, known }, Value::Known(y))
+            | (Value::Known(y), Value::Partial { bits: x, known })
                 if test == Test::Equal =>
             {
                 let differs = (0..8).any(|byte| known >> byte & 1 == 1 && (x ^ y) >> (8 * byte) & 0xff != 0);
