@@ -21,12 +21,7 @@ fn main() -> std::io::Result<()> {
                     continue;
                 };
                 let declaration = loading.declaration;
-                println!(
-                    "  {target}: {} ({}, {})",
-                    declaration.status.as_str(),
-                    loading.init.as_str(),
-                    declaration.mechanism.as_str()
-                );
+                println!("  {target}: {} ({}, {})", declaration.status.as_str(), loading.init.as_str(), declaration.mechanism.as_str());
                 for evidence in declaration.evidence {
                     println!("    {} at {}", evidence.what, evidence.at);
                 }

@@ -28,12 +28,7 @@ const SIZE: u64 = 5;
 const SLOTS: u64 = 7;
 
 /// Reads the definition at `address`. The memory that the answer depends on is added to `ranges`.
-pub(crate) fn read(
-    engine: &mut Engine<'_, '_>,
-    path: &mut Path,
-    address: u64,
-    ranges: &mut Vec<(u64, u64)>,
-) -> Definition {
+pub(crate) fn read(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64, ranges: &mut Vec<(u64, u64)>) -> Definition {
     let pointer = engine.image.pointer;
     let at = engine.place(path, address);
     let ob_flags = match engine.load(path, Value::Known(address.wrapping_add(u64::from(pointer))), 2) {
@@ -51,8 +46,7 @@ pub(crate) fn read(
     };
     let (name, size, slots) = (field(NAME), field(SIZE), field(SLOTS));
     let name = engine.text(path, name);
-    let size =
-        size.known().map(|bits| if pointer == 8 { bits.cast_signed() } else { i64::from((bits as u32).cast_signed()) });
+    let size = size.known().map(|bits| if pointer == 8 { bits.cast_signed() } else { i64::from((bits as u32).cast_signed()) });
     let slots = match slots {
         Value::Known(0) => Slots::Null,
         Value::Known(array) => legacy_slots(engine, path, array, 0, ranges),
@@ -138,9 +132,7 @@ fn entries(
     ranges: &mut Vec<(u64, u64)>,
     read: impl Fn(&mut Engine<'_, '_>, &mut Path, u64) -> Option<Raw>,
 ) -> Slots {
-    if engine.image.segment(array).is_none()
-        && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack))
-    {
+    if engine.image.segment(array).is_none() && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack)) {
         return Slots::Unreadable(format!("the slot array at {array:#x} is outside the file"));
     }
     let mut slots = Vec::new();
@@ -153,9 +145,7 @@ fn entries(
         };
         let value = match value {
             Value::Known(bits) => match engine.region(bits) {
-                Some(Region::Import(import, _)) => {
-                    SlotValue::Import(engine.image.cells().import_name(import).to_owned())
-                }
+                Some(Region::Import(import, _)) => SlotValue::Import(engine.image.cells().import_name(import).to_owned()),
                 _ => SlotValue::Number(bits),
             },
             _ => SlotValue::Unknown,
@@ -186,8 +176,7 @@ fn entries(
 
 /// Reads a `PyABIInfo`. CPython 3.15.0rc2, `Include/modsupport.h`.
 fn abi_info(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64) -> Option<AbiInfo> {
-    let mut field =
-        |offset: u64, width: u8| engine.load(path, Value::Known(address.wrapping_add(offset)), width).known();
+    let mut field = |offset: u64, width: u8| engine.load(path, Value::Known(address.wrapping_add(offset)), width).known();
     Some(AbiInfo {
         major: u8::try_from(field(0, 1)?).ok()?,
         minor: u8::try_from(field(1, 1)?).ok()?,

@@ -7,10 +7,7 @@ mod definition;
 mod image;
 mod names;
 
-use gilaudit_model::{
-    BinaryFacts, Format, Hook, HookKind, HookRun, InitResult, Origin, Place, Problem, Stage, Version, Versions,
-    WheelTags,
-};
+use gilaudit_model::{BinaryFacts, Format, Hook, HookKind, HookRun, InitResult, Origin, Place, Problem, Stage, Version, Versions, WheelTags};
 use image::{Export, Image};
 
 /// What is known about a file besides its bytes.
@@ -35,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 400_000, paths: 4_000, memory: 256 << 10 }
+        Self { instructions: 5_000_000, paths: 4_000, memory: 256 << 10 }
     }
 }
 
@@ -43,9 +40,7 @@ impl Default for Limits {
 pub fn sniff(bytes: &[u8]) -> Option<Format> {
     match bytes.first_chunk::<4>()? {
         [0x7f, b'E', b'L', b'F'] => Some(Format::Elf),
-        [0xfe, 0xed, 0xfa, 0xce | 0xcf] | [0xce | 0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe | 0xbf] => {
-            Some(Format::MachO)
-        }
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf] | [0xce | 0xcf, 0xfa, 0xed, 0xfe] | [0xca, 0xfe, 0xba, 0xbe | 0xbf] => Some(Format::MachO),
         [b'M', b'Z', ..] => Some(Format::Pe),
         _ => None,
     }
@@ -109,10 +104,7 @@ fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limit
     let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
     let run = |version| code::run(image, kind, address, version, budget);
     let (first, consulted) = run(Version::V3_14);
-    let mut runs = vec![HookRun {
-        versions: if consulted { Versions::only(Version::V3_14) } else { Versions::ALL },
-        result: first,
-    }];
+    let mut runs = vec![HookRun { versions: if consulted { Versions::only(Version::V3_14) } else { Versions::ALL }, result: first }];
     if consulted {
         for version in [Version::V3_13, Version::V3_15] {
             let (result, _) = run(version);

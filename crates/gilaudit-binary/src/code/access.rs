@@ -116,8 +116,7 @@ impl Engine<'_, '_> {
             let value = self.cell_number(*cell);
             // The bytes of the cell that lie in the loaded ones.
             for index in 0..pointer {
-                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width))
-                else {
+                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width)) else {
                     continue;
                 };
                 let (source, target) =
@@ -144,24 +143,25 @@ impl Engine<'_, '_> {
     /// would leave nothing to read.
     pub(super) fn store(&mut self, path: &mut Path, place: Value, width: u8, value: Value) {
         let Some(address) = self.address(path, place) else { return };
-        // Only memory that this file owns can hold what an interpreter will read; counting references in objects of other
-        // libraries, which forks at every step, must not make every path a new situation.
+        // What makes a situation of its own: numbers in the file's memory and in what it allocates (slots, definitions, guards),
+        // and that something was put into a global. Counting references in objects of other libraries forks at every step and
+        // must not make every path a new situation.
         let own = match self.space.region(address) {
             None => true,
-            Some(Region::Object(index, _)) => {
-                self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none())
-            }
+            Some(Region::Object(index, _)) => self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none()),
             Some(_) => false,
         };
-        if own {
+        let known = value.known().map(|bits| bits & mask(width));
+        let before = match path.memory.load(address, width) {
+            Stored::All(value) => Some(value.known()),
+            Stored::Some { .. } => Some(None),
+            Stored::Nothing => None,
+        };
+        // Storing the same again changes nothing.
+        if own && before != Some(known) && (known.is_some() || self.space.region(address).is_none()) {
             let mut hasher = DefaultHasher::new();
-            let known = if let Value::Known(bits) = value { Some(bits & mask(width)) } else { None };
             (address, width, known).hash(&mut hasher);
-            // Storing the same again makes no new situation, so the sum is over the set of stores.
-            let before = path.memory.load(address, width);
-            if before != Stored::All(value) {
-                path.stored ^= hasher.finish();
-            }
+            path.stored ^= hasher.finish();
         }
         path.memory.store(address, width, value, path.at);
     }

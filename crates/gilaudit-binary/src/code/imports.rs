@@ -1,7 +1,7 @@
 //! The outside world: what imported functions do, as far as a module's initialisation depends on it.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
+use std::collections::HashSet;
 
 use super::path::{Module, Path};
 use super::space::Region;
@@ -37,9 +37,7 @@ enum Effect {
     /// `Py_GetVersion()`.
     Version,
     /// New memory; zeroed or not.
-    Allocate {
-        zeroed: bool,
-    },
+    Allocate { zeroed: bool },
     /// `realloc(pointer, size)`: the same memory.
     Reallocate,
     /// `memcpy`, `memmove`.
@@ -75,8 +73,9 @@ pub(super) fn is_no_return(name: &str) -> bool {
     effect(name) == Effect::NoReturn
 }
 
-static STATUS_FUNCTIONS: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("status_functions.txt").lines().filter(|line| !line.starts_with('#')).collect());
+static STATUS_FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    include_str!("status_functions.txt").lines().filter(|line| !line.starts_with('#')).collect()
+});
 
 fn effect(name: &str) -> Effect {
     match name {
@@ -91,22 +90,11 @@ fn effect(name: &str) -> Effect {
         "PyModule_FromSlotsAndSpec" => Effect::FromSlots,
         "Py_GetVersion" => Effect::Version,
         // A first import in the main interpreter: no error is set, and no module was made from this definition before.
-        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => {
-            Effect::Constant(0)
-        }
+        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
         "Py_IsInitialized" => Effect::Constant(1),
         "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
-        "PyMem_Malloc"
-        | "PyMem_RawMalloc"
-        | "PyObject_Malloc"
-        | "malloc"
-        | "_Znwm"
-        | "_Znam"
-        | "_Znwj"
-        | "_Znaj"
-        | "??2@YAPEAX_K@Z"
-        | "??_U@YAPEAX_K@Z"
-        | "__cxa_allocate_exception" => Effect::Allocate { zeroed: false },
+        "PyMem_Malloc" | "PyMem_RawMalloc" | "PyObject_Malloc" | "malloc" | "_Znwm" | "_Znam" | "_Znwj" | "_Znaj"
+        | "??2@YAPEAX_K@Z" | "??_U@YAPEAX_K@Z" | "__cxa_allocate_exception" => Effect::Allocate { zeroed: false },
         "PyMem_Realloc" | "PyMem_RawRealloc" | "PyObject_Realloc" | "realloc" => Effect::Reallocate,
         "memcpy" | "memmove" | "__memcpy_chk" | "__memmove_chk" => Effect::Copy,
         "memset" | "__memset_chk" | "bzero" => Effect::Fill,
@@ -118,39 +106,14 @@ fn effect(name: &str) -> Effect {
         "__tls_get_addr" | "___tls_get_addr" => Effect::ThreadLocal,
         "_tlv_bootstrap" | "tlv_bootstrap" => Effect::ThreadLocalMac,
         "pthread_once" | "_PyOnceFlag_CallOnceSlow" => Effect::CallBack(1),
-        "abort"
-        | "exit"
-        | "_exit"
-        | "_Exit"
-        | "quick_exit"
-        | "__stack_chk_fail"
-        | "__stack_chk_fail_local"
-        | "__cxa_throw"
-        | "__cxa_rethrow"
-        | "_Unwind_Resume"
-        | "_Unwind_RaiseException"
-        | "__cxa_bad_cast"
-        | "__cxa_bad_typeid"
-        | "__cxa_throw_bad_array_new_length"
-        | "__cxa_pure_virtual"
-        | "_ZSt9terminatev"
-        | "__fortify_fail"
-        | "__chk_fail"
-        | "__assert_fail"
-        | "__assert_rtn"
-        | "Py_FatalError"
-        | "_Py_FatalErrorFunc"
-        | "_Py_FatalErrorFormat"
-        | "Py_Exit"
-        | "_CxxThrowException"
-        | "?terminate@@YAXXZ"
-        | "terminate"
-        | "__report_rangecheckfailure"
-        | "longjmp"
-        | "_invalid_parameter_noinfo_noreturn"
-        | "ExitProcess"
-        | "TerminateProcess"
-        | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => Effect::NoReturn,
+        "abort" | "exit" | "_exit" | "_Exit" | "quick_exit" | "__stack_chk_fail" | "__stack_chk_fail_local" | "__cxa_throw"
+        | "__cxa_rethrow" | "_Unwind_Resume" | "_Unwind_RaiseException" | "__cxa_bad_cast" | "__cxa_bad_typeid"
+        | "__cxa_throw_bad_array_new_length" | "__cxa_pure_virtual" | "_ZSt9terminatev" | "__fortify_fail" | "__chk_fail"
+        | "__assert_fail" | "__assert_rtn" | "Py_FatalError" | "_Py_FatalErrorFunc" | "_Py_FatalErrorFormat" | "Py_Exit"
+        | "_CxxThrowException" | "?terminate@@YAXXZ" | "terminate" | "__report_rangecheckfailure" | "longjmp"
+        | "_invalid_parameter_noinfo_noreturn" | "ExitProcess" | "TerminateProcess" | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => {
+            Effect::NoReturn
+        }
         // std::__throw_bad_alloc and its siblings in libstdc++ and libc++.
         _ if name.starts_with("_ZSt") && name.contains("__throw_") => Effect::NoReturn,
         _ if name.starts_with("_ZNSt3__1") && name.contains("__throw_") => Effect::NoReturn,
@@ -209,13 +172,8 @@ impl Engine<'_, '_> {
             Effect::GuardAcquire => self.guard(path, arguments[0]),
             Effect::ThreadLocal => {
                 // The argument points at the module number and the offset; all modules are this one.
-                let argument = if self.convention == super::Convention::Stack32 {
-                    path.register(super::x86::AX)
-                } else {
-                    arguments[0]
-                };
-                let offset =
-                    self.load(path, argument.add(Value::Known(u64::from(self.image.pointer))), self.image.pointer);
+                let argument = if self.convention == super::Convention::Stack32 { path.register(super::x86::AX) } else { arguments[0] };
+                let offset = self.load(path, argument.add(Value::Known(u64::from(self.image.pointer))), self.image.pointer);
                 Value::Known(self.space.thread_local()).add(offset)
             }
             Effect::ThreadLocalMac => {
@@ -228,8 +186,7 @@ impl Engine<'_, '_> {
             }
             Effect::Fill => {
                 // bzero has no value argument.
-                let (value, length) =
-                    if name == "bzero" { (Value::ZERO, arguments[1]) } else { (arguments[1], arguments[2]) };
+                let (value, length) = if name == "bzero" { (Value::ZERO, arguments[1]) } else { (arguments[1], arguments[2]) };
                 self.fill(path, arguments[0], value, length);
                 arguments[0]
             }
@@ -383,8 +340,5 @@ impl Engine<'_, '_> {
 
 /// The widest piece, at most 8 bytes, that fits what is left and the alignment.
 fn piece(left: u64, address: u64) -> u8 {
-    [8u8, 4, 2]
-        .into_iter()
-        .find(|width| u64::from(*width) <= left && address.is_multiple_of(u64::from(*width).min(4)))
-        .unwrap_or(1)
+    [8u8, 4, 2].into_iter().find(|width| u64::from(*width) <= left && address.is_multiple_of(u64::from(*width).min(4))).unwrap_or(1)
 }

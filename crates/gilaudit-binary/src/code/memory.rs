@@ -64,8 +64,7 @@ impl Memory {
                 quad.known = 0;
             }
             let bit = 1u8 << position;
-            quad.bits =
-                quad.bits & !(0xff << (8 * position)) | (((bits >> (8 * index)) & 0xff) as u32) << (8 * position);
+            quad.bits = quad.bits & !(0xff << (8 * position)) | (((bits >> (8 * index)) & 0xff) as u32) << (8 * position);
             quad.known = if known >> index & 1 == 1 { quad.known | bit } else { quad.known & !bit };
             quad.written |= bit;
             quad.by = by;

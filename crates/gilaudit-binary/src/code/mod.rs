@@ -31,13 +31,15 @@ use summary::Summaries;
 use value::SymbolId;
 pub(crate) use value::Value;
 
-/// How many paths may come to one branch in the same situation before a further one is taken for a path that was seen already.
+/// How many paths may come to one branch in the same situation, and the same turn of a loop, before a further one is taken for a
+/// path that was seen already.
 const ARRIVALS: u8 = 2;
 /// How often a path follows both sides of a branch that it comes back to.
 const FORKS: u16 = 2;
-/// How often a path comes back to a branch before it takes the other side, and in the end gives up: a loop that only something
-/// unknown ends. Loops over tables in the file end by themselves.
-const TURNS: u16 = 2_000;
+/// How often a path comes back to a branch before it takes the other side: a loop that only something unknown ends. Loops over
+/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, then any other, then
+/// the path is given up.
+const TURNS: u16 = 3_000;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
 /// How often the function is run again with more callees inlined.
@@ -57,17 +59,9 @@ pub(crate) struct Budget {
 pub(crate) enum Step {
     Next,
     Jump(Value),
-    Branch {
-        condition: Condition,
-        target: u64,
-    },
-    Call {
-        target: Value,
-        return_to: u64,
-    },
-    Return {
-        to: Value,
-    },
+    Branch { condition: Condition, target: u64 },
+    Call { target: Value, return_to: u64 },
+    Return { to: Value },
     /// A trap, or bytes that are no instruction.
     Stop,
 }
@@ -113,21 +107,17 @@ pub(crate) struct Engine<'i, 'd> {
     summaries: Summaries,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
-    arrivals: HashMap<u64, u8>,
+    arrivals: HashMap<(u64, u16), u8>,
     budget: Budget,
     exhausted: Option<&'static str>,
+    /// Whether a path was given up in a loop.
+    gave_up: bool,
     /// Whether what the function does may depend on the interpreter's version.
     pub(crate) version_consulted: bool,
 }
 
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
-pub(crate) fn run(
-    image: &Image<'_>,
-    hook: HookKind,
-    entry: u64,
-    version: Version,
-    budget: Budget,
-) -> (InitResult, bool) {
+pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Version, budget: Budget) -> (InitResult, bool) {
     let convention = match (image.arch, image.format) {
         (Arch::X86_64, Format::Pe) => Convention::Windows64,
         (Arch::X86_64, _) => Convention::SystemV,
@@ -156,6 +146,7 @@ pub(crate) fn run(
             arrivals: HashMap::new(),
             budget,
             exhausted: None,
+            gave_up: false,
             version_consulted: false,
         };
         let ends = engine.explore(entry, hook);
@@ -169,10 +160,7 @@ pub(crate) fn run(
             }
         }
     }
-    (
-        InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
-        consulted,
-    )
+    (InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()), consulted)
 }
 
 impl Engine<'_, '_> {
@@ -396,27 +384,37 @@ impl Engine<'_, '_> {
         let turns = path.turns.entry(situation).or_default();
         *turns = turns.saturating_add(1);
         let turn = *turns;
-        if turn == 1 {
-            let arrivals = self.arrivals.entry(situation).or_default();
-            *arrivals += 1;
-            if *arrivals > ARRIVALS {
-                return false;
-            }
+        let arrivals = self.arrivals.entry((situation, turn)).or_default();
+        *arrivals += 1;
+        if *arrivals > ARRIVALS {
+            return false;
         }
         let usual = self.usual(path, condition);
         if turn > FORKS {
-            let taken = usual == (turn <= TURNS);
+            let closes = usual && target <= path.at;
+            let taken = usual == (turn <= if closes { TURNS } else { 2 * TURNS });
             path.assume(condition, taken);
             if taken {
                 path.pc = target;
             }
-            return turn <= 2 * TURNS;
+            self.gave_up |= turn > 3 * TURNS;
+            return turn <= 3 * TURNS;
         }
         if self.budget.paths == 0 {
             self.exhausted = Some("the path budget ran out");
             return false;
         }
         self.budget.paths -= 1;
+        if let Condition::Compare { a, b, .. } = condition {
+            for side in [*a, *b] {
+                if let Value::Symbol(id, _) = path.resolve(side)
+                    && let Some(Origin::Import { name, .. }) = self.origin(id)
+                    && !path.depends_on.contains(name)
+                {
+                    path.depends_on.push(name.clone());
+                }
+            }
+        }
         let mut other = path.clone();
         for (side, taken) in [(&mut *path, usual), (&mut other, !usual)] {
             side.assume(condition, taken);
@@ -437,8 +435,7 @@ impl Engine<'_, '_> {
         };
         let status = matches!(self.symbols.get(symbol.0 as usize), Some(Origin::Import { status: true, .. }));
         let assumed = if status || *width < self.image.pointer { 0 } else { 1 };
-        let probe =
-            Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
+        let probe = Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
         path.decide(&probe).unwrap_or(false)
     }
 

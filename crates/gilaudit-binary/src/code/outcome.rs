@@ -12,6 +12,8 @@ pub(super) struct End {
     result: InitResult,
     /// Callees that were passed over although they may have changed what was read.
     suspects: Vec<u64>,
+    /// The imports whose results decided a branch on the way.
+    depends_on: Vec<String>,
     /// The path ended with NULL: the import fails there.
     failed: bool,
 }
@@ -35,16 +37,15 @@ impl Engine<'_, '_> {
             Value::Symbol(id, 0) => {
                 let origin = self.origin(id).cloned();
                 if let Some(Origin::Skipped(function)) = origin {
-                    let result =
-                        InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
-                    return End { result, suspects: vec![function], failed };
+                    let result = InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
+                    return End { result, suspects: vec![function], depends_on: path.depends_on, failed };
                 }
                 (self.handed_on(&mut path, origin.as_ref()), Vec::new())
             }
             _ => (InitResult::Unknown("what the init function returns is not known".to_owned()), Vec::new()),
         };
         let suspects = self.suspects(&path, &ranges);
-        End { result, suspects, failed }
+        End { result, suspects, depends_on: path.depends_on, failed }
     }
 
     fn export(&mut self, path: &mut Path, address: u64) -> (InitResult, Vec<(u64, u64)>) {
@@ -99,13 +100,9 @@ impl Engine<'_, '_> {
             Some(Origin::Import { name, arguments, .. }) => self.handed_to_import(path, name, arguments),
             Some(Origin::Indirect { target }) => match self.capsule(path, *target) {
                 Some(to) => InitResult::Delegated(to),
-                None => InitResult::Unknown(
-                    "the init function returns the result of a call through a pointer that is not known".to_owned(),
-                ),
+                None => InitResult::Unknown("the init function returns the result of a call through a pointer that is not known".to_owned()),
             },
-            _ => InitResult::Unknown(
-                "the init function returns an object that it found in another library's memory".to_owned(),
-            ),
+            _ => InitResult::Unknown("the init function returns an object that it found in another library's memory".to_owned()),
         }
     }
 
@@ -124,11 +121,7 @@ impl Engine<'_, '_> {
             let method = self.text(path, arguments[1]);
             if let (Some(module), Some(attribute)) = (module, method) {
                 let cffi = module == "_cffi_backend" && attribute == "_init_cffi_1_0_external_module";
-                return InitResult::Delegated(if cffi {
-                    Delegate::CffiBackend
-                } else {
-                    Delegate::Capsule { module, attribute }
-                });
+                return InitResult::Delegated(if cffi { Delegate::CffiBackend } else { Delegate::Capsule { module, attribute } });
             }
         }
         let of_python = name.starts_with("Py") || name.starts_with("_Py");
@@ -218,29 +211,21 @@ impl Engine<'_, '_> {
         }
         let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(|end| end.failed);
         let Some(first) = done.pop() else {
-            let result = failed.into_iter().next().map_or_else(
+            // Failing on every path that was followed is failing only if every path was followed.
+            let failed = if self.gave_up { None } else { failed.into_iter().next() };
+            let result = failed.map_or_else(
                 || InitResult::Unknown("no path through the init function was followed to its end".to_owned()),
                 |end| end.result,
             );
             return Conclusion::Result(result);
         };
         // The path found first is the usual one; `done` is in the order of finding.
-        let usual = if done.is_empty() {
-            first
-        } else {
-            let usual = done.remove(0);
-            done.push(first);
-            usual
-        };
+        let usual = if done.is_empty() { first } else { let usual = done.remove(0); done.push(first); usual };
         let wanted = meaning(&usual.result);
         let other = done.iter().find(|end| meaning(&end.result) != wanted);
         Conclusion::Result(match other {
             None => usual.result,
-            Some(other) => InitResult::Unknown(format!(
-                "paths through the init function differ: {} or {}",
-                describe(&usual.result),
-                describe(&other.result)
-            )),
+            Some(other) => InitResult::Unknown(differ(&usual, other)),
         })
     }
 
@@ -254,12 +239,8 @@ impl Engine<'_, '_> {
     /// The place of an address, which may be memory that exists at run time only.
     pub(crate) fn place(&self, _path: &Path, address: u64) -> Place {
         match self.space.region(address) {
-            Some(super::Region::Object(..)) => {
-                Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() }
-            }
-            Some(super::Region::Stack) => {
-                Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() }
-            }
+            Some(super::Region::Object(..)) => Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() },
+            Some(super::Region::Stack) => Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() },
             _ => self.image.place(address),
         }
     }
@@ -299,6 +280,22 @@ impl std::fmt::Debug for Meaning<'_> {
                 .entries(slots.iter().map(|slot| (slot.id, slot.flags, &slot.value, slot.nested.as_ref().map(Meaning))))
                 .finish(),
         }
+    }
+}
+
+/// Why two paths lead to different answers.
+fn differ(a: &End, b: &End) -> String {
+    // What CPython's own functions return at a first import is modelled; what other libraries return is not.
+    let foreign = |name: &&String| !name.starts_with("Py") && !name.starts_with("_Py");
+    let mut names: Vec<&str> = a.depends_on.iter().chain(&b.depends_on).filter(foreign).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    let (a, b) = (describe(&a.result), describe(&b.result));
+    let difference = if a == b { format!("{a}, filled in differently") } else { format!("{a} or {b}") };
+    if names.is_empty() {
+        format!("paths through the init function differ: {difference}")
+    } else {
+        format!("it depends on what {} returns: {difference}", names.join(", "))
     }
 }
 

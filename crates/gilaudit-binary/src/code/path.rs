@@ -49,28 +49,13 @@ pub(crate) struct Skipped {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Flags {
     /// `a - b`, with the flags of a subtraction.
-    Subtract {
-        a: Value,
-        b: Value,
-        width: u8,
-    },
+    Subtract { a: Value, b: Value, width: u8 },
     /// A result of a logical operation: carry and overflow clear.
-    Logic {
-        result: Value,
-        width: u8,
-    },
+    Logic { result: Value, width: u8 },
     /// A result whose carry and overflow are not known.
-    Result {
-        result: Value,
-        width: u8,
-    },
+    Result { result: Value, width: u8 },
     /// All known: zero, sign, carry, overflow.
-    Exact {
-        zero: bool,
-        sign: bool,
-        carry: bool,
-        overflow: bool,
-    },
+    Exact { zero: bool, sign: bool, carry: bool, overflow: bool },
     Unknown,
 }
 
@@ -134,6 +119,8 @@ pub(crate) struct Path {
     pub(crate) stored: u64,
     /// How often this path came to each undecided branch, by situation.
     pub(crate) turns: HashMap<u64, u16>,
+    /// The imports whose results decided a branch.
+    pub(crate) depends_on: Vec<String>,
     /// Whether a module was passed to `PyUnstable_Module_SetGIL` that could not be told.
     pub(crate) unclear_module: bool,
 }
@@ -156,6 +143,7 @@ impl Path {
             skipped: Vec::new(),
             stored: 0,
             turns: HashMap::new(),
+            depends_on: Vec::new(),
             unclear_module: false,
         }
     }
@@ -212,8 +200,7 @@ impl Path {
             },
             (Value::Symbol(id, 0), Value::Known(b)) => self.decide_symbol(test, id, b, width),
             (Value::Known(a), Value::Symbol(id, 0)) if test == Test::Equal => self.decide_symbol(test, id, a, width),
-            (Value::Partial { bits: x, known }, Value::Known(y))
-            | (Value::Known(y), Value::Partial { bits: x, known })
+            (Value::Partial { bits: x, known }, Value::Known(y)) | (Value::Known(y), Value::Partial { bits: x, known })
                 if test == Test::Equal =>
             {
                 let differs = (0..8).any(|byte| known >> byte & 1 == 1 && (x ^ y) >> (8 * byte) & 0xff != 0);
