@@ -1,23 +1,31 @@
 //! Lists what there is to read in the named inputs, reads it all, and says how long both took.
+//!
+//! `inventory [--quiet] [--python=3.14t] [PATH|pypi:NAME]...`
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::time::Instant;
 
 use gilaudit_input::{Given, Limits, collect};
+use gilaudit_model::Target;
 
 fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let quiet = arguments.iter().any(|argument| argument == "--quiet");
-    let given: Result<Vec<Given>, String> =
-        arguments.iter().filter(|argument| *argument != "--quiet").map(|argument| Given::parse(argument)).collect();
+    let target = arguments.iter().find_map(|argument| argument.strip_prefix("--python="));
+    let target: Option<Target> = target.map(str::parse).transpose()?;
+    let given: Result<Vec<Given>, String> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with("--"))
+        .map(|argument| Given::parse(argument))
+        .collect();
     let given = match given? {
         none if none.is_empty() => vec![Given::ActiveEnvironment],
         given => given,
     };
 
     let start = Instant::now();
-    let inventory = collect(&given, None, &Limits::default());
+    let inventory = collect(&given, target.as_ref(), &Limits::default());
     let listed = start.elapsed();
     let start = Instant::now();
     let mut bytes = 0;

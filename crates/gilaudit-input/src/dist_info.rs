@@ -53,6 +53,8 @@ fn headers(text: &[u8]) -> Result<Vec<MailHeader<'_>>, String> {
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) libraries: BTreeMap<String, Option<String>>,
+    /// Whether it lists a `direct_url.json`: the distribution was not installed from an index.
+    pub(crate) direct: bool,
     /// What is wrong with it, if anything; the rest of it counts all the same.
     pub(crate) fault: Option<String>,
 }
@@ -76,6 +78,7 @@ pub(crate) fn record(text: &[u8]) -> Record {
         let name = path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
         let Ok(name) = std::str::from_utf8(name) else { continue };
         if shared_library(name).is_none() {
+            record.direct |= name == "direct_url.json";
             continue;
         }
         let path = String::from_utf8_lossy(path).replace('\\', "/");
@@ -89,6 +92,14 @@ fn sha256_of(hash: &str) -> Option<String> {
     let encoded = hash.strip_prefix("sha256=")?.trim_end_matches('=');
     let digest = BASE64URL_NOPAD.decode(encoded.as_bytes()).ok()?;
     (digest.len() == 32).then(|| HEXLOWER.encode(&digest))
+}
+
+/// The folder that an editable installation points at, from `direct_url.json` (PEP 610).
+pub(crate) fn editable_folder(direct_url: &[u8]) -> Option<String> {
+    let origin: serde_json::Value = serde_json::from_slice(direct_url).ok()?;
+    let editable = origin.get("dir_info")?.get("editable")?.as_bool()?;
+    let url = origin.get("url")?.as_str()?;
+    editable.then(|| url.strip_prefix("file://").unwrap_or(url).to_owned())
 }
 
 /// Name and version from the name of a `.dist-info` folder, as far as it has them.
@@ -123,6 +134,17 @@ mod tests {
         );
         assert_eq!(wheel_tags(b"Wheel-Version: 1.0\n"), Ok(None));
         assert!(wheel_tags(b"Tag: cp314\n").is_err());
+    }
+
+    #[test]
+    fn editable_installations() {
+        let text = br#"{"dir_info": {"editable": true}, "url": "file:///home/me/x"}"#;
+        assert_eq!(editable_folder(text).as_deref(), Some("/home/me/x"));
+        for text in
+            [&br#"{"dir_info": {}, "url": "file:///x"}"#[..], br#"{"archive_info": {}, "url": "u"}"#, b"", b"[]"]
+        {
+            assert_eq!(editable_folder(text), None);
+        }
     }
 
     #[test]

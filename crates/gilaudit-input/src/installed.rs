@@ -39,6 +39,11 @@ impl Installed {
         if let Some(fault) = record.fault {
             say(collector, "RECORD", fault);
         }
+        let direct = if record.direct { read(collector, &path.join("direct_url.json")) } else { None };
+        if let Some(target) = direct.and_then(|text| dist_info::editable_folder(&text)) {
+            let error = format!("installed in editable mode: its files are in {target}, which was not looked at");
+            collector.problem(notice(origin_of(&path), Stage::Find, error));
+        }
         if record.libraries.is_empty() {
             return;
         }

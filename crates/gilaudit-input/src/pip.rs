@@ -44,7 +44,7 @@ pub(crate) fn collect(collector: &mut Collector, name: &str, version: Option<&st
             });
             if let Some(wheel) = wheel.filter(|wheel| !accepts(&target, &wheel.tags)) {
                 let error = format!(
-                    "{target} cannot load this wheel, which is for {} ({}): pip found no wheel for {target}",
+                    "{target} cannot load this wheel, which is for {} ({}), and pip offered none for {target}",
                     wheel.tags.abi.join(" and "),
                     wheel.tags.python.join(" and "),
                 );

@@ -242,6 +242,12 @@ fn check_ratio(entry: &Entry, limits: &Limits) -> Result<(), Fault> {
 
 /// Inflates into a buffer of exactly the declared size, which is within the limits by now.
 fn inflate(data: &[u8], size: u64) -> Result<Bytes, Fault> {
+    // The most that deflate can do is 258 bytes from two bits. Checked before the memory is asked for.
+    const DEFLATE_RATIO: usize = 1032;
+    if size > u64::try_from(data.len().saturating_mul(DEFLATE_RATIO)).unwrap_or(u64::MAX) {
+        let error = format!("declares {size} bytes, more than its {} compressed ones can hold", data.len());
+        return Err(Fault::archive(error));
+    }
     let no_memory = || Fault::limits(format!("no memory for its {size} bytes"));
     let size_here = usize::try_from(size).map_err(|_| no_memory())?;
     let mut buffer = Vec::new();

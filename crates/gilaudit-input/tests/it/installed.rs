@@ -52,6 +52,17 @@ fn broken_metadata_does_not_hide_files() {
 }
 
 #[test]
+fn editable_installations_are_told() {
+    let scratch = Scratch::new();
+    distribution(&scratch, "s", "x-1.0.dist-info/direct_url.json,,\n");
+    scratch.write("s/x-1.0.dist-info/direct_url.json", r#"{"dir_info": {"editable": true}, "url": "file:///me/x"}"#);
+    assert_eq!(
+        scratch.list(&scratch.collect("s")),
+        ["! s/x-1.0.dist-info: installed in editable mode: its files are in /me/x, which was not looked at"]
+    );
+}
+
+#[test]
 fn a_virtual_environment() {
     let scratch = Scratch::new();
     scratch.write("venv/pyvenv.cfg", "home = /opt/bin\nversion = 3.14.7\n");
