@@ -4,6 +4,7 @@
 //! file.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 
 use gilaudit_binary::Hints;
@@ -77,10 +78,18 @@ fn recognised(inventory: &Inventory) -> bool {
     !inventory.members.is_empty() || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
 }
 
+thread_local! {
+    /// Where this thread panicked last, for the problem that is made of it.
+    static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 /// Runs `work` without the default message on standard error for every panic: a panic there becomes a problem in the report.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    panic::set_hook(Box::new(|info| {
+        let at = info.location().map_or_else(String::new, |place| format!("{}:{}", place.file(), place.line()));
+        PANICKED_AT.with(|place| place.replace(at));
+    }));
     let result = work();
     panic::set_hook(hook);
     result
@@ -88,7 +97,8 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 
 fn guarded(inventory: &Inventory, member: &Member, settings: &Settings, target: &Target) -> Read {
     panic::catch_unwind(AssertUnwindSafe(|| read(inventory, member, settings, target))).unwrap_or_else(|panic| {
-        let error = format!("gilaudit failed on this file, which is a bug worth reporting: {}", message(&*panic));
+        let at = PANICKED_AT.with(RefCell::take);
+        let error = format!("gilaudit failed on this file, which is a bug worth reporting: {} ({at})", message(&*panic));
         Read { problems: vec![problem(member, Stage::Internal, error)], ..Read::default() }
     })
 }
