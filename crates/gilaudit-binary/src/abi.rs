@@ -81,7 +81,9 @@ pub(crate) fn abi(file_name: &str, tags: Option<&WheelTags>, needed: &[String], 
     let named = tag.as_deref().map_or(BuiltFor::Unknown, of_tag);
     let built_for = match (of_structures(runs), of_dll(needed), named) {
         // The layout of the stable ABI is that of a GIL build.
-        (Some(BuiltFor::Gil), BuiltFor::Abi3, _) | (Some(BuiltFor::Gil), BuiltFor::Unknown, BuiltFor::Abi3) => BuiltFor::Abi3,
+        (Some(BuiltFor::Gil), BuiltFor::Abi3, _) | (Some(BuiltFor::Gil), BuiltFor::Unknown, BuiltFor::Abi3) => {
+            BuiltFor::Abi3
+        }
         (Some(shown), ..) => shown,
         (None, BuiltFor::Unknown, named) => named,
         (None, dll, _) => dll,

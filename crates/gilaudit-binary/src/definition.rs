@@ -1,6 +1,6 @@
 //! Module definitions and slot arrays, read from memory as an interpreter would find them when the init function returns.
 
-use gilaudit_model::{AbiInfo, Definition, Header, Layout, Slot, SlotSource, SlotValue, Slots};
+use gilaudit_model::{AbiInfo, Definition, Header, Layout, Slot, SlotValue, Slots};
 
 use crate::code::{Engine, Path, Region, Value};
 
@@ -22,13 +22,28 @@ fn head(layout: Layout, pointer: u64) -> u64 {
     }
 }
 
+/// The offset of `m_name`.
+pub(crate) fn name_offset(layout: Layout, pointer: u8) -> u64 {
+    head(layout, u64::from(pointer)) + NAME * u64::from(pointer)
+}
+
+/// The offsets of `m_name` in both layouts.
+pub(crate) fn name_offsets(pointer: u8) -> [u64; 2] {
+    [Layout::Gil, Layout::FreeThreaded].map(|layout| name_offset(layout, pointer))
+}
+
 /// The fields of `PyModuleDef` after the head, in pointers: `m_init`, `m_index`, `m_copy`, then these.
 const NAME: u64 = 3;
 const SIZE: u64 = 5;
 const SLOTS: u64 = 7;
 
 /// Reads the definition at `address`. The memory that the answer depends on is added to `ranges`.
-pub(crate) fn read(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64, ranges: &mut Vec<(u64, u64)>) -> Definition {
+pub(crate) fn read(
+    engine: &mut Engine<'_, '_>,
+    path: &mut Path,
+    address: u64,
+    ranges: &mut Vec<(u64, u64)>,
+) -> Definition {
     let pointer = engine.image.pointer;
     let at = engine.place(path, address);
     let ob_flags = match engine.load(path, Value::Known(address.wrapping_add(u64::from(pointer))), 2) {
@@ -46,7 +61,8 @@ pub(crate) fn read(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64, r
     };
     let (name, size, slots) = (field(NAME), field(SIZE), field(SLOTS));
     let name = engine.text(path, name);
-    let size = size.known().map(|bits| if pointer == 8 { bits.cast_signed() } else { i64::from((bits as u32).cast_signed()) });
+    let size =
+        size.known().map(|bits| if pointer == 8 { bits.cast_signed() } else { i64::from((bits as u32).cast_signed()) });
     let slots = match slots {
         Value::Known(0) => Slots::Null,
         Value::Known(array) => legacy_slots(engine, path, array, 0, ranges),
@@ -59,10 +75,8 @@ pub(crate) fn read(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64, r
 /// (0 until the interpreter sets it) or a field that is no text.
 fn layout(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64) -> Option<Layout> {
     let pointer = engine.image.pointer;
-    let mut name = |layout| {
-        let offset = head(layout, u64::from(pointer)) + NAME * u64::from(pointer);
-        engine.load(path, Value::Known(address.wrapping_add(offset)), pointer)
-    };
+    let mut name =
+        |layout| engine.load(path, Value::Known(address.wrapping_add(name_offset(layout, pointer))), pointer);
     let (gil, free_threaded) = (name(Layout::Gil), name(Layout::FreeThreaded));
     if let Value::Known(text) = gil
         && text != 0
@@ -132,7 +146,9 @@ fn entries(
     ranges: &mut Vec<(u64, u64)>,
     read: impl Fn(&mut Engine<'_, '_>, &mut Path, u64) -> Option<Raw>,
 ) -> Slots {
-    if engine.image.segment(array).is_none() && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack)) {
+    if engine.image.segment(array).is_none()
+        && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack))
+    {
         return Slots::Unreadable(format!("the slot array at {array:#x} is outside the file"));
     }
     let mut slots = Vec::new();
@@ -145,7 +161,9 @@ fn entries(
         };
         let value = match value {
             Value::Known(bits) => match engine.region(bits) {
-                Some(Region::Import(import, _)) => SlotValue::Import(engine.image.cells().import_name(import).to_owned()),
+                Some(Region::Import(import, _)) => {
+                    SlotValue::Import(engine.image.cells().import_name(import).to_owned())
+                }
                 _ => SlotValue::Number(bits),
             },
             _ => SlotValue::Unknown,
@@ -176,7 +194,8 @@ fn entries(
 
 /// Reads a `PyABIInfo`. CPython 3.15.0rc2, `Include/modsupport.h`.
 fn abi_info(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64) -> Option<AbiInfo> {
-    let mut field = |offset: u64, width: u8| engine.load(path, Value::Known(address.wrapping_add(offset)), width).known();
+    let mut field =
+        |offset: u64, width: u8| engine.load(path, Value::Known(address.wrapping_add(offset)), width).known();
     Some(AbiInfo {
         major: u8::try_from(field(0, 1)?).ok()?,
         minor: u8::try_from(field(1, 1)?).ok()?,
@@ -184,9 +203,4 @@ fn abi_info(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64) -> Optio
         build_version: u32::try_from(field(4, 4)?).ok()?,
         abi_version: u32::try_from(field(8, 4)?).ok()?,
     })
-}
-
-/// Whether slots were stored by code rather than being in the file.
-pub(crate) fn stored_by_code(slots: &Slots) -> bool {
-    matches!(slots, Slots::Array(slots) if slots.iter().any(|slot| matches!(slot.source, SlotSource::Stored(_))))
 }

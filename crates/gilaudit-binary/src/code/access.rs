@@ -1,6 +1,8 @@
 //! Loads and stores of a path: its own stores first, then what the memory holds at a first import.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::fast::FixedState;
 
 use gilaudit_model::{Format, Version};
 
@@ -116,7 +118,8 @@ impl Engine<'_, '_> {
             let value = self.cell_number(*cell);
             // The bytes of the cell that lie in the loaded ones.
             for index in 0..pointer {
-                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width)) else {
+                let Some(at) = place.wrapping_add(index).checked_sub(address).filter(|at| *at < u64::from(width))
+                else {
                     continue;
                 };
                 let (source, target) =
@@ -148,7 +151,9 @@ impl Engine<'_, '_> {
         // must not make every path a new situation.
         let own = match self.space.region(address) {
             None => true,
-            Some(Region::Object(index, _)) => self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none()),
+            Some(Region::Object(index, _)) => {
+                self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none())
+            }
             Some(_) => false,
         };
         let known = value.known().map(|bits| bits & mask(width));
@@ -159,7 +164,7 @@ impl Engine<'_, '_> {
         };
         // Storing the same again changes nothing.
         if own && before != Some(known) && (known.is_some() || self.space.region(address).is_none()) {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = FixedState::default().build_hasher();
             (address, width, known).hash(&mut hasher);
             path.stored ^= hasher.finish();
         }

@@ -1,9 +1,9 @@
 //! The outside world: what imported functions do, as far as a module's initialisation depends on it.
 
-use std::sync::LazyLock;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
-use super::path::{Module, Path};
+use super::path::{CallSite, Module, Path};
 use super::space::Region;
 use super::value::{Value, mask};
 use super::{Engine, Origin};
@@ -23,7 +23,7 @@ const LONGEST: u64 = 0x1_0000;
 
 /// What an import does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
+pub(super) enum Effect {
     /// `PyModuleDef_Init(def)`.
     DefinitionInit,
     /// Creates a module from the definition in its first argument.
@@ -37,7 +37,9 @@ enum Effect {
     /// `Py_GetVersion()`.
     Version,
     /// New memory; zeroed or not.
-    Allocate { zeroed: bool },
+    Allocate {
+        zeroed: bool,
+    },
     /// `realloc(pointer, size)`: the same memory.
     Reallocate,
     /// `memcpy`, `memmove`.
@@ -73,9 +75,8 @@ pub(super) fn is_no_return(name: &str) -> bool {
     effect(name) == Effect::NoReturn
 }
 
-static STATUS_FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-    include_str!("status_functions.txt").lines().filter(|line| !line.starts_with('#')).collect()
-});
+static STATUS_FUNCTIONS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("status_functions.txt").lines().filter(|line| !line.starts_with('#')).collect());
 
 fn effect(name: &str) -> Effect {
     match name {
@@ -90,11 +91,22 @@ fn effect(name: &str) -> Effect {
         "PyModule_FromSlotsAndSpec" => Effect::FromSlots,
         "Py_GetVersion" => Effect::Version,
         // A first import in the main interpreter: no error is set, and no module was made from this definition before.
-        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
+        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => {
+            Effect::Constant(0)
+        }
         "Py_IsInitialized" => Effect::Constant(1),
         "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
-        "PyMem_Malloc" | "PyMem_RawMalloc" | "PyObject_Malloc" | "malloc" | "_Znwm" | "_Znam" | "_Znwj" | "_Znaj"
-        | "??2@YAPEAX_K@Z" | "??_U@YAPEAX_K@Z" | "__cxa_allocate_exception" => Effect::Allocate { zeroed: false },
+        "PyMem_Malloc"
+        | "PyMem_RawMalloc"
+        | "PyObject_Malloc"
+        | "malloc"
+        | "_Znwm"
+        | "_Znam"
+        | "_Znwj"
+        | "_Znaj"
+        | "??2@YAPEAX_K@Z"
+        | "??_U@YAPEAX_K@Z"
+        | "__cxa_allocate_exception" => Effect::Allocate { zeroed: false },
         "PyMem_Realloc" | "PyMem_RawRealloc" | "PyObject_Realloc" | "realloc" => Effect::Reallocate,
         "memcpy" | "memmove" | "__memcpy_chk" | "__memmove_chk" => Effect::Copy,
         "memset" | "__memset_chk" | "bzero" => Effect::Fill,
@@ -106,14 +118,39 @@ fn effect(name: &str) -> Effect {
         "__tls_get_addr" | "___tls_get_addr" => Effect::ThreadLocal,
         "_tlv_bootstrap" | "tlv_bootstrap" => Effect::ThreadLocalMac,
         "pthread_once" | "_PyOnceFlag_CallOnceSlow" => Effect::CallBack(1),
-        "abort" | "exit" | "_exit" | "_Exit" | "quick_exit" | "__stack_chk_fail" | "__stack_chk_fail_local" | "__cxa_throw"
-        | "__cxa_rethrow" | "_Unwind_Resume" | "_Unwind_RaiseException" | "__cxa_bad_cast" | "__cxa_bad_typeid"
-        | "__cxa_throw_bad_array_new_length" | "__cxa_pure_virtual" | "_ZSt9terminatev" | "__fortify_fail" | "__chk_fail"
-        | "__assert_fail" | "__assert_rtn" | "Py_FatalError" | "_Py_FatalErrorFunc" | "_Py_FatalErrorFormat" | "Py_Exit"
-        | "_CxxThrowException" | "?terminate@@YAXXZ" | "terminate" | "__report_rangecheckfailure" | "longjmp"
-        | "_invalid_parameter_noinfo_noreturn" | "ExitProcess" | "TerminateProcess" | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => {
-            Effect::NoReturn
-        }
+        "abort"
+        | "exit"
+        | "_exit"
+        | "_Exit"
+        | "quick_exit"
+        | "__stack_chk_fail"
+        | "__stack_chk_fail_local"
+        | "__cxa_throw"
+        | "__cxa_rethrow"
+        | "_Unwind_Resume"
+        | "_Unwind_RaiseException"
+        | "__cxa_bad_cast"
+        | "__cxa_bad_typeid"
+        | "__cxa_throw_bad_array_new_length"
+        | "__cxa_pure_virtual"
+        | "_ZSt9terminatev"
+        | "__fortify_fail"
+        | "__chk_fail"
+        | "__assert_fail"
+        | "__assert_rtn"
+        | "Py_FatalError"
+        | "_Py_FatalErrorFunc"
+        | "_Py_FatalErrorFormat"
+        | "Py_Exit"
+        | "_CxxThrowException"
+        | "?terminate@@YAXXZ"
+        | "terminate"
+        | "__report_rangecheckfailure"
+        | "longjmp"
+        | "_invalid_parameter_noinfo_noreturn"
+        | "ExitProcess"
+        | "TerminateProcess"
+        | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => Effect::NoReturn,
         // std::__throw_bad_alloc and its siblings in libstdc++ and libc++.
         _ if name.starts_with("_ZSt") && name.contains("__throw_") => Effect::NoReturn,
         _ if name.starts_with("_ZNSt3__1") && name.contains("__throw_") => Effect::NoReturn,
@@ -124,8 +161,9 @@ fn effect(name: &str) -> Effect {
 
 impl Engine<'_, '_> {
     /// Does what a call of the import does. The arguments are in place, the return address is linked.
-    pub(super) fn call_import(&mut self, path: &mut Path, name: &str) -> Called {
-        let effect = effect(name);
+    pub(super) fn call_import(&mut self, path: &mut Path, import: u32) -> Called {
+        let name = self.image.cells().import_name(import);
+        let effect = *self.effects.entry(import).or_insert_with(|| effect(name));
         let arguments = [0, 1, 2, 3].map(|index| {
             let value = self.argument(path, index);
             path.resolve(value)
@@ -143,7 +181,7 @@ impl Engine<'_, '_> {
             }
             Effect::DefinitionInit => {
                 if let Value::Known(definition) = arguments[0] {
-                    let site = path.call_site();
+                    let site = self.call_site(path);
                     path.definitions.entry(definition).or_insert(site);
                 }
                 arguments[0]
@@ -157,7 +195,7 @@ impl Engine<'_, '_> {
                 if let Value::Known(slots) = arguments[0] {
                     path.from_slots.push(slots);
                 }
-                self.result_of(name, arguments, false)
+                self.result_of(import, arguments, false)
             }
             Effect::Constant(number) => Value::Known(number),
             Effect::Version => {
@@ -172,8 +210,13 @@ impl Engine<'_, '_> {
             Effect::GuardAcquire => self.guard(path, arguments[0]),
             Effect::ThreadLocal => {
                 // The argument points at the module number and the offset; all modules are this one.
-                let argument = if self.convention == super::Convention::Stack32 { path.register(super::x86::AX) } else { arguments[0] };
-                let offset = self.load(path, argument.add(Value::Known(u64::from(self.image.pointer))), self.image.pointer);
+                let argument = if self.convention == super::Convention::Stack32 {
+                    path.register(super::x86::AX)
+                } else {
+                    arguments[0]
+                };
+                let offset =
+                    self.load(path, argument.add(Value::Known(u64::from(self.image.pointer))), self.image.pointer);
                 Value::Known(self.space.thread_local()).add(offset)
             }
             Effect::ThreadLocalMac => {
@@ -186,7 +229,8 @@ impl Engine<'_, '_> {
             }
             Effect::Fill => {
                 // bzero has no value argument.
-                let (value, length) = if name == "bzero" { (Value::ZERO, arguments[1]) } else { (arguments[1], arguments[2]) };
+                let (value, length) =
+                    if name == "bzero" { (Value::ZERO, arguments[1]) } else { (arguments[1], arguments[2]) };
                 self.fill(path, arguments[0], value, length);
                 arguments[0]
             }
@@ -200,33 +244,39 @@ impl Engine<'_, '_> {
             },
             Effect::Status => {
                 self.forget_outputs(path, &arguments);
-                self.result_of(name, arguments, true)
+                self.result_of(import, arguments, true)
             }
             Effect::Other => {
                 self.forget_outputs(path, &arguments);
-                self.result_of(name, arguments, false)
+                self.result_of(import, arguments, false)
             }
         };
-        let result = if result == Value::Unknown { self.result_of(name, arguments, true) } else { result };
+        let result = if result == Value::Unknown { self.result_of(import, arguments, true) } else { result };
         self.set_result(path, result);
         Called::Returned
     }
 
-    fn result_of(&mut self, name: &str, arguments: [Value; 4], status: bool) -> Value {
-        self.symbol(Origin::Import { name: name.to_owned(), arguments, status })
+    /// The call being made, and the calls that led there; stubs of imports are no calls of their own.
+    fn call_site(&self, path: &Path) -> CallSite {
+        let calls = path.frames.iter().map(|frame| frame.call_site).filter(|site| *site != path.transfer);
+        CallSite { address: path.transfer, through: calls.collect() }
+    }
+
+    fn result_of(&mut self, import: u32, arguments: [Value; 4], status: bool) -> Value {
+        self.symbol(Origin::Import { import, arguments, status })
     }
 
     fn create_module(&mut self, path: &mut Path, definition: Value) -> Value {
         let module = self.object(false, None);
         if let (Value::Known(address), Value::Known(definition)) = (module, definition) {
-            let created = path.call_site();
+            let created = self.call_site(path);
             path.modules.insert(address, Module { definition, created, gil: None });
         }
         module
     }
 
     fn set_gil(&mut self, path: &mut Path, module: Value, value: Value) {
-        let site = path.call_site();
+        let site = self.call_site(path);
         let value = value.truncate(self.image.pointer).known();
         match module {
             Value::Known(address) => {
@@ -340,5 +390,8 @@ impl Engine<'_, '_> {
 
 /// The widest piece, at most 8 bytes, that fits what is left and the alignment.
 fn piece(left: u64, address: u64) -> u8 {
-    [8u8, 4, 2].into_iter().find(|width| u64::from(*width) <= left && address.is_multiple_of(u64::from(*width).min(4))).unwrap_or(1)
+    [8u8, 4, 2]
+        .into_iter()
+        .find(|width| u64::from(*width) <= left && address.is_multiple_of(u64::from(*width).min(4)))
+        .unwrap_or(1)
 }

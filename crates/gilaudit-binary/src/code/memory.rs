@@ -1,6 +1,6 @@
 //! Byte-addressed memory of one path: what its stores changed, over the relocated image.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::value::{SymbolId, Value, mask};
 
@@ -64,7 +64,8 @@ impl Memory {
                 quad.known = 0;
             }
             let bit = 1u8 << position;
-            quad.bits = quad.bits & !(0xff << (8 * position)) | (((bits >> (8 * index)) & 0xff) as u32) << (8 * position);
+            quad.bits =
+                quad.bits & !(0xff << (8 * position)) | (((bits >> (8 * index)) & 0xff) as u32) << (8 * position);
             quad.known = if known >> index & 1 == 1 { quad.known | bit } else { quad.known & !bit };
             quad.written |= bit;
             quad.by = by;

@@ -17,8 +17,11 @@ mod summary;
 mod value;
 mod x86;
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::fast::FixedState;
+use foldhash::{HashMap, HashMapExt};
 
 use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
 
@@ -59,9 +62,17 @@ pub(crate) struct Budget {
 pub(crate) enum Step {
     Next,
     Jump(Value),
-    Branch { condition: Condition, target: u64 },
-    Call { target: Value, return_to: u64 },
-    Return { to: Value },
+    Branch {
+        condition: Condition,
+        target: u64,
+    },
+    Call {
+        target: Value,
+        return_to: u64,
+    },
+    Return {
+        to: Value,
+    },
     /// A trap, or bytes that are no instruction.
     Stop,
 }
@@ -70,7 +81,7 @@ pub(crate) enum Step {
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     /// The result of an imported function.
-    Import { name: String, arguments: [Value; 4], status: bool },
+    Import { import: u32, arguments: [Value; 4], status: bool },
     /// The result of a call through a pointer that is not known.
     Indirect { target: Value },
     /// The result of a callee that was passed over.
@@ -105,9 +116,11 @@ pub(crate) struct Engine<'i, 'd> {
     symbols: Vec<Origin>,
     objects: Vec<Object>,
     summaries: Summaries,
+    effects: HashMap<u32, imports::Effect>,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
-    arrivals: HashMap<(u64, u16), u8>,
+    /// How many paths came to an undecided branch, by situation and turn.
+    arrivals: HashMap<u64, Vec<u8>>,
     budget: Budget,
     exhausted: Option<&'static str>,
     /// Whether a path was given up in a loop.
@@ -116,8 +129,19 @@ pub(crate) struct Engine<'i, 'd> {
     pub(crate) version_consulted: bool,
 }
 
+/// Whether code of the file's architecture is evaluated.
+pub(crate) fn evaluates(image: &Image<'_>) -> bool {
+    matches!(image.arch, Arch::X86_64 | Arch::X86 | Arch::Aarch64) && !image.big_endian
+}
+
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
-pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Version, budget: Budget) -> (InitResult, bool) {
+pub(crate) fn run(
+    image: &Image<'_>,
+    hook: HookKind,
+    entry: u64,
+    version: Version,
+    budget: Budget,
+) -> (InitResult, bool) {
     let convention = match (image.arch, image.format) {
         (Arch::X86_64, Format::Pe) => Convention::Windows64,
         (Arch::X86_64, _) => Convention::SystemV,
@@ -134,21 +158,7 @@ pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Versio
     let mut consulted = false;
     let mut summaries = Summaries::default();
     for _ in 0..=RERUNS {
-        let mut engine = Engine {
-            image,
-            space,
-            version,
-            convention,
-            symbols: Vec::new(),
-            objects: Vec::new(),
-            summaries,
-            inline: std::mem::take(&mut inline),
-            arrivals: HashMap::new(),
-            budget,
-            exhausted: None,
-            gave_up: false,
-            version_consulted: false,
-        };
+        let mut engine = Engine { inline, summaries, budget, convention, ..Engine::reader(image, version) };
         let ends = engine.explore(entry, hook);
         consulted |= engine.version_consulted;
         match engine.conclude(ends) {
@@ -160,7 +170,32 @@ pub(crate) fn run(image: &Image<'_>, hook: HookKind, entry: u64, version: Versio
             }
         }
     }
-    (InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()), consulted)
+    (
+        InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
+        consulted,
+    )
+}
+
+impl<'i, 'd> Engine<'i, 'd> {
+    /// An engine that has run nothing: it reads memory as it is in the file.
+    pub(crate) fn reader(image: &'i Image<'d>, version: Version) -> Self {
+        Engine {
+            image,
+            space: Space::new(image.pointer),
+            version,
+            convention: Convention::SystemV,
+            symbols: Vec::new(),
+            objects: Vec::new(),
+            summaries: Summaries::default(),
+            effects: HashMap::new(),
+            inline: HashSet::new(),
+            arrivals: HashMap::new(),
+            budget: Budget { instructions: 0, paths: 0, memory: 0 },
+            exhausted: None,
+            gave_up: false,
+            version_consulted: false,
+        }
+    }
 }
 
 impl Engine<'_, '_> {
@@ -204,14 +239,11 @@ impl Engine<'_, '_> {
                 return Some(path);
             }
             let step = match self.space.region(path.pc) {
-                Some(Region::Import(index, 0)) => {
-                    let name = self.image.cells().import_name(index).to_owned();
-                    match self.call_import(&mut path, &name) {
-                        imports::Called::Returned => Step::Return { to: self.link(&mut path) },
-                        imports::Called::Entered => Step::Next,
-                        imports::Called::Ended => return None,
-                    }
-                }
+                Some(Region::Import(index, 0)) => match self.call_import(&mut path, index) {
+                    imports::Called::Returned => Step::Return { to: self.link(&mut path) },
+                    imports::Called::Entered => Step::Next,
+                    imports::Called::Ended => return None,
+                },
                 _ if !self.image.is_code(path.pc) => return None,
                 _ => {
                     if self.budget.instructions == 0 {
@@ -251,9 +283,7 @@ impl Engine<'_, '_> {
     }
 
     fn note_transfer(&self, path: &mut Path) {
-        let stub = |name: &str| name.starts_with(".plt") || name == "__stubs" || name == "__auth_stubs";
-        let inside = self.image.sections.iter().find(|section| path.at.wrapping_sub(section.address) < section.size);
-        if !inside.is_some_and(|section| stub(&section.name)) {
+        if !self.image.is_stub(path.at) {
             path.transfer = path.at;
         }
     }
@@ -384,7 +414,11 @@ impl Engine<'_, '_> {
         let turns = path.turns.entry(situation).or_default();
         *turns = turns.saturating_add(1);
         let turn = *turns;
-        let arrivals = self.arrivals.entry((situation, turn)).or_default();
+        let arrivals = self.arrivals.entry(situation).or_default();
+        if arrivals.len() < usize::from(turn) {
+            arrivals.resize(usize::from(turn), 0);
+        }
+        let Some(arrivals) = arrivals.get_mut(usize::from(turn) - 1) else { return false };
         *arrivals += 1;
         if *arrivals > ARRIVALS {
             return false;
@@ -408,10 +442,10 @@ impl Engine<'_, '_> {
         if let Condition::Compare { a, b, .. } = condition {
             for side in [*a, *b] {
                 if let Value::Symbol(id, _) = path.resolve(side)
-                    && let Some(Origin::Import { name, .. }) = self.origin(id)
-                    && !path.depends_on.contains(name)
+                    && let Some(Origin::Import { import, .. }) = self.origin(id)
+                    && !path.depends_on.contains(import)
                 {
-                    path.depends_on.push(name.clone());
+                    path.depends_on.push(*import);
                 }
             }
         }
@@ -435,7 +469,8 @@ impl Engine<'_, '_> {
         };
         let status = matches!(self.symbols.get(symbol.0 as usize), Some(Origin::Import { status: true, .. }));
         let assumed = if status || *width < self.image.pointer { 0 } else { 1 };
-        let probe = Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
+        let probe =
+            Condition::Compare { a: Value::Known(assumed), b: *b, test: *test, negated: *negated, width: *width };
         path.decide(&probe).unwrap_or(false)
     }
 
@@ -546,7 +581,7 @@ impl Engine<'_, '_> {
 
 /// What tells one situation from another: where, called from where, with which modules, after which stores.
 fn situation(path: &Path) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     path.at.hash(&mut hasher);
     for frame in &path.frames {
         (frame.function, frame.return_to).hash(&mut hasher);

@@ -13,7 +13,7 @@ pub(super) struct End {
     /// Callees that were passed over although they may have changed what was read.
     suspects: Vec<u64>,
     /// The imports whose results decided a branch on the way.
-    depends_on: Vec<String>,
+    depends_on: Vec<u32>,
     /// The path ended with NULL: the import fails there.
     failed: bool,
 }
@@ -37,7 +37,8 @@ impl Engine<'_, '_> {
             Value::Symbol(id, 0) => {
                 let origin = self.origin(id).cloned();
                 if let Some(Origin::Skipped(function)) = origin {
-                    let result = InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
+                    let result =
+                        InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
                     return End { result, suspects: vec![function], depends_on: path.depends_on, failed };
                 }
                 (self.handed_on(&mut path, origin.as_ref()), Vec::new())
@@ -97,31 +98,38 @@ impl Engine<'_, '_> {
     /// Who made the object that the init function returns, when it did not make it itself.
     fn handed_on(&mut self, path: &mut Path, origin: Option<&Origin>) -> InitResult {
         match origin {
-            Some(Origin::Import { name, arguments, .. }) => self.handed_to_import(path, name, arguments),
+            Some(Origin::Import { import, arguments, .. }) => self.handed_to_import(path, *import, arguments),
             Some(Origin::Indirect { target }) => match self.capsule(path, *target) {
                 Some(to) => InitResult::Delegated(to),
-                None => InitResult::Unknown("the init function returns the result of a call through a pointer that is not known".to_owned()),
+                None => InitResult::Unknown(
+                    "the init function returns the result of a call through a pointer that is not known".to_owned(),
+                ),
             },
-            _ => InitResult::Unknown("the init function returns an object that it found in another library's memory".to_owned()),
+            _ => InitResult::Unknown(
+                "the init function returns an object that it found in another library's memory".to_owned(),
+            ),
         }
     }
 
-    fn handed_to_import(&mut self, path: &mut Path, name: &str, arguments: &[Value; 4]) -> InitResult {
-        if name.starts_with("PyImport_Import") {
-            if let Some(module) = self.imported_module(path, name, arguments) {
-                return InitResult::Delegated(Delegate::Module(module));
-            }
+    fn handed_to_import(&mut self, path: &mut Path, import: u32, arguments: &[Value; 4]) -> InitResult {
+        if let Some(module) = self.imported_module(path, import, arguments) {
+            return InitResult::Delegated(Delegate::Module(module));
         }
+        let name = self.image.cells().import_name(import);
         if name.starts_with("PyObject_Call") || name.starts_with("_PyObject_Call") {
             // A method of an imported module: `PyObject_CallMethod(module, "name", …)`.
             let module = self.provenance(path, arguments[0]).and_then(|origin| match origin {
-                Origin::Import { name, arguments, .. } => self.imported_module(path, &name, &arguments),
+                Origin::Import { import, arguments, .. } => self.imported_module(path, import, &arguments),
                 _ => None,
             });
             let method = self.text(path, arguments[1]);
             if let (Some(module), Some(attribute)) = (module, method) {
                 let cffi = module == "_cffi_backend" && attribute == "_init_cffi_1_0_external_module";
-                return InitResult::Delegated(if cffi { Delegate::CffiBackend } else { Delegate::Capsule { module, attribute } });
+                return InitResult::Delegated(if cffi {
+                    Delegate::CffiBackend
+                } else {
+                    Delegate::Capsule { module, attribute }
+                });
             }
         }
         let of_python = name.starts_with("Py") || name.starts_with("_Py");
@@ -134,7 +142,8 @@ impl Engine<'_, '_> {
 
     /// The function pointer in a capsule attribute of an imported module, as mypyc's shims fetch it.
     fn capsule(&mut self, path: &mut Path, target: Value) -> Option<Delegate> {
-        let Origin::Import { name, arguments, .. } = self.provenance(path, target)? else { return None };
+        let Origin::Import { import, arguments, .. } = self.provenance(path, target)? else { return None };
+        let name = self.image.cells().import_name(import);
         if name == "PyCapsule_Import" {
             let (module, attribute) = self.text(path, arguments[0]).and_then(|text| {
                 text.rsplit_once('.').map(|(module, attribute)| (module.to_owned(), attribute.to_owned()))
@@ -144,23 +153,27 @@ impl Engine<'_, '_> {
         if name != "PyCapsule_GetPointer" {
             return None;
         }
-        let Origin::Import { name, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
-        if !name.starts_with("PyObject_GetAttr") {
+        let Origin::Import { import, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
+        if !self.image.cells().import_name(import).starts_with("PyObject_GetAttr") {
             return None;
         }
         let attribute = self.text(path, arguments[1])?;
-        let Origin::Import { name, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
-        let module = self.imported_module(path, &name, &arguments)?;
+        let Origin::Import { import, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
+        let module = self.imported_module(path, import, &arguments)?;
         Some(Delegate::Capsule { module, attribute })
     }
 
-    fn imported_module(&mut self, path: &mut Path, name: &str, arguments: &[Value; 4]) -> Option<String> {
-        match name {
-            "PyImport_ImportModule" | "PyImport_ImportModuleNoBlock" => self.text(path, arguments[0]),
-            "PyImport_ImportModuleLevel" => self.text(path, arguments[0]),
+    fn imported_module(&mut self, path: &mut Path, import: u32, arguments: &[Value; 4]) -> Option<String> {
+        match self.image.cells().import_name(import) {
+            "PyImport_ImportModule" | "PyImport_ImportModuleNoBlock" | "PyImport_ImportModuleLevel" => {
+                self.text(path, arguments[0])
+            }
             "PyImport_Import" => {
-                let Origin::Import { name, arguments, .. } = self.provenance(path, arguments[0])? else { return None };
-                name.starts_with("PyUnicode_").then(|| self.text(path, arguments[0])).flatten()
+                let Origin::Import { import, arguments, .. } = self.provenance(path, arguments[0])? else {
+                    return None;
+                };
+                let made = self.image.cells().import_name(import).starts_with("PyUnicode_");
+                made.then(|| self.text(path, arguments[0])).flatten()
             }
             _ => None,
         }
@@ -220,13 +233,36 @@ impl Engine<'_, '_> {
             return Conclusion::Result(result);
         };
         // The path found first is the usual one; `done` is in the order of finding.
-        let usual = if done.is_empty() { first } else { let usual = done.remove(0); done.push(first); usual };
+        let usual = if done.is_empty() {
+            first
+        } else {
+            let usual = done.remove(0);
+            done.push(first);
+            usual
+        };
         let wanted = meaning(&usual.result);
         let other = done.iter().find(|end| meaning(&end.result) != wanted);
         Conclusion::Result(match other {
             None => usual.result,
-            Some(other) => InitResult::Unknown(differ(&usual, other)),
+            Some(other) => InitResult::Unknown(self.differ(&usual, other)),
         })
+    }
+
+    /// Why two paths lead to different answers.
+    fn differ(&self, a: &End, b: &End) -> String {
+        // What CPython's own functions return at a first import is modelled; what other libraries return is not.
+        let name = |import: &u32| self.image.cells().import_name(*import);
+        let foreign = |name: &&str| !name.starts_with("Py") && !name.starts_with("_Py");
+        let mut names: Vec<&str> = a.depends_on.iter().chain(&b.depends_on).map(name).filter(foreign).collect();
+        names.sort_unstable();
+        names.dedup();
+        let (a, b) = (describe(&a.result), describe(&b.result));
+        let difference = if a == b { format!("{a}, filled in differently") } else { format!("{a} or {b}") };
+        if names.is_empty() {
+            format!("paths through the init function differ: {difference}")
+        } else {
+            format!("it depends on what {} returns: {difference}", names.join(", "))
+        }
     }
 
     /// The place of a call, with the calls that led there.
@@ -239,8 +275,12 @@ impl Engine<'_, '_> {
     /// The place of an address, which may be memory that exists at run time only.
     pub(crate) fn place(&self, _path: &Path, address: u64) -> Place {
         match self.space.region(address) {
-            Some(super::Region::Object(..)) => Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() },
-            Some(super::Region::Stack) => Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() },
+            Some(super::Region::Object(..)) => {
+                Place { address: 0, section: Some(("heap".to_owned(), 0)), through: Vec::new() }
+            }
+            Some(super::Region::Stack) => {
+                Place { address: 0, section: Some(("stack".to_owned(), 0)), through: Vec::new() }
+            }
             _ => self.image.place(address),
         }
     }
@@ -280,22 +320,6 @@ impl std::fmt::Debug for Meaning<'_> {
                 .entries(slots.iter().map(|slot| (slot.id, slot.flags, &slot.value, slot.nested.as_ref().map(Meaning))))
                 .finish(),
         }
-    }
-}
-
-/// Why two paths lead to different answers.
-fn differ(a: &End, b: &End) -> String {
-    // What CPython's own functions return at a first import is modelled; what other libraries return is not.
-    let foreign = |name: &&String| !name.starts_with("Py") && !name.starts_with("_Py");
-    let mut names: Vec<&str> = a.depends_on.iter().chain(&b.depends_on).filter(foreign).map(String::as_str).collect();
-    names.sort_unstable();
-    names.dedup();
-    let (a, b) = (describe(&a.result), describe(&b.result));
-    let difference = if a == b { format!("{a}, filled in differently") } else { format!("{a} or {b}") };
-    if names.is_empty() {
-        format!("paths through the init function differ: {difference}")
-    } else {
-        format!("it depends on what {} returns: {difference}", names.join(", "))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The state of one path through an init function, and what a path knows about unknown quantities.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::memory::Memory;
 use super::value::{SymbolId, Value, mask, sign_extend};
@@ -34,6 +36,7 @@ pub(crate) struct Module {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CallSite {
     pub(crate) address: u64,
+    /// The calls that led there, outermost first.
     pub(crate) through: Vec<u64>,
 }
 
@@ -49,13 +52,28 @@ pub(crate) struct Skipped {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Flags {
     /// `a - b`, with the flags of a subtraction.
-    Subtract { a: Value, b: Value, width: u8 },
+    Subtract {
+        a: Value,
+        b: Value,
+        width: u8,
+    },
     /// A result of a logical operation: carry and overflow clear.
-    Logic { result: Value, width: u8 },
+    Logic {
+        result: Value,
+        width: u8,
+    },
     /// A result whose carry and overflow are not known.
-    Result { result: Value, width: u8 },
+    Result {
+        result: Value,
+        width: u8,
+    },
     /// All known: zero, sign, carry, overflow.
-    Exact { zero: bool, sign: bool, carry: bool, overflow: bool },
+    Exact {
+        zero: bool,
+        sign: bool,
+        carry: bool,
+        overflow: bool,
+    },
     Unknown,
 }
 
@@ -120,7 +138,7 @@ pub(crate) struct Path {
     /// How often this path came to each undecided branch, by situation.
     pub(crate) turns: HashMap<u64, u16>,
     /// The imports whose results decided a branch.
-    pub(crate) depends_on: Vec<String>,
+    pub(crate) depends_on: Vec<u32>,
     /// Whether a module was passed to `PyUnstable_Module_SetGIL` that could not be told.
     pub(crate) unclear_module: bool,
 }
@@ -178,11 +196,6 @@ impl Path {
         }
     }
 
-    /// The place of the current call and the calls that led there.
-    pub(crate) fn call_site(&self) -> CallSite {
-        CallSite { address: self.transfer, through: self.frames.iter().map(|frame| frame.function).collect() }
-    }
-
     /// Whether the condition holds, as far as this path knows.
     pub(crate) fn decide(&self, condition: &Condition) -> Option<bool> {
         let (test, a, b, width, negated) = match condition {
@@ -200,7 +213,8 @@ impl Path {
             },
             (Value::Symbol(id, 0), Value::Known(b)) => self.decide_symbol(test, id, b, width),
             (Value::Known(a), Value::Symbol(id, 0)) if test == Test::Equal => self.decide_symbol(test, id, a, width),
-            (Value::Partial { bits: x, known }, Value::Known(y)) | (Value::Known(y), Value::Partial { bits: x, known })
+            (Value::Partial { bits: x, known }, Value::Known(y))
+            | (Value::Known(y), Value::Partial { bits: x, known })
                 if test == Test::Equal =>
             {
                 let differs = (0..8).any(|byte| known >> byte & 1 == 1 && (x ^ y) >> (8 * byte) & 0xff != 0);

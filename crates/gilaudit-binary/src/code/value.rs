@@ -10,10 +10,7 @@ pub(crate) enum Value {
     /// A number. Addresses are numbers: every kind of memory has its own range.
     Known(u64),
     /// A number of which only some bytes are known: bit `n` of `known` is set when byte `n` of `bits` is.
-    Partial {
-        bits: u64,
-        known: u8,
-    },
+    Partial { bits: u64, known: u8 },
     /// An unknown quantity plus an offset.
     Symbol(SymbolId, i64),
     /// Anything.

@@ -1,8 +1,8 @@
 //! x86-64 and x86-32.
 
 use iced_x86::{
-    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess,
-    OpKind, Register,
+    ConditionCode, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, MemorySize, Mnemonic,
+    OpAccess, OpKind, Register,
 };
 
 use super::path::{Condition, Flags, Path, Test};
@@ -178,7 +178,9 @@ impl Machine<'_, '_, '_> {
             (Flags::Result { result, width }, ConditionCode::e) => {
                 Condition::compare(Test::Equal, result, Value::ZERO, width)
             }
-            (Flags::Result { result, width }, ConditionCode::s) => Condition::compare(Test::Less, result, Value::ZERO, width),
+            (Flags::Result { result, width }, ConditionCode::s) => {
+                Condition::compare(Test::Less, result, Value::ZERO, width)
+            }
             (Flags::Result { .. } | Flags::Unknown, _) => Condition::Unknown,
         };
         if negated { condition.negate() } else { condition }
@@ -344,8 +346,17 @@ impl Machine<'_, '_, '_> {
                 let value = self.pop();
                 self.path.set_register(BP, value);
             }
-            Mnemonic::Nop | Mnemonic::Endbr64 | Mnemonic::Endbr32 | Mnemonic::Pause | Mnemonic::Lfence | Mnemonic::Mfence
-            | Mnemonic::Sfence | Mnemonic::Prefetcht0 | Mnemonic::Prefetchw | Mnemonic::Vzeroupper | Mnemonic::Cld => {}
+            Mnemonic::Nop
+            | Mnemonic::Endbr64
+            | Mnemonic::Endbr32
+            | Mnemonic::Pause
+            | Mnemonic::Lfence
+            | Mnemonic::Mfence
+            | Mnemonic::Sfence
+            | Mnemonic::Prefetcht0
+            | Mnemonic::Prefetchw
+            | Mnemonic::Vzeroupper
+            | Mnemonic::Cld => {}
             Mnemonic::Add | Mnemonic::Sub | Mnemonic::Cmp => self.add_subtract(),
             Mnemonic::Inc | Mnemonic::Dec | Mnemonic::Neg => self.step_one(),
             Mnemonic::And | Mnemonic::Or | Mnemonic::Xor | Mnemonic::Test => self.logic(),
@@ -355,7 +366,10 @@ impl Machine<'_, '_, '_> {
             }
             Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar => self.shift(),
             Mnemonic::Imul if instruction.op_count() > 1 => self.multiply(),
-            Mnemonic::Sbb if instruction.op0_kind() == OpKind::Register && instruction.op0_register() == instruction.op1_register() => {
+            Mnemonic::Sbb
+                if instruction.op0_kind() == OpKind::Register
+                    && instruction.op0_register() == instruction.op1_register() =>
+            {
                 // All ones or zero, by the carry.
                 let carry = self.path.decide(&self.condition(ConditionCode::b));
                 let width = self.width(0);
@@ -387,8 +401,15 @@ impl Machine<'_, '_, '_> {
                 let value = self.path.decide(&condition).map_or(Value::Unknown, |truth| Value::Known(u64::from(truth)));
                 self.write(0, value);
             }
-            Mnemonic::Stosb | Mnemonic::Stosw | Mnemonic::Stosd | Mnemonic::Stosq | Mnemonic::Movsb | Mnemonic::Movsw
-            | Mnemonic::Movsd | Mnemonic::Movsq | Mnemonic::Cmpsb
+            Mnemonic::Stosb
+            | Mnemonic::Stosw
+            | Mnemonic::Stosd
+            | Mnemonic::Stosq
+            | Mnemonic::Movsb
+            | Mnemonic::Movsw
+            | Mnemonic::Movsd
+            | Mnemonic::Movsq
+            | Mnemonic::Cmpsb
                 if instruction.is_string_instruction() =>
             {
                 self.text_instruction();
@@ -464,13 +485,11 @@ impl Machine<'_, '_, '_> {
                 Mnemonic::Or => x | y,
                 _ => x & y,
             }),
-            (Mnemonic::And | Mnemonic::Test, Value::Known(0), _) | (Mnemonic::And | Mnemonic::Test, _, Value::Known(0)) => {
-                Value::ZERO
-            }
+            (Mnemonic::And | Mnemonic::Test, Value::Known(0), _)
+            | (Mnemonic::And | Mnemonic::Test, _, Value::Known(0)) => Value::ZERO,
             (Mnemonic::Or, _, Value::Known(all)) if all == mask(width) => Value::Known(all),
-            (Mnemonic::Or | Mnemonic::Xor, other, Value::Known(0)) | (Mnemonic::Or | Mnemonic::Xor, Value::Known(0), other) => {
-                other
-            }
+            (Mnemonic::Or | Mnemonic::Xor, other, Value::Known(0))
+            | (Mnemonic::Or | Mnemonic::Xor, Value::Known(0), other) => other,
             (Mnemonic::And | Mnemonic::Test, other, Value::Known(all)) if all == mask(width) => other,
             _ => Value::Unknown,
         };
@@ -486,11 +505,13 @@ impl Machine<'_, '_, '_> {
         let result = match (value.truncate(width), count.truncate(1)) {
             (Value::Known(bits), Value::Known(count)) => {
                 let count = (count & if width == 8 { 63 } else { 31 }) as u32;
-                Value::Known(match self.instruction.mnemonic() {
-                    Mnemonic::Shr => bits.checked_shr(count).unwrap_or(0),
-                    Mnemonic::Sar => (sign_extend(bits, width).cast_signed() >> count.min(63)).cast_unsigned(),
-                    _ => bits.checked_shl(count).unwrap_or(0),
-                } & mask(width))
+                Value::Known(
+                    match self.instruction.mnemonic() {
+                        Mnemonic::Shr => bits.checked_shr(count).unwrap_or(0),
+                        Mnemonic::Sar => (sign_extend(bits, width).cast_signed() >> count.min(63)).cast_unsigned(),
+                        _ => bits.checked_shl(count).unwrap_or(0),
+                    } & mask(width),
+                )
             }
             (other, Value::Known(0)) => other,
             _ => Value::Unknown,
@@ -573,7 +594,8 @@ impl Machine<'_, '_, '_> {
         let count = if repeated { self.path.register(CX) } else { Value::Known(1) };
         let (source, target) = (self.path.register(SI), self.path.register(DI));
         let length = count.known().map_or(Value::Unknown, |count| Value::Known(count.wrapping_mul(unit)));
-        let moves = matches!(instruction.mnemonic(), Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsd | Mnemonic::Movsq);
+        let moves =
+            matches!(instruction.mnemonic(), Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsd | Mnemonic::Movsq);
         if instruction.mnemonic() == Mnemonic::Cmpsb {
             // With the repeat prefix this is memcmp; the pointers afterwards are used for nothing but the flags.
             let result = match length {
@@ -614,10 +636,27 @@ impl Machine<'_, '_, '_> {
     fn vector_move(&mut self) -> bool {
         let instruction = self.instruction;
         match instruction.mnemonic() {
-            Mnemonic::Movaps | Mnemonic::Movups | Mnemonic::Movapd | Mnemonic::Movupd | Mnemonic::Movdqa | Mnemonic::Movdqu
-            | Mnemonic::Lddqu | Mnemonic::Movntdq | Mnemonic::Movntps | Mnemonic::Vmovaps | Mnemonic::Vmovups
-            | Mnemonic::Vmovapd | Mnemonic::Vmovupd | Mnemonic::Vmovdqa | Mnemonic::Vmovdqu | Mnemonic::Vlddqu
-            | Mnemonic::Vmovntdq | Mnemonic::Vmovdqa64 | Mnemonic::Vmovdqu64 | Mnemonic::Vmovdqu8 | Mnemonic::Vmovdqa32
+            Mnemonic::Movaps
+            | Mnemonic::Movups
+            | Mnemonic::Movapd
+            | Mnemonic::Movupd
+            | Mnemonic::Movdqa
+            | Mnemonic::Movdqu
+            | Mnemonic::Lddqu
+            | Mnemonic::Movntdq
+            | Mnemonic::Movntps
+            | Mnemonic::Vmovaps
+            | Mnemonic::Vmovups
+            | Mnemonic::Vmovapd
+            | Mnemonic::Vmovupd
+            | Mnemonic::Vmovdqa
+            | Mnemonic::Vmovdqu
+            | Mnemonic::Vlddqu
+            | Mnemonic::Vmovntdq
+            | Mnemonic::Vmovdqa64
+            | Mnemonic::Vmovdqu64
+            | Mnemonic::Vmovdqu8
+            | Mnemonic::Vmovdqa32
             | Mnemonic::Vmovdqu32
                 if instruction.op_count() == 2 =>
             {
@@ -628,13 +667,21 @@ impl Machine<'_, '_, '_> {
                 let value = self.read_vector(1, width);
                 self.write_vector(0, value, width);
             }
-            Mnemonic::Movq | Mnemonic::Vmovq | Mnemonic::Movd | Mnemonic::Vmovd | Mnemonic::Movsd | Mnemonic::Movss
-            | Mnemonic::Vmovsd | Mnemonic::Vmovss
+            Mnemonic::Movq
+            | Mnemonic::Vmovq
+            | Mnemonic::Movd
+            | Mnemonic::Vmovd
+            | Mnemonic::Movsd
+            | Mnemonic::Movss
+            | Mnemonic::Vmovsd
+            | Mnemonic::Vmovss
                 if instruction.op_count() == 2 =>
             {
                 self.scalar_move();
             }
-            Mnemonic::Movlps | Mnemonic::Movlpd | Mnemonic::Movhps | Mnemonic::Movhpd if instruction.op_count() == 2 => {
+            Mnemonic::Movlps | Mnemonic::Movlpd | Mnemonic::Movhps | Mnemonic::Movhpd
+                if instruction.op_count() == 2 =>
+            {
                 let half = usize::from(matches!(instruction.mnemonic(), Mnemonic::Movhps | Mnemonic::Movhpd));
                 if instruction.op0_kind() == OpKind::Memory {
                     let value = self.path.vector(instruction.op1_register().number());
@@ -664,8 +711,14 @@ impl Machine<'_, '_, '_> {
                 }
                 self.write_vector(0, value, 2);
             }
-            Mnemonic::Pxor | Mnemonic::Xorps | Mnemonic::Xorpd | Mnemonic::Vpxor | Mnemonic::Vxorps | Mnemonic::Vxorpd
-            | Mnemonic::Vpxord | Mnemonic::Vpxorq => {
+            Mnemonic::Pxor
+            | Mnemonic::Xorps
+            | Mnemonic::Xorpd
+            | Mnemonic::Vpxor
+            | Mnemonic::Vxorps
+            | Mnemonic::Vxorpd
+            | Mnemonic::Vpxord
+            | Mnemonic::Vpxorq => {
                 let last = instruction.op_count() - 1;
                 let zero = instruction.op_kind(last) == OpKind::Register
                     && instruction.op_register(last) == instruction.op_register(last - 1);
@@ -761,9 +814,14 @@ impl Machine<'_, '_, '_> {
             }
         }
         let stores = info.used_memory().iter().any(|used| written(used.access()));
-        if stores && (0..self.instruction.op_count()).any(|operand| self.instruction.op_kind(operand) == OpKind::Memory) {
+        if stores && (0..self.instruction.op_count()).any(|operand| self.instruction.op_kind(operand) == OpKind::Memory)
+        {
             let place = self.address();
-            let size = if self.instruction.memory_size() == MemorySize::Unknown { 8 } else { self.instruction.memory_size().size() };
+            let size = if self.instruction.memory_size() == MemorySize::Unknown {
+                8
+            } else {
+                self.instruction.memory_size().size()
+            };
             for index in 0..size.min(64) as u64 {
                 self.engine.store(self.path, place.add(Value::Known(index)), 1, Value::Unknown);
             }

@@ -10,6 +10,9 @@ use object::{Endian, Endianness, Pod};
 
 use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
 
+/// Program headers of one file; linkers write about a dozen.
+const MAX_PROGRAMS: usize = 256;
+
 /// Opens an ELF file.
 pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
     // e_ident[EI_CLASS], System V ABI.
@@ -86,6 +89,9 @@ where
         return Err("an ELF file, but not a shared object".to_owned());
     }
     let programs = header.program_headers(endian, data).map_err(error)?;
+    if programs.len() > MAX_PROGRAMS {
+        return Err(format!("{} program headers, more than any loader's segments", programs.len()));
+    }
     let mut segments = Vec::new();
     let mut dynamic: &[Elf::Dyn] = &[];
     let mut thread_local = None;

@@ -6,15 +6,18 @@
 //! Only what is asked for is read: relocations are decoded on first use, exports are looked up by name.
 
 mod elf;
+mod imports;
 mod macho;
 mod pe;
+#[cfg(test)]
+mod tests;
 
 use std::cell::OnceCell;
 
 use gilaudit_model::{Arch, Format, Place};
 
 pub(crate) use elf::open as open_elf;
-pub(crate) use macho::open as open_macho;
+pub(crate) use macho::{open as open_macho, slices as macho_slices};
 pub(crate) use pe::open as open_pe;
 
 /// A range of memory that the loader maps.
@@ -131,6 +134,8 @@ pub(crate) struct Image<'data> {
     pub(crate) sections: Vec<Section>,
     /// The initial contents and the size of a thread's TLS block: address in the image, size.
     pub(crate) thread_local: Option<(u64, u64)>,
+    /// Ranges of code that only jumps on to imports.
+    stubs: Vec<(u64, u64)>,
     tables: Box<dyn Tables + 'data>,
     cells: OnceCell<Cells>,
 }
@@ -148,7 +153,20 @@ impl<'data> Image<'data> {
         tables: Box<dyn Tables + 'data>,
     ) -> Self {
         segments.sort_by_key(|segment| segment.address);
-        Self { format, arch, pointer, big_endian, segments, sections, thread_local, tables, cells: OnceCell::new() }
+        let stub = |section: &&Section| {
+            section.name.starts_with(".plt")
+                || matches!(section.name.as_str(), "__TEXT,__stubs" | "__TEXT,__auth_stubs")
+        };
+        let stubs =
+            sections.iter().filter(stub).map(|section| (section.address, section.address.saturating_add(section.size)));
+        let stubs = stubs.collect();
+        let cells = OnceCell::new();
+        Self { format, arch, pointer, big_endian, segments, sections, thread_local, stubs, tables, cells }
+    }
+
+    /// Whether the code at `address` only jumps on to an import, as far as the names of sections tell.
+    pub(crate) fn is_stub(&self, address: u64) -> bool {
+        self.stubs.iter().any(|(from, to)| (*from..*to).contains(&address))
     }
 
     pub(crate) fn cells(&self) -> &Cells {
@@ -191,12 +209,21 @@ impl<'data> Image<'data> {
 
     /// A number of `width` bytes (at most 8) as the file has it, before relocation.
     pub(crate) fn number(&self, address: u64, width: u8) -> Option<u64> {
-        let mut value = 0u64;
-        for index in 0..u64::from(width.min(8)) {
-            let byte = u64::from(self.byte(address.checked_add(index)?)?);
-            value = if self.big_endian { value << 8 | byte } else { value | byte << (8 * index) };
+        let segment = self.segment(address)?;
+        let offset = usize::try_from(address.checked_sub(segment.address)?).ok()?;
+        let width = usize::from(width.min(8));
+        let mut bytes = [0u8; 8];
+        let within = |index: usize| (offset as u64).saturating_add(index as u64) < segment.size;
+        for (index, byte) in bytes.iter_mut().enumerate().take(width) {
+            *byte = match segment.data.get(offset.checked_add(index)?) {
+                Some(byte) => *byte,
+                None if within(index) => 0,
+                // Across the end of a segment: the next one may follow.
+                None => self.byte(address.checked_add(index as u64)?)?,
+            };
         }
-        Some(value)
+        let bits = u64::from_le_bytes(bytes);
+        Some(if self.big_endian { bits.swap_bytes() >> (64 - 8 * width as u32).min(63) } else { bits })
     }
 
     /// The NUL-terminated text at `address`, when it is printable and shorter than `limit`.
@@ -206,6 +233,30 @@ impl<'data> Image<'data> {
         let end = memchr::memchr(0, window)?;
         let text = std::str::from_utf8(window.get(..end)?).ok()?;
         (!text.chars().any(char::is_control)).then(|| text.to_owned())
+    }
+
+    /// The data that is neither code nor written to, at most `limit` bytes of it: the sections that hold texts where there are
+    /// sections, else the segments.
+    pub(crate) fn read_only_data(&self, limit: usize) -> Vec<&'data [u8]> {
+        let texts = |name: &str| {
+            matches!(name, ".rodata" | ".rdata" | "__TEXT,__cstring" | "__TEXT,__const" | "__DATA_CONST,__const")
+        };
+        let mut ranges: Vec<&'data [u8]> = Vec::new();
+        for section in self.sections.iter().filter(|section| texts(&section.name)) {
+            let bytes = self.bytes_from(section.address).unwrap_or_default();
+            let length = usize::try_from(section.size).unwrap_or(usize::MAX).min(bytes.len());
+            ranges.extend(bytes.get(..length));
+        }
+        if ranges.is_empty() {
+            let plain = self.segments.iter().filter(|segment| !segment.executable && !segment.writable);
+            ranges = plain.map(|segment| segment.data).collect();
+        }
+        let mut left = limit;
+        for range in &mut ranges {
+            *range = range.get(..range.len().min(left)).unwrap_or_default();
+            left -= range.len();
+        }
+        ranges
     }
 
     /// The place of an address, for evidence.

@@ -36,7 +36,7 @@ pub(crate) fn stored(name: &str, contents: impl AsRef<[u8]>) -> Entry {
 /// A deflated entry.
 pub(crate) fn deflated(name: &str, contents: impl AsRef<[u8]>) -> Entry {
     let contents = contents.as_ref();
-    let mut compressor = Compressor::new(CompressionLvl::fastest());
+    let mut compressor = Compressor::new(CompressionLvl::default());
     let mut data = vec![0; compressor.deflate_compress_bound(contents.len())];
     let length = compressor.deflate_compress(contents, &mut data).unwrap();
     data.truncate(length);

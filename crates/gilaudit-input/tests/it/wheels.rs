@@ -194,12 +194,12 @@ fn what_cannot_be_inflated_is_a_problem() {
 #[test]
 fn bombs_are_not_inflated() {
     let zeros = deflated("x/a.so", vec![0; 20 << 20]);
-    let limits = Limits { ratio: 100, ..Limits::default() };
+    let limits = Limits { ratio: 10, ..Limits::default() };
     let scratch = Scratch::new();
     scratch.write(NAME, wheel([zeros]));
-    let error = read_all(&scratch.collect_within(NAME, &limits)).remove(0).unwrap_err();
+    let error = read_all(&scratch.collect_within(NAME, &limits)).remove(0).err().unwrap_or_default();
     assert!(
-        error.starts_with("!! declares 20971520 bytes in ") && error.ends_with("over the ratio limit of 100"),
+        error.starts_with("!! declares 20971520 bytes in ") && error.ends_with("over the ratio limit of 10"),
         "{error}"
     );
 
