@@ -70,7 +70,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 3_000_000, paths: 4_000, memory: 256 << 10 }
+        Self { instructions: 4_000_000, paths: 4_000, memory: 256 << 10 }
     }
 }
 

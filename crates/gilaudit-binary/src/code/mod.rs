@@ -40,9 +40,10 @@ const ARRIVALS: u8 = 2;
 /// How often a path follows both sides of a branch that it comes back to.
 const FORKS: u16 = 2;
 /// How often a path comes back to a branch before it takes the other side: a loop that only something unknown ends. Loops over
-/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, then any other, then
-/// the path is given up.
+/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, much later any other,
+/// which may belong to a loop inside a loop; then the path is given up.
 const TURNS: u16 = 3_000;
+const TURNS_INSIDE: u16 = 8 * TURNS;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
 /// How often the function is run again with more callees inlined.
@@ -65,6 +66,13 @@ pub(crate) enum Step {
     Branch {
         condition: Condition,
         target: u64,
+    },
+    /// A register becomes one of two values, by a condition that is not known.
+    Select {
+        condition: Condition,
+        register: usize,
+        holds: Value,
+        fails: Value,
     },
     Call {
         target: Value,
@@ -117,6 +125,8 @@ pub(crate) struct Engine<'i, 'd> {
     objects: Vec<Object>,
     summaries: Summaries,
     effects: HashMap<u32, imports::Effect>,
+    /// Whether callees of moderate size are followed although they cannot reach a decisive call.
+    follow_moderate: bool,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
     /// How many paths came to an undecided branch, by situation and turn.
@@ -154,26 +164,40 @@ pub(crate) fn run(
     if beyond(space.image_end) || image.cells().import_names().len() as u64 > space.import_count() {
         return (InitResult::Unknown("the file's address range is too large to be evaluated".to_owned()), false);
     }
-    let mut inline = HashSet::new();
+    let mut known = (HashSet::new(), Summaries::default());
     let mut consulted = false;
-    let mut summaries = Summaries::default();
-    for _ in 0..=RERUNS {
-        let mut engine = Engine { inline, summaries, budget, convention, ..Engine::reader(image, version) };
-        let ends = engine.explore(entry, hook);
-        consulted |= engine.version_consulted;
-        match engine.conclude(ends) {
-            outcome::Conclusion::Result(result) => return (result, consulted),
-            outcome::Conclusion::Inline(functions) => {
-                inline = engine.inline;
-                inline.extend(functions);
-                summaries = engine.summaries;
+    // Callees are passed over first, which is fast and settles most modules. What that leaves open, or would call undeclared, is
+    // looked at once more with callees of moderate size followed: they may set what was taken for unset.
+    let mut first = None;
+    for follow_moderate in [false, true] {
+        let mut result = None;
+        for _ in 0..=RERUNS {
+            let (inline, summaries) = known;
+            let mut engine =
+                Engine { inline, summaries, budget, convention, follow_moderate, ..Engine::reader(image, version) };
+            let ends = engine.explore(entry, hook);
+            consulted |= engine.version_consulted;
+            let conclusion = engine.conclude(ends);
+            known = (engine.inline, engine.summaries);
+            match conclusion {
+                outcome::Conclusion::Result(found) => {
+                    result = Some(found);
+                    break;
+                }
+                outcome::Conclusion::Inline(functions) => known.0.extend(functions),
             }
         }
+        let result = result.unwrap_or_else(|| {
+            InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned())
+        });
+        match (first.take(), &result) {
+            (None, _) if outcome::is_settled(&result) => return (result, consulted),
+            (None, _) => first = Some(result),
+            (Some(first), InitResult::Unknown(_) | InitResult::Fails(_)) => return (first, consulted),
+            (Some(_), _) => return (result, consulted),
+        }
     }
-    (
-        InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
-        consulted,
-    )
+    (InitResult::Unknown("the init function could not be evaluated".to_owned()), consulted)
 }
 
 impl<'i, 'd> Engine<'i, 'd> {
@@ -188,6 +212,7 @@ impl<'i, 'd> Engine<'i, 'd> {
             objects: Vec::new(),
             summaries: Summaries::default(),
             effects: HashMap::new(),
+            follow_moderate: false,
             inline: HashSet::new(),
             arrivals: HashMap::new(),
             budget: Budget { instructions: 0, paths: 0, memory: 0 },
@@ -270,7 +295,16 @@ impl Engine<'_, '_> {
                     self.note_transfer(&mut path);
                     self.call(&mut path, target, return_to)
                 }
-                Step::Branch { condition, target } => self.branch(&mut path, &condition, target, waiting),
+                Step::Branch { condition, target } => {
+                    let (next, backward) = (path.pc, target <= path.at);
+                    let sides = (|path: &mut Path| path.pc = target, |path: &mut Path| path.pc = next);
+                    self.branch(&mut path, &condition, backward, sides, waiting)
+                }
+                Step::Select { condition, register, holds, fails } => {
+                    let holds = |path: &mut Path| path.set_register(register, holds);
+                    let fails = |path: &mut Path| path.set_register(register, fails);
+                    self.branch(&mut path, &condition, false, (holds, fails), waiting)
+                }
             };
             if !going {
                 return None;
@@ -348,7 +382,11 @@ impl Engine<'_, '_> {
         let callbacks = pointers.iter().any(|pointer| {
             self.code_pointers(path, *pointer).into_iter().any(|code| self.summaries.of(self.image, code).decisive)
         });
-        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address);
+        let wanted = summary.decisive
+            || summary.small
+            || callbacks
+            || self.inline.contains(&address)
+            || self.follow_moderate && summary.moderate;
         if wanted && path.frames.len() < DEPTH {
             self.enter(path, address, return_to);
             return true;
@@ -357,10 +395,16 @@ impl Engine<'_, '_> {
             return false;
         }
         path.skipped.push(Skipped { function: address, pointers: pointers.clone() });
-        // What the callee leaves in the stack memory it was given is not known.
-        for pointer in pointers.iter().filter(|pointer| self.space.region(**pointer) == Some(Region::Stack)) {
-            for offset in (0..128).step_by(usize::from(self.image.pointer)) {
-                path.memory.store(pointer.wrapping_add(offset as u64), self.image.pointer, Value::Unknown, path.at);
+        // What the callee leaves in the memory it was given is not known: results returned by address on the stack, which may be
+        // structures, and globals.
+        for pointer in pointers {
+            let length = match self.space.region(pointer) {
+                Some(Region::Stack) => 128,
+                None if self.image.segment(pointer).is_some_and(|segment| segment.writable) => 8,
+                _ => 0,
+            };
+            for offset in (0..length).step_by(usize::from(self.image.pointer)) {
+                path.memory.store(pointer.wrapping_add(offset), self.image.pointer, Value::Unknown, path.at);
             }
         }
         let result = self.symbol(Origin::Skipped(address));
@@ -403,11 +447,19 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn branch(&mut self, path: &mut Path, condition: &Condition, target: u64, waiting: &mut Vec<Path>) -> bool {
-        if let Some(taken) = path.decide(condition) {
-            if taken {
-                path.pc = target;
-            }
+    /// Takes the side of a branch that holds, or follows both: `sides` are what happens when the condition holds and when it fails.
+    /// `backward` says that the side where it holds closes a loop. Whether the path goes on.
+    fn branch(
+        &mut self,
+        path: &mut Path,
+        condition: &Condition,
+        backward: bool,
+        (holds, fails): (impl Fn(&mut Path), impl Fn(&mut Path)),
+        waiting: &mut Vec<Path>,
+    ) -> bool {
+        let take = |path: &mut Path, truth: bool| if truth { holds(path) } else { fails(path) };
+        if let Some(truth) = path.decide(condition) {
+            take(path, truth);
             return true;
         }
         let situation = situation(path);
@@ -425,14 +477,13 @@ impl Engine<'_, '_> {
         }
         let usual = self.usual(path, condition);
         if turn > FORKS {
-            let closes = usual && target <= path.at;
-            let taken = usual == (turn <= if closes { TURNS } else { 2 * TURNS });
-            path.assume(condition, taken);
-            if taken {
-                path.pc = target;
-            }
-            self.gave_up |= turn > 3 * TURNS;
-            return turn <= 3 * TURNS;
+            let closes = usual && backward;
+            let truth = usual == (turn <= if closes { TURNS } else { TURNS_INSIDE });
+            path.assume(condition, truth);
+            take(path, truth);
+            let goes_on = turn <= TURNS_INSIDE + TURNS;
+            self.gave_up |= !goes_on;
+            return goes_on;
         }
         if self.budget.paths == 0 {
             self.exhausted = Some("the path budget ran out");
@@ -450,11 +501,9 @@ impl Engine<'_, '_> {
             }
         }
         let mut other = path.clone();
-        for (side, taken) in [(&mut *path, usual), (&mut other, !usual)] {
-            side.assume(condition, taken);
-            if taken {
-                side.pc = target;
-            }
+        for (side, truth) in [(&mut *path, usual), (&mut other, !usual)] {
+            side.assume(condition, truth);
+            take(side, truth);
         }
         waiting.push(other);
         true

@@ -294,6 +294,26 @@ impl Engine<'_, '_> {
     }
 }
 
+/// Whether following more callees cannot be expected to change the result: it says something positive.
+pub(super) fn is_settled(result: &InitResult) -> bool {
+    let declares = |slots: &Slots| {
+        // An array with nested arrays declares where they do; a plain one where it has the slot, under either id.
+        matches!(slots, Slots::Array(slots) if slots.iter().any(|slot| matches!(slot.id & 0xffff, 4 | 87 | 92 | 94)))
+    };
+    match result {
+        InitResult::MultiPhase(definition) => declares(&definition.slots) || is_static(&definition.slots),
+        InitResult::SinglePhase { gil, .. } => gil.as_ref().is_some_and(|call| call.value.is_some()),
+        InitResult::Export(export) => declares(&export.slots),
+        InitResult::Delegated(_) => true,
+        InitResult::Fails(_) | InitResult::Unknown(_) => false,
+    }
+}
+
+/// Whether all of the array, its end included, is as in the file.
+fn is_static(slots: &Slots) -> bool {
+    matches!(slots, Slots::Array(slots) if slots.len() > 1 && slots.iter().all(|slot| slot.source == SlotSource::Static))
+}
+
 /// What a result means to an interpreter, without the places it was read at.
 fn meaning(result: &InitResult) -> String {
     let slots = |slots: &Slots| format!("{:?}", Meaning(slots));
