@@ -188,7 +188,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("symbol_missing", "whether a library on the machine has a symbol is not in the file"),
     ("create_not_module", "FIXME: a create slot that returns no module turns the GIL on"),
     ("constructor_fills", "FIXME: constructors run before the init function"),
-    ("hyphen_name", "FIXME: - is _ in the name of an init function"),
     ("ifunc_hook", "FIXME: an init function behind an indirect function"),
     ("me_inner", "FIXME: slots that nest"),
     ("mypyc_like", "FIXME: SetGIL on another module"),
