@@ -135,6 +135,8 @@ pub(crate) struct Path {
     pub(crate) skipped: Vec<Skipped>,
     /// Sum over everything stored outside the stack, so that paths that differ there are not taken for the same.
     pub(crate) stored: u64,
+    /// The same sum over the numbers on the stack.
+    pub(crate) locals: u64,
     /// Functions still to be run, the last one first.
     pub(crate) queue: Vec<u64>,
     /// Whether an exception is set.
@@ -164,6 +166,7 @@ impl Path {
             from_slots: Vec::new(),
             skipped: Vec::new(),
             stored: 0,
+            locals: 0,
             queue: Vec::new(),
             raised: false,
             turns: HashMap::new(),
