@@ -6,4 +6,5 @@
 )]
 
 mod fixtures; // the files, and what they are called
+mod golden; // the whole answer about each
 mod truth; // what the interpreters did with them
