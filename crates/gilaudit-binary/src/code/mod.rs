@@ -45,6 +45,8 @@ const TURNS: u16 = 3_000;
 const TURNS_INSIDE: u16 = 8 * TURNS;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
+/// Callees of moderate size followed inside each other.
+const MODERATE_DEPTH: usize = 1;
 /// How often the function is run again with more callees inlined.
 const RERUNS: usize = 4;
 
@@ -418,13 +420,17 @@ impl Engine<'_, '_> {
         let callbacks = pointers.iter().any(|pointer| {
             self.code_pointers(path, *pointer).into_iter().any(|code| self.summaries.of(self.image, code).decisive)
         });
-        let wanted = summary.decisive
-            || summary.small
-            || callbacks
-            || self.inline.contains(&address)
-            || self.follow_moderate && summary.moderate;
+        // A callee of moderate size matters through the memory that it is given, and is followed without its own such callees.
+        let moderate = self.follow_moderate
+            && summary.moderate
+            && !pointers.is_empty()
+            && path.frames.iter().filter(|frame| frame.moderate).count() < MODERATE_DEPTH;
+        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address) || moderate;
         if wanted && path.frames.len() < DEPTH {
             self.enter(path, address, return_to);
+            if let Some(frame) = path.frames.last_mut() {
+                frame.moderate = !summary.decisive && !summary.small;
+            }
             return true;
         }
         if !summary.returns {
@@ -459,7 +465,7 @@ impl Engine<'_, '_> {
                 self.store(path, top, pointer, Value::Known(return_to));
             }
         }
-        path.frames.push(Frame { function, return_to, call_site: path.at });
+        path.frames.push(Frame { function, return_to, call_site: path.at, moderate: false });
         path.pc = function;
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Frame {
     pub(crate) function: u64,
     pub(crate) return_to: u64,
     pub(crate) call_site: u64,
+    /// Whether it is followed only for what it does to the memory that it is given.
+    pub(crate) moderate: bool,
 }
 
 /// A module object that this path created.
