@@ -328,7 +328,7 @@ impl Engine<'_, '_> {
                     self.note_transfer(&mut path);
                     self.jump(&mut path, target)
                 }
-                Step::Return { to } => Self::leave(&mut path, to),
+                Step::Return { to } => self.leave(&mut path, to),
                 Step::Call { target, return_to } => {
                     self.note_transfer(&mut path);
                     self.call(&mut path, target, return_to)
@@ -371,32 +371,25 @@ impl Engine<'_, '_> {
                 let result = self.symbol(Origin::Indirect { target });
                 self.set_result(path, result);
                 let to = self.link(path);
-                Self::leave(path, to)
+                self.leave(path, to)
             }
         }
     }
 
     /// Goes back to where a call came from.
-    fn leave(path: &mut Path, to: Value) -> bool {
-        match path.resolve(to) {
-            Value::Known(to) => {
-                while let Some(frame) = path.frames.pop() {
-                    if frame.return_to == to {
-                        break;
-                    }
+    fn leave(&self, path: &mut Path, to: Value) -> bool {
+        if let Value::Known(to) = path.resolve(to) {
+            while let Some(frame) = path.frames.pop() {
+                if frame.return_to == to {
+                    break;
                 }
-                path.pc = to;
-                true
             }
-            // The return address was overwritten by something unknown; the calls say where it was.
-            _ => match path.frames.pop() {
-                Some(frame) => {
-                    path.pc = frame.return_to;
-                    true
-                }
-                None => false,
-            },
+            path.pc = to;
+        } else {
+            // The return address is lost among what a callee was taken to overwrite; the calls say where it was.
+            path.pc = path.frames.pop().map_or(self.space.exit, |frame| frame.return_to);
         }
+        true
     }
 
     fn call(&mut self, path: &mut Path, target: Value, return_to: u64) -> bool {
