@@ -155,23 +155,30 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &L
 }
 
 fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limits: &Limits) -> Hook {
+    let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
+    let elsewhere = Place { address: 0, section: None, through: Vec::new() };
+    let all = |result| vec![HookRun { versions: Versions::ALL, result }];
     let address = match export {
         Export::Address(address) => address,
+        Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, budget) {
+            Some(address) => address,
+            None => {
+                let why = format!("the indirect function at {} was not resolved", image.place(resolver));
+                return Hook { symbol, kind, at: image.place(resolver), runs: all(InitResult::Unknown(why)) };
+            }
+        },
         Export::Forward(to) => {
             // "library.symbol": the symbol is what the library exports.
-            let symbol_there = to.rsplit('.').next().unwrap_or(&to).to_owned();
-            let result = InitResult::Delegated(Delegate::Library { symbol: symbol_there });
-            let at = Place { address: 0, section: None, through: Vec::new() };
-            return Hook { symbol, kind, at, runs: vec![HookRun { versions: Versions::ALL, result }] };
+            let there = to.rsplit('.').next().unwrap_or(&to).to_owned();
+            let result = InitResult::Delegated(Delegate::Library { symbol: there });
+            return Hook { symbol, kind, at: elsewhere, runs: all(result) };
         }
     };
     let at = image.place(address);
     if !code::evaluates(image) {
         let short = symbol.split_once('_').map_or("", |(_, short)| short);
-        let result = scan::find(image, short);
-        return Hook { symbol, kind, at, runs: vec![HookRun { versions: Versions::ALL, result }] };
+        return Hook { runs: all(scan::find(image, short)), symbol, kind, at };
     }
-    let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
     let run = |version| code::run(image, kind, address, version, budget);
     let (result, consulted) = run(Version::V3_14);
     let versions = if consulted { Versions::only(Version::V3_14) } else { Versions::ALL };

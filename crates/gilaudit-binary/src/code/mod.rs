@@ -127,6 +127,8 @@ pub(crate) struct Engine<'i, 'd> {
     effects: HashMap<u32, imports::Effect>,
     /// Whether callees of moderate size are followed although they cannot reach a decisive call.
     follow_moderate: bool,
+    /// The file's initialisers that are run before the function, because the result depends on memory that they mention.
+    initializers: Vec<u64>,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
     /// How many paths came to an undecided branch, by situation and turn.
@@ -144,6 +146,34 @@ pub(crate) fn evaluates(image: &Image<'_>) -> bool {
     matches!(image.arch, Arch::X86_64 | Arch::X86 | Arch::Aarch64) && !image.big_endian
 }
 
+/// The address that a function of the file returns, when every path returns the same: what an indirect function resolves to.
+pub(crate) fn resolve_indirect(image: &Image<'_>, resolver: u64, budget: Budget) -> Option<u64> {
+    let mut engine = Engine { budget, convention: convention(image)?, ..Engine::reader(image, Version::V3_14) };
+    let mut start = Path::new(resolver);
+    engine.start(&mut start);
+    let mut waiting = vec![start];
+    let mut found = None;
+    while let Some(path) = waiting.pop() {
+        let Some(done) = engine.follow(path, &mut waiting) else { continue };
+        let Value::Known(address) = engine.result(&done) else { return None };
+        if found.is_some_and(|other| other != address) {
+            return None;
+        }
+        found = Some(address);
+    }
+    found.filter(|_| engine.exhausted.is_none())
+}
+
+fn convention(image: &Image<'_>) -> Option<Convention> {
+    match (image.arch, image.format) {
+        (Arch::X86_64, Format::Pe) => Some(Convention::Windows64),
+        (Arch::X86_64, _) => Some(Convention::SystemV),
+        (Arch::X86, _) => Some(Convention::Stack32),
+        (Arch::Aarch64, _) => Some(Convention::Arm64),
+        _ => None,
+    }
+}
+
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
 pub(crate) fn run(
     image: &Image<'_>,
@@ -152,12 +182,8 @@ pub(crate) fn run(
     version: Version,
     budget: Budget,
 ) -> (InitResult, bool) {
-    let convention = match (image.arch, image.format) {
-        (Arch::X86_64, Format::Pe) => Convention::Windows64,
-        (Arch::X86_64, _) => Convention::SystemV,
-        (Arch::X86, _) => Convention::Stack32,
-        (Arch::Aarch64, _) => Convention::Arm64,
-        _ => return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false),
+    let Some(convention) = convention(image) else {
+        return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false);
     };
     let space = Space::new(image.pointer);
     let beyond = |end: u64| image.segments.iter().any(|segment| segment.address.saturating_add(segment.size) > end);
@@ -165,6 +191,7 @@ pub(crate) fn run(
         return (InitResult::Unknown("the file's address range is too large to be evaluated".to_owned()), false);
     }
     let mut known = (HashSet::new(), Summaries::default());
+    let mut initializers: Vec<u64> = Vec::new();
     let mut consulted = false;
     // Callees are passed over first, which is fast and settles most modules. What that leaves open, or would call undeclared, is
     // looked at once more with callees of moderate size followed: they may set what was taken for unset.
@@ -175,6 +202,7 @@ pub(crate) fn run(
             let (inline, summaries) = known;
             let mut engine =
                 Engine { inline, summaries, budget, convention, follow_moderate, ..Engine::reader(image, version) };
+            engine.initializers.clone_from(&initializers);
             let ends = engine.explore(entry, hook);
             consulted |= engine.version_consulted;
             let conclusion = engine.conclude(ends);
@@ -185,6 +213,7 @@ pub(crate) fn run(
                     break;
                 }
                 outcome::Conclusion::Inline(functions) => known.0.extend(functions),
+                outcome::Conclusion::Initialize(functions) => initializers = functions,
             }
         }
         let result = result.unwrap_or_else(|| {
@@ -213,6 +242,7 @@ impl<'i, 'd> Engine<'i, 'd> {
             summaries: Summaries::default(),
             effects: HashMap::new(),
             follow_moderate: false,
+            initializers: Vec::new(),
             inline: HashSet::new(),
             arrivals: HashMap::new(),
             budget: Budget { instructions: 0, paths: 0, memory: 0 },
@@ -226,7 +256,12 @@ impl<'i, 'd> Engine<'i, 'd> {
 impl Engine<'_, '_> {
     /// Follows every path of the function and reads what each leads to.
     fn explore(&mut self, entry: u64, hook: HookKind) -> Vec<outcome::End> {
-        let mut start = Path::new(entry);
+        // The initialisers that matter come first.
+        let mut queue = self.initializers.clone();
+        queue.push(entry);
+        queue.reverse();
+        let mut start = Path::new(queue.pop().unwrap_or(entry));
+        start.queue = queue;
         self.start(&mut start);
         let mut waiting = vec![start];
         let mut ends = Vec::new();
@@ -261,7 +296,9 @@ impl Engine<'_, '_> {
     fn follow(&mut self, mut path: Path, waiting: &mut Vec<Path>) -> Option<Path> {
         loop {
             if path.pc == self.space.exit {
-                return Some(path);
+                let Some(next) = path.queue.pop() else { return Some(path) };
+                self.start(&mut path);
+                path.pc = next;
             }
             let step = match self.space.region(path.pc) {
                 Some(Region::Import(index, 0)) => match self.call_import(&mut path, index) {

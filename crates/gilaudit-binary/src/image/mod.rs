@@ -20,6 +20,9 @@ pub(crate) use elf::open as open_elf;
 pub(crate) use macho::{open as open_macho, slices as macho_slices};
 pub(crate) use pe::open as open_pe;
 
+/// Initialisers looked at in one table.
+const MAX_INITIALIZERS: u64 = 4096;
+
 /// A range of memory that the loader maps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment<'data> {
@@ -107,6 +110,8 @@ impl Cells {
 pub(crate) enum Export {
     /// An address in this image.
     Address(u64),
+    /// A function in this image that the loader calls for the address.
+    Indirect(u64),
     /// Another file's symbol: a PE forwarder, a Mach-O re-export.
     Forward(String),
 }
@@ -121,6 +126,10 @@ pub(crate) trait Tables {
     fn exports_starting(&self, prefix: &str) -> Vec<String>;
     /// The libraries it names as needed.
     fn needed(&self) -> Vec<String>;
+    /// Where the addresses of the functions that the loader runs first lie: address and size of each table.
+    fn initializers(&self) -> Vec<(u64, u64)> {
+        Vec::new()
+    }
 }
 
 /// A file as the loader would lay it out.
@@ -183,6 +192,26 @@ impl<'data> Image<'data> {
 
     pub(crate) fn needed(&self) -> Vec<String> {
         self.tables.needed()
+    }
+
+    /// The functions that the loader runs before anything else, in its order.
+    pub(crate) fn initializers(&self) -> Vec<u64> {
+        let width = u64::from(self.pointer);
+        let mut functions = Vec::new();
+        let constructors = self.sections.iter().filter(|section| section.name.ends_with(",__mod_init_func"));
+        let named = constructors.map(|section| (section.address, section.size));
+        for (table, size) in self.tables.initializers().into_iter().chain(named) {
+            for index in 0..(size / width).min(MAX_INITIALIZERS) {
+                let place = table.saturating_add(index * width);
+                let function = match self.cells().get(place) {
+                    Some(Cell::Address(address)) => Some(address),
+                    Some(_) => None,
+                    None => self.number(place, self.pointer),
+                };
+                functions.extend(function.filter(|function| self.is_code(*function)));
+            }
+        }
+        functions
     }
 
     pub(crate) fn segment(&self, address: u64) -> Option<&Segment<'data>> {
