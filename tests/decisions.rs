@@ -187,12 +187,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("needed_missing", "whether a needed library is on the machine is not in the file"),
     ("symbol_missing", "whether a library on the machine has a symbol is not in the file"),
     ("create_not_module", "FIXME: a create slot that returns no module turns the GIL on"),
-    ("constructor_fills", "FIXME: constructors run before the init function"),
-    ("hyphen_name", "FIXME: - is _ in the name of an init function, for ASCII names too"),
-    ("ifunc_hook", "FIXME: an init function behind an indirect function"),
     ("me_inner", "FIXME: slots that nest"),
     ("mypyc_like", "FIXME: SetGIL on another module"),
-    ("sp_raises_and_returns", "FIXME: an exception that is set when a module is returned"),
 ];
 
 /// Every fixture that an interpreter finds, under the interpreter that it was built for: our outcome is what that one did.
