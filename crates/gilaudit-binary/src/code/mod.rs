@@ -9,6 +9,7 @@
 mod aarch64;
 mod access;
 mod imports;
+mod layered;
 mod memory;
 mod outcome;
 mod path;
@@ -26,7 +27,7 @@ use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
 
 use crate::image::Image;
 pub(crate) use path::Path;
-use path::{Condition, Flags, Frame, Skipped};
+use path::{Condition, Flags, Frame};
 pub(crate) use space::Region;
 use space::Space;
 use summary::Summaries;
@@ -429,7 +430,10 @@ impl Engine<'_, '_> {
         if !summary.returns {
             return false;
         }
-        path.skipped.push(Skipped { function: address, pointers: pointers.clone() });
+        path.skipped.insert((address, 0), ());
+        for pointer in &pointers {
+            path.skipped.insert((address, *pointer), ());
+        }
         // What the callee leaves in the memory it was given is not known: results returned by address on the stack, which may be
         // structures, and globals.
         for pointer in pointers {
@@ -498,9 +502,8 @@ impl Engine<'_, '_> {
             return true;
         }
         let situation = situation(path);
-        let turns = path.turns.entry(situation).or_default();
-        *turns = turns.saturating_add(1);
-        let turn = *turns;
+        let turn = path.turns.get(&situation).unwrap_or(0).saturating_add(1);
+        path.turns.insert(situation, turn);
         let arrivals = self.arrivals.entry(situation).or_default();
         if arrivals.len() < usize::from(turn) {
             arrivals.resize(usize::from(turn), [0; ARRIVALS]);
@@ -536,7 +539,7 @@ impl Engine<'_, '_> {
                 }
             }
         }
-        let mut other = path.clone();
+        let mut other = path.fork();
         for (side, truth) in [(&mut *path, usual), (&mut other, !usual)] {
             side.assume(condition, truth);
             take(side, truth);
