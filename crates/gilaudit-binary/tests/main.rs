@@ -7,4 +7,6 @@
 
 mod fixtures; // the files, and what they are called
 mod golden; // the whole answer about each
+mod hostile; // damaged files
+mod mutation; // how they are damaged
 mod truth; // what the interpreters did with them
