@@ -6,15 +6,18 @@
 //! Only what is asked for is read: relocations are decoded on first use, exports are looked up by name.
 
 mod elf;
+mod imports;
 mod macho;
 mod pe;
+#[cfg(test)]
+mod tests;
 
 use std::cell::OnceCell;
 
 use gilaudit_model::{Arch, Format, Place};
 
 pub(crate) use elf::open as open_elf;
-pub(crate) use macho::open as open_macho;
+pub(crate) use macho::{open as open_macho, slices as macho_slices};
 pub(crate) use pe::open as open_pe;
 
 /// A range of memory that the loader maps.
