@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::path::{Module, Path};
+use super::path::{CallSite, Module, Path};
 use super::space::Region;
 use super::value::{Value, mask};
 use super::{Engine, Origin};
@@ -34,6 +34,12 @@ pub(super) enum Effect {
     FromSlots,
     /// Returns this number: there is no error, no earlier module, and this is the main interpreter.
     Constant(u64),
+    /// `PyErr_Occurred()`.
+    Occurred,
+    /// Sets an exception, and returns NULL or -1.
+    Raise,
+    /// Clears the exception.
+    ClearError,
     /// `Py_GetVersion()`.
     Version,
     /// New memory; zeroed or not.
@@ -91,9 +97,10 @@ fn effect(name: &str) -> Effect {
         "PyModule_FromSlotsAndSpec" => Effect::FromSlots,
         "Py_GetVersion" => Effect::Version,
         // A first import in the main interpreter: no error is set, and no module was made from this definition before.
-        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => {
-            Effect::Constant(0)
-        }
+        "PyErr_Occurred" => Effect::Occurred,
+        "PyErr_SetString" | "PyErr_SetObject" | "PyErr_SetNone" | "PyErr_Format" | "PyErr_NoMemory" => Effect::Raise,
+        "PyErr_Clear" | "PyErr_Fetch" | "PyErr_GetRaisedException" => Effect::ClearError,
+        "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
         "Py_IsInitialized" => Effect::Constant(1),
         "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
         "PyMem_Malloc"
@@ -181,7 +188,7 @@ impl Engine<'_, '_> {
             }
             Effect::DefinitionInit => {
                 if let Value::Known(definition) = arguments[0] {
-                    let site = path.call_site();
+                    let site = self.call_site(path);
                     path.definitions.entry(definition).or_insert(site);
                 }
                 arguments[0]
@@ -198,6 +205,17 @@ impl Engine<'_, '_> {
                 self.result_of(import, arguments, false)
             }
             Effect::Constant(number) => Value::Known(number),
+            Effect::Occurred if !path.raised => Value::ZERO,
+            Effect::Occurred => self.object(false, None),
+            Effect::Raise => {
+                path.raised = true;
+                Value::ZERO
+            }
+            Effect::ClearError => {
+                path.raised = false;
+                self.forget_outputs(path, &arguments);
+                self.result_of(import, arguments, false)
+            }
             Effect::Version => {
                 self.version_consulted = true;
                 Value::Known(self.space.text())
@@ -256,6 +274,12 @@ impl Engine<'_, '_> {
         Called::Returned
     }
 
+    /// The call being made, and the calls that led there; stubs of imports are no calls of their own.
+    fn call_site(&self, path: &Path) -> CallSite {
+        let calls = path.frames.iter().map(|frame| frame.call_site).filter(|site| *site != path.transfer);
+        CallSite { address: path.transfer, through: calls.collect() }
+    }
+
     fn result_of(&mut self, import: u32, arguments: [Value; 4], status: bool) -> Value {
         self.symbol(Origin::Import { import, arguments, status })
     }
@@ -263,14 +287,14 @@ impl Engine<'_, '_> {
     fn create_module(&mut self, path: &mut Path, definition: Value) -> Value {
         let module = self.object(false, None);
         if let (Value::Known(address), Value::Known(definition)) = (module, definition) {
-            let created = path.call_site();
+            let created = self.call_site(path);
             path.modules.insert(address, Module { definition, created, gil: None });
         }
         module
     }
 
     fn set_gil(&mut self, path: &mut Path, module: Value, value: Value) {
-        let site = path.call_site();
+        let site = self.call_site(path);
         let value = value.truncate(self.image.pointer).known();
         match module {
             Value::Known(address) => {
@@ -278,6 +302,17 @@ impl Engine<'_, '_> {
                 if let Some(module) = path.modules.get_mut(&address) {
                     module.gil = Some((value, site));
                 }
+            }
+            // What the C-API just made is another module (PyModule_New), or none; only what it looked up may be this one.
+            Value::Symbol(id, 0) => {
+                let made = match self.origin(id) {
+                    Some(Origin::Import { import, .. }) => {
+                        let name = self.image.cells().import_name(*import);
+                        name.starts_with("PyModule_") || name.starts_with("PyObject_Call")
+                    }
+                    _ => false,
+                };
+                path.unclear_module |= !made;
             }
             _ => path.unclear_module = true,
         }

@@ -40,9 +40,10 @@ const ARRIVALS: u8 = 2;
 /// How often a path follows both sides of a branch that it comes back to.
 const FORKS: u16 = 2;
 /// How often a path comes back to a branch before it takes the other side: a loop that only something unknown ends. Loops over
-/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, then any other, then
-/// the path is given up.
+/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, much later any other,
+/// which may belong to a loop inside a loop; then the path is given up.
 const TURNS: u16 = 3_000;
+const TURNS_INSIDE: u16 = 8 * TURNS;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
 /// How often the function is run again with more callees inlined.
@@ -65,6 +66,13 @@ pub(crate) enum Step {
     Branch {
         condition: Condition,
         target: u64,
+    },
+    /// A register becomes one of two values, by a condition that is not known.
+    Select {
+        condition: Condition,
+        register: usize,
+        holds: Value,
+        fails: Value,
     },
     Call {
         target: Value,
@@ -117,6 +125,10 @@ pub(crate) struct Engine<'i, 'd> {
     objects: Vec<Object>,
     summaries: Summaries,
     effects: HashMap<u32, imports::Effect>,
+    /// Whether callees of moderate size are followed although they cannot reach a decisive call.
+    follow_moderate: bool,
+    /// The file's initialisers that are run before the function, because the result depends on memory that they mention.
+    initializers: Vec<u64>,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
     /// How many paths came to an undecided branch, by situation and turn.
@@ -129,6 +141,39 @@ pub(crate) struct Engine<'i, 'd> {
     pub(crate) version_consulted: bool,
 }
 
+/// Whether code of the file's architecture is evaluated.
+pub(crate) fn evaluates(image: &Image<'_>) -> bool {
+    matches!(image.arch, Arch::X86_64 | Arch::X86 | Arch::Aarch64) && !image.big_endian
+}
+
+/// The address that a function of the file returns, when every path returns the same: what an indirect function resolves to.
+pub(crate) fn resolve_indirect(image: &Image<'_>, resolver: u64, budget: Budget) -> Option<u64> {
+    let mut engine = Engine { budget, convention: convention(image)?, ..Engine::reader(image, Version::V3_14) };
+    let mut start = Path::new(resolver);
+    engine.start(&mut start);
+    let mut waiting = vec![start];
+    let mut found = None;
+    while let Some(path) = waiting.pop() {
+        let Some(done) = engine.follow(path, &mut waiting) else { continue };
+        let Value::Known(address) = engine.result(&done) else { return None };
+        if found.is_some_and(|other| other != address) {
+            return None;
+        }
+        found = Some(address);
+    }
+    found.filter(|_| engine.exhausted.is_none())
+}
+
+fn convention(image: &Image<'_>) -> Option<Convention> {
+    match (image.arch, image.format) {
+        (Arch::X86_64, Format::Pe) => Some(Convention::Windows64),
+        (Arch::X86_64, _) => Some(Convention::SystemV),
+        (Arch::X86, _) => Some(Convention::Stack32),
+        (Arch::Aarch64, _) => Some(Convention::Arm64),
+        _ => None,
+    }
+}
+
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
 pub(crate) fn run(
     image: &Image<'_>,
@@ -137,59 +182,86 @@ pub(crate) fn run(
     version: Version,
     budget: Budget,
 ) -> (InitResult, bool) {
-    let convention = match (image.arch, image.format) {
-        (Arch::X86_64, Format::Pe) => Convention::Windows64,
-        (Arch::X86_64, _) => Convention::SystemV,
-        (Arch::X86, _) => Convention::Stack32,
-        (Arch::Aarch64, _) => Convention::Arm64,
-        _ => return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false),
+    let Some(convention) = convention(image) else {
+        return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false);
     };
     let space = Space::new(image.pointer);
     let beyond = |end: u64| image.segments.iter().any(|segment| segment.address.saturating_add(segment.size) > end);
     if beyond(space.image_end) || image.cells().import_names().len() as u64 > space.import_count() {
         return (InitResult::Unknown("the file's address range is too large to be evaluated".to_owned()), false);
     }
-    let mut inline = HashSet::new();
+    let mut known = (HashSet::new(), Summaries::default());
+    let mut initializers: Vec<u64> = Vec::new();
     let mut consulted = false;
-    let mut summaries = Summaries::default();
-    for _ in 0..=RERUNS {
-        let mut engine = Engine {
+    // Callees are passed over first, which is fast and settles most modules. What that leaves open, or would call undeclared, is
+    // looked at once more with callees of moderate size followed: they may set what was taken for unset.
+    let mut first = None;
+    for follow_moderate in [false, true] {
+        let mut result = None;
+        for _ in 0..=RERUNS {
+            let (inline, summaries) = known;
+            let mut engine =
+                Engine { inline, summaries, budget, convention, follow_moderate, ..Engine::reader(image, version) };
+            engine.initializers.clone_from(&initializers);
+            let ends = engine.explore(entry, hook);
+            consulted |= engine.version_consulted;
+            let conclusion = engine.conclude(ends);
+            known = (engine.inline, engine.summaries);
+            match conclusion {
+                outcome::Conclusion::Result(found) => {
+                    result = Some(found);
+                    break;
+                }
+                outcome::Conclusion::Inline(functions) => known.0.extend(functions),
+                outcome::Conclusion::Initialize(functions) => initializers = functions,
+            }
+        }
+        let result = result.unwrap_or_else(|| {
+            InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned())
+        });
+        match (first.take(), &result) {
+            (None, _) if outcome::is_settled(&result) => return (result, consulted),
+            (None, _) => first = Some(result),
+            (Some(first), InitResult::Unknown(_) | InitResult::Fails(_)) => return (first, consulted),
+            (Some(_), _) => return (result, consulted),
+        }
+    }
+    (InitResult::Unknown("the init function could not be evaluated".to_owned()), consulted)
+}
+
+impl<'i, 'd> Engine<'i, 'd> {
+    /// An engine that has run nothing: it reads memory as it is in the file.
+    pub(crate) fn reader(image: &'i Image<'d>, version: Version) -> Self {
+        Engine {
             image,
-            space,
+            space: Space::new(image.pointer),
             version,
-            convention,
+            convention: Convention::SystemV,
             symbols: Vec::new(),
             objects: Vec::new(),
-            summaries,
+            summaries: Summaries::default(),
             effects: HashMap::new(),
-            inline: std::mem::take(&mut inline),
+            follow_moderate: false,
+            initializers: Vec::new(),
+            inline: HashSet::new(),
             arrivals: HashMap::new(),
-            budget,
+            budget: Budget { instructions: 0, paths: 0, memory: 0 },
             exhausted: None,
             gave_up: false,
             version_consulted: false,
-        };
-        let ends = engine.explore(entry, hook);
-        consulted |= engine.version_consulted;
-        match engine.conclude(ends) {
-            outcome::Conclusion::Result(result) => return (result, consulted),
-            outcome::Conclusion::Inline(functions) => {
-                inline = engine.inline;
-                inline.extend(functions);
-                summaries = engine.summaries;
-            }
         }
     }
-    (
-        InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
-        consulted,
-    )
 }
 
 impl Engine<'_, '_> {
     /// Follows every path of the function and reads what each leads to.
     fn explore(&mut self, entry: u64, hook: HookKind) -> Vec<outcome::End> {
-        let mut start = Path::new(entry);
+        // The initialisers that matter come first.
+        let mut queue = self.initializers.clone();
+        queue.push(entry);
+        queue.reverse();
+        let mut start = Path::new(queue.pop().unwrap_or(entry));
+        start.queue = queue;
         self.start(&mut start);
         let mut waiting = vec![start];
         let mut ends = Vec::new();
@@ -224,7 +296,9 @@ impl Engine<'_, '_> {
     fn follow(&mut self, mut path: Path, waiting: &mut Vec<Path>) -> Option<Path> {
         loop {
             if path.pc == self.space.exit {
-                return Some(path);
+                let Some(next) = path.queue.pop() else { return Some(path) };
+                self.start(&mut path);
+                path.pc = next;
             }
             let step = match self.space.region(path.pc) {
                 Some(Region::Import(index, 0)) => match self.call_import(&mut path, index) {
@@ -258,7 +332,16 @@ impl Engine<'_, '_> {
                     self.note_transfer(&mut path);
                     self.call(&mut path, target, return_to)
                 }
-                Step::Branch { condition, target } => self.branch(&mut path, &condition, target, waiting),
+                Step::Branch { condition, target } => {
+                    let (next, backward) = (path.pc, target <= path.at);
+                    let sides = (|path: &mut Path| path.pc = target, |path: &mut Path| path.pc = next);
+                    self.branch(&mut path, &condition, backward, sides, waiting)
+                }
+                Step::Select { condition, register, holds, fails } => {
+                    let holds = |path: &mut Path| path.set_register(register, holds);
+                    let fails = |path: &mut Path| path.set_register(register, fails);
+                    self.branch(&mut path, &condition, false, (holds, fails), waiting)
+                }
             };
             if !going {
                 return None;
@@ -336,7 +419,11 @@ impl Engine<'_, '_> {
         let callbacks = pointers.iter().any(|pointer| {
             self.code_pointers(path, *pointer).into_iter().any(|code| self.summaries.of(self.image, code).decisive)
         });
-        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address);
+        let wanted = summary.decisive
+            || summary.small
+            || callbacks
+            || self.inline.contains(&address)
+            || self.follow_moderate && summary.moderate;
         if wanted && path.frames.len() < DEPTH {
             self.enter(path, address, return_to);
             return true;
@@ -345,10 +432,16 @@ impl Engine<'_, '_> {
             return false;
         }
         path.skipped.push(Skipped { function: address, pointers: pointers.clone() });
-        // What the callee leaves in the stack memory it was given is not known.
-        for pointer in pointers.iter().filter(|pointer| self.space.region(**pointer) == Some(Region::Stack)) {
-            for offset in (0..128).step_by(usize::from(self.image.pointer)) {
-                path.memory.store(pointer.wrapping_add(offset as u64), self.image.pointer, Value::Unknown, path.at);
+        // What the callee leaves in the memory it was given is not known: results returned by address on the stack, which may be
+        // structures, and globals.
+        for pointer in pointers {
+            let length = match self.space.region(pointer) {
+                Some(Region::Stack) => 128,
+                None if self.image.segment(pointer).is_some_and(|segment| segment.writable) => 8,
+                _ => 0,
+            };
+            for offset in (0..length).step_by(usize::from(self.image.pointer)) {
+                path.memory.store(pointer.wrapping_add(offset), self.image.pointer, Value::Unknown, path.at);
             }
         }
         let result = self.symbol(Origin::Skipped(address));
@@ -391,11 +484,19 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn branch(&mut self, path: &mut Path, condition: &Condition, target: u64, waiting: &mut Vec<Path>) -> bool {
-        if let Some(taken) = path.decide(condition) {
-            if taken {
-                path.pc = target;
-            }
+    /// Takes the side of a branch that holds, or follows both: `sides` are what happens when the condition holds and when it fails.
+    /// `backward` says that the side where it holds closes a loop. Whether the path goes on.
+    fn branch(
+        &mut self,
+        path: &mut Path,
+        condition: &Condition,
+        backward: bool,
+        (holds, fails): (impl Fn(&mut Path), impl Fn(&mut Path)),
+        waiting: &mut Vec<Path>,
+    ) -> bool {
+        let take = |path: &mut Path, truth: bool| if truth { holds(path) } else { fails(path) };
+        if let Some(truth) = path.decide(condition) {
+            take(path, truth);
             return true;
         }
         let situation = situation(path);
@@ -413,14 +514,13 @@ impl Engine<'_, '_> {
         }
         let usual = self.usual(path, condition);
         if turn > FORKS {
-            let closes = usual && target <= path.at;
-            let taken = usual == (turn <= if closes { TURNS } else { 2 * TURNS });
-            path.assume(condition, taken);
-            if taken {
-                path.pc = target;
-            }
-            self.gave_up |= turn > 3 * TURNS;
-            return turn <= 3 * TURNS;
+            let closes = usual && backward;
+            let truth = usual == (turn <= if closes { TURNS } else { TURNS_INSIDE });
+            path.assume(condition, truth);
+            take(path, truth);
+            let goes_on = turn <= TURNS_INSIDE + TURNS;
+            self.gave_up |= !goes_on;
+            return goes_on;
         }
         if self.budget.paths == 0 {
             self.exhausted = Some("the path budget ran out");
@@ -438,11 +538,9 @@ impl Engine<'_, '_> {
             }
         }
         let mut other = path.clone();
-        for (side, taken) in [(&mut *path, usual), (&mut other, !usual)] {
-            side.assume(condition, taken);
-            if taken {
-                side.pc = target;
-            }
+        for (side, truth) in [(&mut *path, usual), (&mut other, !usual)] {
+            side.assume(condition, truth);
+            take(side, truth);
         }
         waiting.push(other);
         true

@@ -36,6 +36,7 @@ pub(crate) struct Module {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CallSite {
     pub(crate) address: u64,
+    /// The calls that led there, outermost first.
     pub(crate) through: Vec<u64>,
 }
 
@@ -134,6 +135,10 @@ pub(crate) struct Path {
     pub(crate) skipped: Vec<Skipped>,
     /// Sum over everything stored outside the stack, so that paths that differ there are not taken for the same.
     pub(crate) stored: u64,
+    /// Functions still to be run, the last one first.
+    pub(crate) queue: Vec<u64>,
+    /// Whether an exception is set.
+    pub(crate) raised: bool,
     /// How often this path came to each undecided branch, by situation.
     pub(crate) turns: HashMap<u64, u16>,
     /// The imports whose results decided a branch.
@@ -159,6 +164,8 @@ impl Path {
             from_slots: Vec::new(),
             skipped: Vec::new(),
             stored: 0,
+            queue: Vec::new(),
+            raised: false,
             turns: HashMap::new(),
             depends_on: Vec::new(),
             unclear_module: false,
@@ -193,11 +200,6 @@ impl Path {
         if let Some(register) = self.vectors.get_mut(index) {
             *register = value;
         }
-    }
-
-    /// The place of the current call and the calls that led there.
-    pub(crate) fn call_site(&self) -> CallSite {
-        CallSite { address: self.transfer, through: self.frames.iter().map(|frame| frame.function).collect() }
     }
 
     /// Whether the condition holds, as far as this path knows.

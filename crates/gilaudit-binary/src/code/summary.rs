@@ -15,6 +15,8 @@ const FUNCTION: usize = 20_000;
 const TOTAL: usize = 2_000_000;
 /// A function of at most this many instructions, without loops and calls into the file, is followed rather than passed over.
 const SMALL: usize = 48;
+/// A function of at most this many instructions is of moderate size.
+const MODERATE: usize = 400;
 
 /// Where control goes from an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(super) struct Summary {
     pub(super) returns: bool,
     /// Whether it is short and simple enough to be followed always.
     pub(super) small: bool,
+    /// Whether it is short enough to be followed where something depends on it.
+    pub(super) moderate: bool,
 }
 
 /// The code of one function, without its callees.
@@ -82,7 +86,8 @@ impl Summaries {
     pub(super) fn of(&mut self, image: &Image<'_>, function: u64) -> Summary {
         let body = self.body(image, function, 0);
         let small = body.instructions <= SMALL && !body.loops && body.callees.is_empty() && !body.cut;
-        Summary { decisive: self.is_decisive(image, function), returns: body.returns, small }
+        let moderate = body.instructions <= MODERATE && !body.cut;
+        Summary { decisive: self.is_decisive(image, function), returns: body.returns, small, moderate }
     }
 
     /// Whether the function or anything it calls mentions an address in one of the ranges.

@@ -452,7 +452,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
             exports
                 .filter_map(|(name, export)| match export {
                     Export::Address(address) => Some((name, address)),
-                    Export::Forward(_) => None,
+                    Export::Indirect(_) | Export::Forward(_) => None,
                 })
                 .collect()
         });

@@ -44,7 +44,7 @@ fn line(path: &Path, name: &str, image: &Result<Image<'_>, String>) -> String {
     let hooks = [image.exports_starting("PyInit"), image.exports_starting("PyModExport")].concat();
     let found = hooks.iter().filter(|hook| match image.export(hook) {
         Some(Export::Address(address)) => image.is_code(address),
-        Some(Export::Forward(_)) | None => false,
+        Some(Export::Indirect(_) | Export::Forward(_)) | None => false,
     });
     let places = cells.range(0, u64::MAX);
     let inside = places.iter().filter(|(place, _)| image.segment(*place).is_some_and(|segment| segment.writable));
@@ -110,7 +110,7 @@ fn measured_against_goblin() {
             let base = image.segments.first().unwrap().address;
             match image.export(name) {
                 Some(Export::Address(address)) => assert_eq!(address, base + export.rva as u64),
-                Some(Export::Forward(_)) => assert!(export.reexport.is_some()),
+                Some(Export::Indirect(_) | Export::Forward(_)) => assert!(export.reexport.is_some()),
                 None => panic!("{name} in {}", path.display()),
             }
         }
