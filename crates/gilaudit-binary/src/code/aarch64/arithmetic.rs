@@ -2,9 +2,9 @@
 
 use yaxpeax_arm::armv8::a64::{Opcode, Operand};
 
-use super::Machine;
 use super::bits::{Bits, ones};
 use super::scan::immediate;
+use super::{Machine, Step};
 use crate::code::path::{Condition, Flags, Test};
 use crate::code::value::{Value, mask, sign_extend};
 
@@ -121,7 +121,9 @@ impl Machine<'_, '_, '_> {
                 add_with_carry(a, if subtract { !b & mask(width) } else { b }, carry, width)
             }
             // Whatever it is, less itself.
-            (_, _, Some(true)) if subtract && self.operand(1) == self.operand(2) => add_with_carry(0, mask(width), true, width),
+            (_, _, Some(true)) if subtract && self.operand(1) == self.operand(2) => {
+                add_with_carry(0, mask(width), true, width)
+            }
             _ => (Value::Unknown, Flags::Unknown),
         };
         if matches!(self.opcode, Opcode::ADCS | Opcode::SBCS) {
@@ -178,12 +180,6 @@ impl Machine<'_, '_, '_> {
         let value = match self.opcode {
             _ if whole => source,
             Opcode::SBFM if rotation == 0 && last == 31 => source.sign_extended(4),
-            // The sign alone.
-            Opcode::UBFM | Opcode::SBFM if rotation == size - 1 && last == size - 1 => {
-                let negative = self.path.decide(&Condition::compare(Test::Less, source, Value::ZERO, width));
-                let set = if self.opcode == Opcode::SBFM { mask(width) } else { 1 };
-                negative.map_or(Value::Unknown, |negative| Value::Known(if negative { set } else { 0 }))
-            }
             Opcode::UBFM if rotation == 0 && last == 31 => source.truncate(4),
             _ => {
                 let source = Bits::of(source, width);
@@ -200,6 +196,25 @@ impl Machine<'_, '_, '_> {
             }
         };
         self.write(0, value);
+    }
+
+    /// Whether operand 1 is negative, when its sign is all that the instruction takes: a shift to the right by all other bits.
+    pub(super) fn sign(&self) -> Option<Condition> {
+        let width = self.width(0);
+        let last = 8 * u32::from(width) - 1;
+        let alone = self.number(2) == last && self.number(3) == last;
+        alone.then(|| Condition::compare(Test::Less, self.read(1), Value::ZERO, width))
+    }
+
+    pub(super) fn take_sign(&mut self) -> Step {
+        let Some(condition) = self.sign() else { return Step::Next };
+        let set = Value::Known(if self.opcode == Opcode::SBFM { mask(self.width(0)) } else { 1 });
+        match self.path.decide(&condition) {
+            Some(negative) => self.write(0, if negative { set } else { Value::ZERO }),
+            None if self.is_remembered(&condition) => return self.choose(condition, set, Value::ZERO),
+            None => self.write(0, Value::Unknown),
+        }
+        Step::Next
     }
 
     fn multiply_divide(&mut self) {

@@ -15,8 +15,6 @@ pub(super) fn ones(count: u32) -> u64 {
 }
 
 impl Bits {
-    pub(super) const ZERO: Self = Self { bits: 0, known: u64::MAX };
-
     /// The low `width` bytes of a value, zero-extended.
     pub(super) fn of(value: Value, width: u8) -> Self {
         let (bits, known) = match value.truncate(width) {
@@ -132,9 +130,9 @@ mod tests {
         assert_eq!(bits.keep(0xffff).value(), Value::Known(0x1234));
         assert_eq!(bits.bit(2), Some(true));
         assert_eq!(bits.bit(16), None);
-        assert_eq!(Bits::of(Value::Symbol(SymbolId(0), 0), 4).right(32), Bits::ZERO);
+        assert_eq!(Bits::of(Value::Symbol(SymbolId(0), 0), 4).right(32), Bits::of(Value::ZERO, 8));
         assert_eq!(Bits::of(Value::Unknown, 4).value(), Value::Partial { bits: 0, known: 0xf0 });
-        assert_eq!(Bits::of(Value::Unknown, 1).keep(0), Bits::ZERO);
+        assert_eq!(Bits::of(Value::Unknown, 1).keep(0), Bits::of(Value::ZERO, 8));
     }
 
     #[test]

@@ -190,10 +190,7 @@ pub(super) fn is_indirect_call(opcode: Opcode) -> bool {
 
 pub(super) fn is_return(opcode: Opcode) -> bool {
     use Opcode as O;
-    matches!(
-        opcode,
-        O::RET | O::RETAA | O::RETAB | O::RETAASPPC | O::RETABSPPC | O::RETAASPPCR | O::RETABSPPCR
-    )
+    matches!(opcode, O::RET | O::RETAA | O::RETAB | O::RETAASPPC | O::RETABSPPC | O::RETAASPPCR | O::RETABSPPCR)
 }
 
 /// Whether the instruction sets the flags, of those whose effect on them is not modelled.

@@ -97,6 +97,7 @@ impl Machine<'_, '_, '_> {
             opcode if is_trap(opcode) => Step::Stop,
             Opcode::CSEL | Opcode::CSINC | Opcode::CSINV | Opcode::CSNEG => self.select(),
             Opcode::CCMP | Opcode::CCMN => self.conditional_compare(),
+            Opcode::UBFM | Opcode::SBFM if self.sign().is_some() => self.take_sign(),
             _ => {
                 self.compute();
                 Step::Next
@@ -184,56 +185,57 @@ impl Machine<'_, '_, '_> {
         if code & 1 == 1 { condition.negate() } else { condition }
     }
 
-    /// Follows this instruction both ways as if it were a branch, when each side then knows which it is.
-    fn fork(&mut self, condition: Condition) -> Option<Step> {
+    /// Whether a path that takes one side of the condition knows from then on which it took.
+    fn is_remembered(&self, condition: &Condition) -> bool {
+        let Condition::Compare { a, b, .. } = *condition else { return false };
         let sides = [true, false].map(|truth| {
             let mut side = Path::new(self.at);
-            if let Condition::Compare { a, b, .. } = condition {
-                for value in [a, b] {
-                    if let Value::Symbol(id, _) = value
-                        && let Some(fact) = self.path.facts.get(&id)
-                    {
-                        side.facts.insert(id, *fact);
-                    }
+            for value in [a, b] {
+                if let Value::Symbol(id, _) = value
+                    && let Some(fact) = self.path.facts.get(&id)
+                {
+                    side.facts.insert(id, *fact);
                 }
             }
-            side.assume(&condition, truth);
-            side.decide(&condition)
+            side.assume(condition, truth);
+            side.decide(condition)
         });
-        if sides != [Some(true), Some(false)] {
-            return None;
-        }
-        self.path.pc = self.at;
-        Some(Step::Branch { condition, target: self.at })
+        sides == [Some(true), Some(false)]
     }
 
-    /// `csel` and the like: operand 1, or operand 2 changed somehow.
+    /// `csel` and the like: operand 1, or operand 2 changed somehow. Both are followed when the condition is not known, since one of
+    /// them may be what the function returns.
     fn select(&mut self) -> Step {
         let Operand::ConditionCode(code) = self.operand(3) else { return Step::Stop };
         let condition = self.condition(code);
         let width = self.width(0);
-        let (first, second) = (self.read(1), self.read(2));
-        let second = match self.opcode {
-            Opcode::CSINC => second.add(Value::Known(1)),
-            Opcode::CSINV => Bits::of(second, width).not().value(),
-            Opcode::CSNEG => Value::ZERO.sub(second),
-            _ => second,
+        let (holds, fails) = (self.read(1), self.read(2));
+        let fails = match self.opcode {
+            Opcode::CSINC => fails.add(Value::Known(1)),
+            Opcode::CSINV => Bits::of(fails, width).not().value(),
+            Opcode::CSNEG => Value::ZERO.sub(fails),
+            _ => fails,
         }
         .truncate(width);
-        let value = match self.path.decide(&condition) {
-            Some(true) => first,
-            Some(false) => second,
-            None if first == second => first,
-            None => {
-                if let Some(step) = self.fork(condition) {
-                    return step;
-                }
-                // Which of the two is not known: something else than either, but one thing.
-                self.engine.symbol(super::Origin::Contents)
+        match self.path.decide(&condition) {
+            Some(truth) => self.write(0, if truth { holds } else { fails }),
+            None if holds == fails => self.write(0, holds),
+            None if self.opcode == Opcode::CSEL || self.is_remembered(&condition) => {
+                return self.choose(condition, holds, fails);
             }
-        };
-        self.write(0, value);
+            None => self.write(0, Value::Unknown),
+        }
         Step::Next
+    }
+
+    /// Operand 0 becomes one of two values.
+    fn choose(&self, condition: Condition, holds: Value, fails: Value) -> Step {
+        match self.operand(0) {
+            Operand::Register(_, register) if register != 31 => {
+                Step::Select { condition, register: usize::from(register), holds, fails }
+            }
+            _ => Step::Next,
+        }
     }
 
     /// `ccmp`, `ccmn`: compares if the condition holds, else sets the flags to what the instruction says.
@@ -255,12 +257,12 @@ impl Machine<'_, '_, '_> {
                 let bit = |index: u32| flags >> index & 1 == 1;
                 self.path.flags = Flags::Exact { zero: bit(2), sign: bit(3), carry: bit(1), overflow: bit(0) };
             }
-            None => {
-                if let Some(step) = self.fork(condition) {
-                    return step;
-                }
-                self.path.flags = Flags::Unknown;
+            // Followed both ways as if it were a branch to itself, which is taken or not by then.
+            None if self.is_remembered(&condition) => {
+                self.path.pc = self.at;
+                return Step::Branch { condition, target: self.at };
             }
+            None => self.path.flags = Flags::Unknown,
         }
         Step::Next
     }

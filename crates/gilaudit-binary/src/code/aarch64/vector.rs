@@ -139,7 +139,11 @@ impl Machine<'_, '_, '_> {
     fn lane(&self, register: usize, width: u8, lane: u8) -> Value {
         let (half, start) = element(width, lane);
         let value = self.halves_of(register)[half];
-        if start == 0 { value.truncate(width) } else { Bits::of(value, 8).right(start).keep(ones(8 * u32::from(width))).value() }
+        if start == 0 {
+            value.truncate(width)
+        } else {
+            Bits::of(value, 8).right(start).keep(ones(8 * u32::from(width))).value()
+        }
     }
 
     /// The vector with one element replaced.
