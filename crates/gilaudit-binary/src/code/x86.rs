@@ -8,7 +8,7 @@ use iced_x86::{
 use super::path::{Condition, Flags, Path, Test};
 use super::summary::{Flow, Scanned, Target};
 use super::value::{Value, mask, sign_extend};
-use super::{Engine, Origin, Step};
+use super::{Engine, Step};
 use crate::image::Image;
 
 pub(super) const AX: usize = 0;
