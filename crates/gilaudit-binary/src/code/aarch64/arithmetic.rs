@@ -11,6 +11,10 @@ use crate::code::value::{Value, mask, sign_extend};
 impl Machine<'_, '_, '_> {
     /// Whether the instruction was one of arithmetic.
     pub(super) fn arithmetic(&mut self) -> bool {
+        // Vectors have instructions of the same names.
+        if !matches!(self.operand(0), Operand::Register(..) | Operand::RegisterOrSP(..)) {
+            return false;
+        }
         match self.opcode {
             Opcode::MOVZ => {
                 let value = self.read(1);
@@ -68,16 +72,8 @@ impl Machine<'_, '_, '_> {
             | Opcode::SMULH
             | Opcode::UMULH
             | Opcode::UDIV
-            | Opcode::SDIV
-                if matches!(self.operand(0), Operand::Register(..)) =>
-            {
-                self.multiply_divide();
-            }
-            Opcode::CLZ | Opcode::CLS | Opcode::RBIT | Opcode::REV | Opcode::REV16 | Opcode::REV32
-                if matches!(self.operand(0), Operand::Register(..)) =>
-            {
-                self.rearrange();
-            }
+            | Opcode::SDIV => self.multiply_divide(),
+            Opcode::CLZ | Opcode::CLS | Opcode::RBIT | Opcode::REV | Opcode::REV16 | Opcode::REV32 => self.rearrange(),
             _ => return false,
         }
         true

@@ -25,6 +25,7 @@ pub(super) fn decode(image: &Image<'_>, address: u64) -> Option<Decoded> {
 
 pub(super) fn decode_word(bytes: [u8; 4]) -> Option<Decoded> {
     match InstDecoder::default().decode(&mut U8Reader::new(&bytes)) {
+        Ok(instruction) if instruction.opcode == Opcode::Invalid => None,
         Ok(instruction) => Some(Decoded::Instruction(instruction)),
         Err(DecodeError::IncompleteDecoder) => {
             let word = u32::from_le_bytes(bytes);

@@ -6,7 +6,7 @@ use crate::code::space::Space;
 use crate::code::summary::{Flow, Target};
 use crate::code::value::SymbolId;
 use crate::code::{Origin, run as run_function};
-use crate::image::{Cells, Export, Segment, Tables};
+use crate::image::{Cells, Export, Image, Segment, Tables};
 use gilaudit_model::{Arch, HookKind, InitResult, Layout, SlotValue, Slots, Version};
 
 const CODE: u64 = 0x1_0000;
