@@ -17,11 +17,10 @@ mod summary;
 mod value;
 mod x86;
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::fast::FixedState;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
 
@@ -34,9 +33,9 @@ use summary::Summaries;
 use value::SymbolId;
 pub(crate) use value::Value;
 
-/// How many paths may come to one branch in the same situation, and the same turn of a loop, before a further one is taken for a
-/// path that was seen already.
-const ARRIVALS: u8 = 2;
+/// How many paths may come to one branch in the same situation, and the same turn of a loop, with different numbers in registers
+/// and on the stack. One path more is taken for one that was seen already, as is one that agrees with an earlier one in all of it.
+const ARRIVALS: usize = 2;
 /// How often a path follows both sides of a branch that it comes back to.
 const FORKS: u16 = 2;
 /// How often a path comes back to a branch before it takes the other side: a loop that only something unknown ends. Loops over
@@ -46,6 +45,8 @@ const TURNS: u16 = 3_000;
 const TURNS_INSIDE: u16 = 8 * TURNS;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
+/// Callees of moderate size followed inside each other.
+const MODERATE_DEPTH: usize = 1;
 /// How often the function is run again with more callees inlined.
 const RERUNS: usize = 4;
 
@@ -131,8 +132,8 @@ pub(crate) struct Engine<'i, 'd> {
     initializers: Vec<u64>,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
-    /// How many paths came to an undecided branch, by situation and turn.
-    arrivals: HashMap<u64, Vec<u8>>,
+    /// The paths that came to undecided branches, by situation and turn: digests of their numbers.
+    arrivals: HashMap<u64, Vec<[u32; ARRIVALS]>>,
     budget: Budget,
     exhausted: Option<&'static str>,
     /// Whether a path was given up in a loop.
@@ -419,13 +420,17 @@ impl Engine<'_, '_> {
         let callbacks = pointers.iter().any(|pointer| {
             self.code_pointers(path, *pointer).into_iter().any(|code| self.summaries.of(self.image, code).decisive)
         });
-        let wanted = summary.decisive
-            || summary.small
-            || callbacks
-            || self.inline.contains(&address)
-            || self.follow_moderate && summary.moderate;
+        // A callee of moderate size matters through the memory that it is given, and is followed without its own such callees.
+        let moderate = self.follow_moderate
+            && summary.moderate
+            && !pointers.is_empty()
+            && path.frames.iter().filter(|frame| frame.moderate).count() < MODERATE_DEPTH;
+        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address) || moderate;
         if wanted && path.frames.len() < DEPTH {
             self.enter(path, address, return_to);
+            if let Some(frame) = path.frames.last_mut() {
+                frame.moderate = !summary.decisive && !summary.small;
+            }
             return true;
         }
         if !summary.returns {
@@ -460,7 +465,7 @@ impl Engine<'_, '_> {
                 self.store(path, top, pointer, Value::Known(return_to));
             }
         }
-        path.frames.push(Frame { function, return_to, call_site: path.at });
+        path.frames.push(Frame { function, return_to, call_site: path.at, moderate: false });
         path.pc = function;
     }
 
@@ -505,13 +510,14 @@ impl Engine<'_, '_> {
         let turn = *turns;
         let arrivals = self.arrivals.entry(situation).or_default();
         if arrivals.len() < usize::from(turn) {
-            arrivals.resize(usize::from(turn), 0);
+            arrivals.resize(usize::from(turn), [0; ARRIVALS]);
         }
+        let exact = exact(path);
         let Some(arrivals) = arrivals.get_mut(usize::from(turn) - 1) else { return false };
-        *arrivals += 1;
-        if *arrivals > ARRIVALS {
+        let Some(place) = arrivals.iter_mut().take_while(|other| **other != exact).find(|other| **other == 0) else {
             return false;
-        }
+        };
+        *place = exact;
         let usual = self.usual(path, condition);
         if turn > FORKS {
             let closes = usual && backward;
@@ -671,7 +677,18 @@ impl Engine<'_, '_> {
     }
 }
 
-/// What tells one situation from another: where, called from where, with which modules, after which stores.
+/// A digest, never 0, of every number that registers and the stack hold: two paths that agree in it, in the same situation, differ in
+/// unknown quantities only.
+fn exact(path: &Path) -> u32 {
+    let mut hasher = FixedState::default().build_hasher();
+    path.locals.hash(&mut hasher);
+    for register in path.registers {
+        path.resolve(register).known().hash(&mut hasher);
+    }
+    (hasher.finish() >> 32) as u32 | 1
+}
+
+/// What tells the turns of a loop from other situations: where, called from where, with which modules, after which stores.
 fn situation(path: &Path) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
     path.at.hash(&mut hasher);

@@ -21,6 +21,8 @@ pub(crate) struct Frame {
     pub(crate) function: u64,
     pub(crate) return_to: u64,
     pub(crate) call_site: u64,
+    /// Whether it is followed only for what it does to the memory that it is given.
+    pub(crate) moderate: bool,
 }
 
 /// A module object that this path created.
@@ -135,6 +137,8 @@ pub(crate) struct Path {
     pub(crate) skipped: Vec<Skipped>,
     /// Sum over everything stored outside the stack, so that paths that differ there are not taken for the same.
     pub(crate) stored: u64,
+    /// The same sum over the numbers on the stack.
+    pub(crate) locals: u64,
     /// Functions still to be run, the last one first.
     pub(crate) queue: Vec<u64>,
     /// Whether an exception is set.
@@ -164,6 +168,7 @@ impl Path {
             from_slots: Vec::new(),
             skipped: Vec::new(),
             stored: 0,
+            locals: 0,
             queue: Vec::new(),
             raised: false,
             turns: HashMap::new(),
