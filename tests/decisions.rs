@@ -187,11 +187,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("needed_missing", "whether a needed library is on the machine is not in the file"),
     ("symbol_missing", "whether a library on the machine has a symbol is not in the file"),
     ("create_not_module", "FIXME: a create slot that returns no module turns the GIL on"),
-    ("constructor_fills", "FIXME: constructors run before the init function"),
-    ("ifunc_hook", "FIXME: an init function behind an indirect function"),
     ("me_inner", "FIXME: slots that nest"),
     ("mypyc_like", "FIXME: SetGIL on another module"),
-    ("sp_raises_and_returns", "FIXME: an exception that is set when a module is returned"),
 ];
 
 /// Every fixture that an interpreter finds, under the interpreter that it was built for: our outcome is what that one did.
@@ -214,8 +211,9 @@ fn what_real_interpreters_did() {
             let Some(extension) = report["extensions"].as_array().unwrap().iter().find(is_it) else {
                 // A file without an init function is a library, and an import of it fails; one that is cut off is a problem.
                 let is_problem = report["problems"].to_string().contains(&ends);
-                if !result.starts_with("cannot-load") && *result != "not-found" && !is_problem && !known {
-                    wrong.push(format!("{line}: not an extension"));
+                if !result.starts_with("cannot-load") && *result != "not-found" && !is_problem {
+                    let list = if known { &mut used } else { &mut wrong };
+                    list.push(format!("{line}: not an extension"));
                 }
                 continue;
             };

@@ -26,8 +26,8 @@ impl Engine<'_, '_> {
             Value::Known(address) => Some(address & mask(self.image.pointer)),
             Value::Symbol(id, offset) => {
                 let Value::Known(object) = self.object(false, Some(id)) else { return None };
-                let fact = path.facts.entry(id).or_default();
-                fact.value = Some(object);
+                let fact = path.facts.get(&id).unwrap_or_default();
+                path.facts.insert(id, super::path::Fact { value: Some(object), ..fact });
                 Some(object.wrapping_add_signed(offset))
             }
             Value::Partial { .. } | Value::Unknown => None,

@@ -157,6 +157,7 @@ fn effect(name: &str) -> Effect {
         | "_invalid_parameter_noinfo_noreturn"
         | "ExitProcess"
         | "TerminateProcess"
+        | "RaiseException"
         | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => Effect::NoReturn,
         // std::__throw_bad_alloc and its siblings in libstdc++ and libc++.
         _ if name.starts_with("_ZSt") && name.contains("__throw_") => Effect::NoReturn,

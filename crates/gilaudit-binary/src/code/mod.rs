@@ -9,6 +9,7 @@
 mod aarch64;
 mod access;
 mod imports;
+mod layered;
 mod memory;
 mod outcome;
 mod path;
@@ -26,7 +27,7 @@ use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
 
 use crate::image::Image;
 pub(crate) use path::Path;
-use path::{Condition, Flags, Frame, Skipped};
+use path::{Condition, Flags, Frame};
 pub(crate) use space::Region;
 use space::Space;
 use summary::Summaries;
@@ -328,7 +329,7 @@ impl Engine<'_, '_> {
                     self.note_transfer(&mut path);
                     self.jump(&mut path, target)
                 }
-                Step::Return { to } => Self::leave(&mut path, to),
+                Step::Return { to } => self.leave(&mut path, to),
                 Step::Call { target, return_to } => {
                     self.note_transfer(&mut path);
                     self.call(&mut path, target, return_to)
@@ -371,32 +372,25 @@ impl Engine<'_, '_> {
                 let result = self.symbol(Origin::Indirect { target });
                 self.set_result(path, result);
                 let to = self.link(path);
-                Self::leave(path, to)
+                self.leave(path, to)
             }
         }
     }
 
     /// Goes back to where a call came from.
-    fn leave(path: &mut Path, to: Value) -> bool {
-        match path.resolve(to) {
-            Value::Known(to) => {
-                while let Some(frame) = path.frames.pop() {
-                    if frame.return_to == to {
-                        break;
-                    }
+    fn leave(&self, path: &mut Path, to: Value) -> bool {
+        if let Value::Known(to) = path.resolve(to) {
+            while let Some(frame) = path.frames.pop() {
+                if frame.return_to == to {
+                    break;
                 }
-                path.pc = to;
-                true
             }
-            // The return address was overwritten by something unknown; the calls say where it was.
-            _ => match path.frames.pop() {
-                Some(frame) => {
-                    path.pc = frame.return_to;
-                    true
-                }
-                None => false,
-            },
+            path.pc = to;
+        } else {
+            // The return address is lost among what a callee was taken to overwrite; the calls say where it was.
+            path.pc = path.frames.pop().map_or(self.space.exit, |frame| frame.return_to);
         }
+        true
     }
 
     fn call(&mut self, path: &mut Path, target: Value, return_to: u64) -> bool {
@@ -436,7 +430,10 @@ impl Engine<'_, '_> {
         if !summary.returns {
             return false;
         }
-        path.skipped.push(Skipped { function: address, pointers: pointers.clone() });
+        path.skipped.insert((address, 0), ());
+        for pointer in &pointers {
+            path.skipped.insert((address, *pointer), ());
+        }
         // What the callee leaves in the memory it was given is not known: results returned by address on the stack, which may be
         // structures, and globals.
         for pointer in pointers {
@@ -505,9 +502,8 @@ impl Engine<'_, '_> {
             return true;
         }
         let situation = situation(path);
-        let turns = path.turns.entry(situation).or_default();
-        *turns = turns.saturating_add(1);
-        let turn = *turns;
+        let turn = path.turns.get(&situation).unwrap_or(0).saturating_add(1);
+        path.turns.insert(situation, turn);
         let arrivals = self.arrivals.entry(situation).or_default();
         if arrivals.len() < usize::from(turn) {
             arrivals.resize(usize::from(turn), [0; ARRIVALS]);
@@ -543,7 +539,7 @@ impl Engine<'_, '_> {
                 }
             }
         }
-        let mut other = path.clone();
+        let mut other = path.fork();
         for (side, truth) in [(&mut *path, usual), (&mut other, !usual)] {
             side.assume(condition, truth);
             take(side, truth);

@@ -236,12 +236,15 @@ impl Engine<'_, '_> {
         }
         let near = |pointer: &u64| ranges.iter().any(|(from, to)| (from.saturating_sub(64)..*to).contains(pointer));
         let mut suspects = Vec::new();
-        for skipped in &path.skipped {
-            if self.inline.contains(&skipped.function) || suspects.contains(&skipped.function) {
+        let mut passed_over: Vec<(u64, u64)> = path.skipped.keys().copied().collect();
+        passed_over.sort_unstable();
+        passed_over.dedup();
+        for (function, pointer) in passed_over {
+            if self.inline.contains(&function) || suspects.contains(&function) {
                 continue;
             }
-            if skipped.pointers.iter().any(near) || self.summaries.mentions(self.image, skipped.function, ranges) {
-                suspects.push(skipped.function);
+            if near(&pointer) || pointer == 0 && self.summaries.mentions(self.image, function, ranges) {
+                suspects.push(function);
             }
         }
         suspects
