@@ -194,7 +194,7 @@ impl Machine<'_, '_, '_> {
                 if let Value::Symbol(id, _) = value
                     && let Some(fact) = self.path.facts.get(&id)
                 {
-                    side.facts.insert(id, *fact);
+                    side.facts.insert(id, fact);
                 }
             }
             side.assume(condition, truth);
