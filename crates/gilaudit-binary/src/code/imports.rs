@@ -240,7 +240,13 @@ impl Engine<'_, '_> {
             }
             Effect::ThreadLocalMac => {
                 let offset = self.load(path, arguments[0].add(Value::Known(16)), 8);
-                Value::Known(self.space.thread_local()).add(offset)
+                let variable = Value::Known(self.space.thread_local()).add(offset);
+                if self.convention == super::Convention::Arm64 {
+                    // dyld's function leaves all registers alone but this one and x16 and x17, and compilers rely on it.
+                    path.set_register(0, variable);
+                    return Called::Returned;
+                }
+                variable
             }
             Effect::Copy => {
                 self.copy(path, arguments[0], arguments[1], arguments[2]);
@@ -267,6 +273,10 @@ impl Engine<'_, '_> {
             }
             Effect::Other => {
                 self.forget_outputs(path, &arguments);
+                // A C++ function may return a structure, to where this register points.
+                if self.convention == super::Convention::Arm64 && (name.starts_with("_Z") || name.starts_with('?')) {
+                    self.forget_outputs(path, &[path.register(super::aarch64::INDIRECT_RESULT); 4]);
+                }
                 self.result_of(import, arguments, false)
             }
         };

@@ -642,6 +642,12 @@ impl Engine<'_, '_> {
                 pointers.push(address);
             }
         }
+        if self.convention == Convention::Arm64
+            && let Value::Known(address) = path.register(aarch64::INDIRECT_RESULT)
+            && self.space.region(address) == Some(Region::Stack)
+        {
+            pointers.push(address);
+        }
         pointers
     }
 

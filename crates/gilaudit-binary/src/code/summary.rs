@@ -166,10 +166,9 @@ impl Summaries {
     fn scan(&mut self, image: &Image<'_>, function: u64, depth: usize) -> Body {
         let mut body = Body::default();
         let mut seen = HashSet::new();
-        let mut waiting = vec![function];
-        while let Some(start) = waiting.pop() {
+        let mut waiting = vec![(function, aarch64::Pages::default())];
+        while let Some((start, mut registers)) = waiting.pop() {
             let mut at = start;
-            let mut registers = aarch64::Pages::default();
             loop {
                 if !seen.insert(at) {
                     break;
@@ -198,13 +197,13 @@ impl Summaries {
                     Flow::Stop => break,
                     Flow::Branch(target) => {
                         body.loops |= target <= at;
-                        waiting.push(target);
+                        waiting.push((target, registers.clone()));
                     }
                     Flow::Jump(target) => {
                         match resolve(image, target) {
                             Reached::Code(target) => {
                                 body.loops |= target <= at && target >= function;
-                                waiting.push(target);
+                                waiting.push((target, registers));
                             }
                             Reached::Import(name) => {
                                 body.returns |= !is_no_return(&name);
