@@ -92,6 +92,10 @@ impl Names {
                 evidence.at = format!("{} {}", first.origin, evidence.at);
             }
             declaration.evidence.insert(0, handed_on(&loading.hook, delegate));
+            // From 2.0 on, cffi's backend declares for every module that it initialises, whatever that module's own C code does.
+            if *delegate == Delegate::CffiBackend && declaration.status == Status::NotUsed {
+                declaration.declared_by_tool = Some("cffi".to_owned());
+            }
             declaration
         } else {
             Declaration::unknown(format!("delegated to {delegate}, of which {} inputs disagree", to.len()))

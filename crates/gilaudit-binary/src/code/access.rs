@@ -1,6 +1,6 @@
 //! Loads and stores of a path: its own stores first, then what the memory holds at a first import.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
@@ -179,9 +179,7 @@ impl Engine<'_, '_> {
 
 /// What one stored number adds to the sum over all.
 fn digest(address: u64, width: u8, known: Option<u64>) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    (address, width, known).hash(&mut hasher);
-    hasher.finish()
+    FixedState::default().hash_one((address, width, known))
 }
 
 /// `PY_VERSION_HEX` of a final release of this version: a module that tests for its own feature release tests no more than that.

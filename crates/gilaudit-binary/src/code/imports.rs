@@ -240,7 +240,13 @@ impl Engine<'_, '_> {
             }
             Effect::ThreadLocalMac => {
                 let offset = self.load(path, arguments[0].add(Value::Known(16)), 8);
-                Value::Known(self.space.thread_local()).add(offset)
+                let variable = Value::Known(self.space.thread_local()).add(offset);
+                if self.convention == super::Convention::Arm64 {
+                    // dyld's function leaves all registers alone but this one and x16 and x17, and compilers rely on it.
+                    path.set_register(0, variable);
+                    return Called::Returned;
+                }
+                variable
             }
             Effect::Copy => {
                 self.copy(path, arguments[0], arguments[1], arguments[2]);
@@ -267,6 +273,10 @@ impl Engine<'_, '_> {
             }
             Effect::Other => {
                 self.forget_outputs(path, &arguments);
+                // A C++ function may return a structure, to where this register points.
+                if self.convention == super::Convention::Arm64 && (name.starts_with("_Z") || name.starts_with('?')) {
+                    self.forget_outputs(path, &[path.register(super::aarch64::INDIRECT_RESULT); 4]);
+                }
                 self.result_of(import, arguments, false)
             }
         };
@@ -347,6 +357,7 @@ impl Engine<'_, '_> {
         let (Some(to), Some(from)) = (self.address(path, to), self.address(path, from)) else { return };
         let Value::Known(length) = length else { return };
         let length = length.min(LONGEST);
+        self.charge(length);
         let mut pieces = Vec::new();
         let mut done = 0;
         while done < length {
@@ -367,6 +378,7 @@ impl Engine<'_, '_> {
             _ => Value::Unknown,
         };
         let mut done = 0;
+        self.charge(length.min(LONGEST));
         while done < length.min(LONGEST) {
             let width = piece(length - done, to.wrapping_add(done));
             self.store(path, Value::Known(to.wrapping_add(done)), width, value.truncate(width));
@@ -378,17 +390,28 @@ impl Engine<'_, '_> {
         let text = self.address(path, text)?;
         for index in 0..LONGEST {
             match self.load(path, Value::Known(text.wrapping_add(index)), 1) {
-                Value::Known(0) => return Some(index),
+                Value::Known(0) => {
+                    self.charge(index);
+                    return Some(index);
+                }
                 Value::Known(_) => {}
                 _ => return None,
             }
         }
+        self.charge(LONGEST);
         None
+    }
+
+    /// Long copies and searches count as the instructions that they stand for.
+    pub(super) fn charge(&mut self, bytes: u64) {
+        let instructions = usize::try_from(bytes / 4).unwrap_or(usize::MAX);
+        self.budget.instructions = self.budget.instructions.saturating_sub(instructions);
     }
 
     pub(super) fn compare(&mut self, path: &mut Path, a: Value, b: Value, length: u64, text: bool) -> Value {
         let (Some(a), Some(b)) = (self.address(path, a), self.address(path, b)) else { return Value::Unknown };
         for index in 0..length.min(LONGEST) {
+            self.charge(4);
             let x = self.load(path, Value::Known(a.wrapping_add(index)), 1);
             let y = self.load(path, Value::Known(b.wrapping_add(index)), 1);
             match (x, y) {

@@ -145,6 +145,7 @@ mod tests {
         assert_eq!(memory.load(0x100, 8), Stored::All(symbol));
         memory.store(0x104, 1, Value::Known(9), 2);
         assert_eq!(memory.load(0x104, 1), Stored::All(Value::Known(9)));
-        assert_eq!(memory.load(0x106, 1), Stored::All(Value::Unknown));
+        // Nothing is known of the byte but that nothing lies above it.
+        assert_eq!(memory.load(0x106, 1), Stored::All(Value::Partial { bits: 0, known: 0xfe }));
     }
 }

@@ -199,7 +199,7 @@ pub(crate) fn run(
     // looked at once more with callees of moderate size followed: they may set what was taken for unset.
     let mut first = None;
     for follow_moderate in [false, true] {
-        let mut result = None;
+        let (mut result, mut exhausted) = (None, false);
         for _ in 0..=RERUNS {
             let (inline, summaries) = known;
             let mut engine =
@@ -207,11 +207,12 @@ pub(crate) fn run(
             engine.initializers.clone_from(&initializers);
             let ends = engine.explore(entry, hook);
             consulted |= engine.version_consulted;
+            exhausted = engine.exhausted.is_some();
             let conclusion = engine.conclude(ends);
             known = (engine.inline, engine.summaries);
             match conclusion {
                 outcome::Conclusion::Result(found) => {
-                    result = Some(found);
+                    result = Some(*found);
                     break;
                 }
                 outcome::Conclusion::Inline(functions) => known.0.extend(functions),
@@ -222,7 +223,7 @@ pub(crate) fn run(
             InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned())
         });
         match (first.take(), &result) {
-            (None, _) if outcome::is_settled(&result) => return (result, consulted),
+            (None, _) if exhausted || outcome::is_settled(&result) => return (result, consulted),
             (None, _) => first = Some(result),
             (Some(first), InitResult::Unknown(_) | InitResult::Fails(_)) => return (first, consulted),
             (Some(_), _) => return (result, consulted),
@@ -640,6 +641,12 @@ impl Engine<'_, '_> {
             {
                 pointers.push(address);
             }
+        }
+        if self.convention == Convention::Arm64
+            && let Value::Known(address) = path.register(aarch64::INDIRECT_RESULT)
+            && self.space.region(address) == Some(Region::Stack)
+        {
+            pointers.push(address);
         }
         pointers
     }

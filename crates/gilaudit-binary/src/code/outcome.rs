@@ -22,7 +22,7 @@ pub(super) struct End {
 
 /// What all paths together say.
 pub(super) enum Conclusion {
-    Result(InitResult),
+    Result(Box<InitResult>),
     /// Run again, following these functions.
     Inline(Vec<u64>),
     /// Run again, after these initialisers of the file.
@@ -265,7 +265,7 @@ impl Engine<'_, '_> {
             return Conclusion::Initialize(initializers);
         }
         if let Some(why) = self.exhausted {
-            return Conclusion::Result(InitResult::Unknown(why.to_owned()));
+            return Conclusion::Result(Box::new(InitResult::Unknown(why.to_owned())));
         }
         let fails = |end: &End| end.failed || matches!(end.result, InitResult::Fails(_));
         let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(fails);
@@ -276,7 +276,7 @@ impl Engine<'_, '_> {
                 || InitResult::Unknown("no path through the init function was followed to its end".to_owned()),
                 |end| end.result,
             );
-            return Conclusion::Result(result);
+            return Conclusion::Result(Box::new(result));
         };
         // The path found first is the usual one; `done` is in the order of finding.
         let usual = if done.is_empty() {
@@ -288,10 +288,10 @@ impl Engine<'_, '_> {
         };
         let wanted = meaning(&usual.result);
         let other = done.iter().find(|end| meaning(&end.result) != wanted);
-        Conclusion::Result(match other {
+        Conclusion::Result(Box::new(match other {
             None => usual.result,
             Some(other) => InitResult::Unknown(self.differ(&usual, other)),
-        })
+        }))
     }
 
     /// Why two paths lead to different answers.

@@ -13,6 +13,8 @@ use crate::image::{Cell, Image};
 const FUNCTION: usize = 20_000;
 /// Instructions looked at in all functions of a file.
 const TOTAL: usize = 2_000_000;
+/// Functions looked at in searches for what mentions an address.
+const SEARCHED: usize = 200_000;
 /// A function of at most this many instructions, without loops and calls into the file, is followed rather than passed over.
 const SMALL: usize = 48;
 /// A function of at most this many instructions is of moderate size.
@@ -80,6 +82,7 @@ pub(super) struct Summaries {
     in_progress: HashSet<u64>,
     decisive: HashMap<u64, bool>,
     scanned: usize,
+    searched: usize,
 }
 
 impl Summaries {
@@ -102,6 +105,10 @@ impl Summaries {
         let mut waiting = vec![function];
         let mut bodies = Vec::new();
         while let Some(next) = waiting.pop() {
+            self.searched += 1;
+            if self.searched > SEARCHED {
+                break;
+            }
             let body = self.body(image, next, 0);
             waiting.extend(body.callees.iter().filter(|callee| seen.insert(**callee)));
             bodies.push(body);
@@ -137,9 +144,7 @@ impl Summaries {
             self.decisive.insert(function, true);
         } else {
             // Nothing decisive in the whole closure, so none in that of any function in it.
-            for other in seen {
-                self.decisive.insert(other, false);
-            }
+            self.decisive.extend(seen.into_iter().map(|other| (other, false)));
         }
         found
     }
@@ -161,10 +166,9 @@ impl Summaries {
     fn scan(&mut self, image: &Image<'_>, function: u64, depth: usize) -> Body {
         let mut body = Body::default();
         let mut seen = HashSet::new();
-        let mut waiting = vec![function];
-        while let Some(start) = waiting.pop() {
+        let mut waiting = vec![(function, aarch64::Pages::default())];
+        while let Some((start, mut registers)) = waiting.pop() {
             let mut at = start;
-            let mut registers = aarch64::Pages::default();
             loop {
                 if !seen.insert(at) {
                     break;
@@ -193,13 +197,13 @@ impl Summaries {
                     Flow::Stop => break,
                     Flow::Branch(target) => {
                         body.loops |= target <= at;
-                        waiting.push(target);
+                        waiting.push((target, registers.clone()));
                     }
                     Flow::Jump(target) => {
                         match resolve(image, target) {
                             Reached::Code(target) => {
                                 body.loops |= target <= at && target >= function;
-                                waiting.push(target);
+                                waiting.push((target, registers));
                             }
                             Reached::Import(name) => {
                                 body.returns |= !is_no_return(&name);

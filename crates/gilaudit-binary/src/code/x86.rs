@@ -657,6 +657,7 @@ impl Machine<'_, '_, '_> {
             self.engine.copy(self.path, target, source, length);
         } else {
             let mut done = 0u64;
+            self.engine.charge(length.known().map_or(0, |length| length.min(0x1_0000)));
             let value = self.path.register(AX).truncate(unit as u8);
             while let Value::Known(length) = length
                 && done < length.min(0x1_0000)
