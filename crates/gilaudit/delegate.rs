@@ -1,14 +1,14 @@
 //! Modules that hand their initialisation to another module.
 //!
 //! A module that cffi generated calls `_cffi_backend`, a shim of mypyc calls its `…__mypyc` module. What such a module declares is
-//! written in that other file: it has that file's declaration when one of the same platform, which the target loads as well, is
-//! among the inputs. Otherwise it stays unknown, and the reason says where to look. Functions of needed libraries are not modules
+//! written in that other file: it has that file's declaration when one of the same platform (or, failing that, the same system),
+//! which the target loads as well, is among the inputs. Otherwise it stays unknown, and the reason says where to look. Functions of needed libraries are not modules
 //! and are followed in `elsewhere.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Origin, Platform, Status, Target,
+    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Origin, Os, Platform, Status, Target,
 };
 
 /// One architecture of one file that is an extension, as far as it is known before delegation.
@@ -54,15 +54,19 @@ pub(crate) fn resolve(files: &mut [Loaded], target: &Target) {
 /// The inputs by what a delegation names them by.
 struct Names {
     by_module: BTreeMap<(Platform, String), Vec<usize>>,
+    /// The same whatever the architecture: the other builds of a release declare what it declares, so that the second slice of a
+    /// fat file need not stay unknown where only one architecture of the other file is at hand.
+    by_system: BTreeMap<(Os, String), Vec<usize>>,
 }
 
 impl Names {
     fn new(files: &[Loaded]) -> Self {
-        let mut names = Self { by_module: BTreeMap::new() };
+        let mut names = Self { by_module: BTreeMap::new(), by_system: BTreeMap::new() };
         // A file that the target does not load cannot be the one that is called.
         for (index, file) in files.iter().enumerate().filter(|(_, file)| file.found && file.loading.failure.is_none()) {
             let platform = file.platform();
             names.by_module.entry((platform, file.module.clone())).or_default().push(index);
+            names.by_system.entry((platform.os, file.module.clone())).or_default().push(index);
         }
         names
     }
@@ -116,7 +120,10 @@ impl Names {
     fn named(&self, files: &[Loaded], index: usize, delegate: &Delegate) -> Vec<usize> {
         let Some(file) = files.get(index) else { return Vec::new() };
         let platform = file.platform();
-        let module = |name: &str| self.by_module.get(&(platform, name.to_owned())).cloned().unwrap_or_default();
+        let module = |name: &str| {
+            let own = self.by_module.get(&(platform, name.to_owned()));
+            own.or_else(|| self.by_system.get(&(platform.os, name.to_owned()))).cloned().unwrap_or_default()
+        };
         let mut named = match delegate {
             Delegate::CffiBackend => module("_cffi_backend"),
             Delegate::Capsule { module: name, .. } | Delegate::Module(name) => module(name),
