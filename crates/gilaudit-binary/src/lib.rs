@@ -57,12 +57,12 @@ impl<'a> Hints<'a> {
     }
 }
 
-/// Bounds on the work spent on one init function.
+/// Bounds on the work spent on one file.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Instructions evaluated.
+    /// Instructions evaluated, in all runs of all init functions together.
     pub instructions: usize,
-    /// Branches followed both ways.
+    /// Branches followed both ways in one run.
     pub paths: usize,
     /// Bytes of memory that the evaluated code may change on one path.
     pub memory: usize,
@@ -126,11 +126,12 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &L
         Some(function) => vec![(HookKind::Init, function.to_owned())],
         None => names::hooks(hints.origin),
     };
+    let mut budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
     let hooks: Vec<Hook> = names
         .into_iter()
         .filter_map(|(kind, symbol)| {
             let export = image.export(&symbol)?;
-            Some(hook(image, kind, symbol, export, limits))
+            Some(hook(image, kind, symbol, export, &mut budget))
         })
         .collect();
     let runs: Vec<&HookRun> = hooks.iter().flat_map(|hook| &hook.runs).collect();
@@ -154,13 +155,12 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &L
     }
 }
 
-fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limits: &Limits) -> Hook {
-    let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
+fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, budget: &mut code::Budget) -> Hook {
     let elsewhere = Place { address: 0, section: None, through: Vec::new() };
     let all = |result| vec![HookRun { versions: Versions::ALL, result }];
     let address = match export {
         Export::Address(address) => address,
-        Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, budget) {
+        Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, *budget) {
             Some(address) => address,
             None => {
                 let why = format!("the indirect function at {} was not resolved", image.place(resolver));
@@ -179,7 +179,7 @@ fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limit
         let short = symbol.split_once('_').map_or("", |(_, short)| short);
         return Hook { runs: all(scan::find(image, short)), symbol, kind, at };
     }
-    let run = |version| code::run(image, kind, address, version, budget);
+    let mut run = |version| code::run(image, kind, address, version, budget);
     let (result, consulted) = run(Version::V3_14);
     let versions = if consulted { Versions::only(Version::V3_14) } else { Versions::ALL };
     let mut runs = vec![HookRun { versions, result }];
