@@ -98,7 +98,7 @@ pub fn read(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFact
         None => Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
     match opened {
-        Ok(image) => (vec![facts(&image, None, hints, limits)], Vec::new()),
+        Ok(image) => (vec![facts(&image, None, hints, &mut budget(limits))], Vec::new()),
         Err(error) => (Vec::new(), vec![problem(hints.origin.clone(), error)]),
     }
 }
@@ -111,9 +111,10 @@ fn read_slices(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryF
     };
     let thin = slices.len() == 1;
     let mut read = (Vec::new(), Vec::new());
+    let mut budget = budget(limits);
     for (arch, slice) in slices {
         match slice.and_then(image::open_macho) {
-            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, limits)),
+            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, &mut budget)),
             Err(error) if thin => read.1.push(problem(hints.origin.clone(), error)),
             Err(error) => read.1.push(problem(hints.origin.slice(&arch), error)),
         }
@@ -121,17 +122,21 @@ fn read_slices(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryF
     read
 }
 
-fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
+/// One budget for a file, whatever number of slices, hooks and versions it has.
+fn budget(limits: &Limits) -> code::Budget {
+    code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 }
+}
+
+fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, budget: &mut code::Budget) -> BinaryFacts {
     let names = match hints.function {
         Some(function) => vec![(HookKind::Init, function.to_owned())],
         None => names::hooks(hints.origin),
     };
-    let mut budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
     let hooks: Vec<Hook> = names
         .into_iter()
         .filter_map(|(kind, symbol)| {
             let export = image.export(&symbol)?;
-            Some(hook(image, kind, symbol, export, &mut budget))
+            Some(hook(image, kind, symbol, export, budget))
         })
         .collect();
     let runs: Vec<&HookRun> = hooks.iter().flat_map(|hook| &hook.runs).collect();
