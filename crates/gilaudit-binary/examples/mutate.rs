@@ -118,7 +118,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         times.sort();
         let median = times.get(times.len() / 2).copied().unwrap_or_default().as_micros();
-        let grown = before.zip(peak()).map_or("?".to_owned(), |(before, after)| after.saturating_sub(before).to_string());
+        let grown =
+            before.zip(peak()).map_or("?".to_owned(), |(before, after)| after.saturating_sub(before).to_string());
         println!("{mine}\t{:.1}\t{median}\t{grown}\t{path}", slowest.0.as_secs_f64() * 1000.0);
         save(&options, path, "slowest", &slowest.1)?;
         panics += mine;

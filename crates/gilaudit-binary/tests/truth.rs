@@ -177,7 +177,7 @@ fn other_variants_answer_as_the_one_that_was_tried() {
                 let arch = facts.map_or("", |facts| facts.arch.as_str());
                 if given == expected {
                     right += 1;
-                } else if given == "unknown" && known::NOT_EVALUATED.contains(&arch) {
+                } else if given == "unknown" && known::NOT_EVALUATED.iter().any(|row| row.0 == arch) {
                     *unread.entry(arch).or_default() += 1;
                 } else {
                     let name = format!("{} {}", fixture.case, fixture.variant);
@@ -187,7 +187,7 @@ fn other_variants_answer_as_the_one_that_was_tried() {
         }
     }
     differences.are(known::VARIANTS);
-    let unread: Vec<&str> = unread.into_keys().collect();
+    let unread: Vec<(&str, usize)> = unread.into_iter().collect();
     assert_eq!(unread, known::NOT_EVALUATED, "architectures whose code is not evaluated; {right} right");
     assert!(right > 600, "{right} right");
 }

@@ -3,8 +3,11 @@
 /// Case (and variant), what happens, what the library says, in how many rows, why.
 pub(crate) type Difference = (&'static str, &'static str, &'static str, usize, &'static str);
 
-/// Architectures whose code is not evaluated: there `unknown` is right where the file alone does not show the answer.
-pub(crate) const NOT_EVALUATED: &[&str] = &["arm", "riscv64", "s390x"];
+/// Architectures whose code is not evaluated, and how often `unknown` is said for that.
+///
+/// FIXME: none of their free-threaded definitions is read: where the static search takes `m_name` to be, both layouts fit, and it
+/// finds "several definitions".
+pub(crate) const NOT_EVALUATED: &[(&str, usize)] = &[("arm", 33), ("riscv64", 32), ("s390x", 34)];
 
 const CFFI: &str = "delegated to _cffi_backend: the command looks for it among the inputs";
 const NOT_THERE: &str =
