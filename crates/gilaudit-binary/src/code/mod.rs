@@ -196,9 +196,13 @@ pub(crate) fn run(
     let mut initializers: Vec<u64> = Vec::new();
     let mut consulted = false;
     // Callees are passed over first, which is fast and settles most modules. What that leaves open, or would call undeclared, is
-    // looked at once more with callees of moderate size followed: they may set what was taken for unset.
+    // looked at once more with callees of moderate size followed, which may set what was taken for unset, and with tables of
+    // functions looked through: a closure that creates the module is called through one.
     let mut first = None;
     for follow_moderate in [false, true] {
+        if follow_moderate {
+            known.1.look_through_tables();
+        }
         let (mut result, mut exhausted) = (None, false);
         for _ in 0..=RERUNS {
             let (inline, summaries) = known;
@@ -655,6 +659,9 @@ impl Engine<'_, '_> {
     fn code_pointers(&mut self, path: &mut Path, pointer: u64) -> Vec<u64> {
         if self.image.is_code(pointer) {
             return vec![pointer];
+        }
+        if self.follow_moderate && self.image.segment(pointer).is_some() {
+            return summary::functions_in_table(self.image, pointer).collect();
         }
         if self.space.region(pointer) != Some(Region::Stack) {
             return Vec::new();
