@@ -57,12 +57,12 @@ impl<'a> Hints<'a> {
     }
 }
 
-/// Bounds on the work spent on one init function.
+/// Bounds on the work spent on one file.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Instructions evaluated.
+    /// Instructions evaluated, in all runs of all init functions together.
     pub instructions: usize,
-    /// Branches followed both ways.
+    /// Branches followed both ways in one run.
     pub paths: usize,
     /// Bytes of memory that the evaluated code may change on one path.
     pub memory: usize,
@@ -98,7 +98,7 @@ pub fn read(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFact
         None => Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
     match opened {
-        Ok(image) => (vec![facts(&image, None, hints, limits)], Vec::new()),
+        Ok(image) => (vec![facts(&image, None, hints, &mut budget(limits))], Vec::new()),
         Err(error) => (Vec::new(), vec![problem(hints.origin.clone(), error)]),
     }
 }
@@ -111,9 +111,10 @@ fn read_slices(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryF
     };
     let thin = slices.len() == 1;
     let mut read = (Vec::new(), Vec::new());
+    let mut budget = budget(limits);
     for (arch, slice) in slices {
         match slice.and_then(image::open_macho) {
-            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, limits)),
+            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, &mut budget)),
             Err(error) if thin => read.1.push(problem(hints.origin.clone(), error)),
             Err(error) => read.1.push(problem(hints.origin.slice(&arch), error)),
         }
@@ -121,7 +122,12 @@ fn read_slices(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryF
     read
 }
 
-fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
+/// One budget for a file, whatever number of slices, hooks and versions it has.
+fn budget(limits: &Limits) -> code::Budget {
+    code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 }
+}
+
+fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, budget: &mut code::Budget) -> BinaryFacts {
     let names = match hints.function {
         Some(function) => vec![(HookKind::Init, function.to_owned())],
         None => names::hooks(hints.origin),
@@ -130,7 +136,7 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &L
         .into_iter()
         .filter_map(|(kind, symbol)| {
             let export = image.export(&symbol)?;
-            Some(hook(image, kind, symbol, export, limits))
+            Some(hook(image, kind, symbol, export, budget))
         })
         .collect();
     let runs: Vec<&HookRun> = hooks.iter().flat_map(|hook| &hook.runs).collect();
@@ -154,13 +160,12 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &L
     }
 }
 
-fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limits: &Limits) -> Hook {
-    let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
+fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, budget: &mut code::Budget) -> Hook {
     let elsewhere = Place { address: 0, section: None, through: Vec::new() };
     let all = |result| vec![HookRun { versions: Versions::ALL, result }];
     let address = match export {
         Export::Address(address) => address,
-        Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, budget) {
+        Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, *budget) {
             Some(address) => address,
             None => {
                 let why = format!("the indirect function at {} was not resolved", image.place(resolver));
@@ -179,7 +184,7 @@ fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limit
         let short = symbol.split_once('_').map_or("", |(_, short)| short);
         return Hook { runs: all(scan::find(image, short)), symbol, kind, at };
     }
-    let run = |version| code::run(image, kind, address, version, budget);
+    let mut run = |version| code::run(image, kind, address, version, budget);
     let (result, consulted) = run(Version::V3_14);
     let versions = if consulted { Versions::only(Version::V3_14) } else { Versions::ALL };
     let mut runs = vec![HookRun { versions, result }];

@@ -44,6 +44,8 @@ const FORKS: u16 = 2;
 /// which may belong to a loop inside a loop; then the path is given up.
 const TURNS: u16 = 3_000;
 const TURNS_INSIDE: u16 = 8 * TURNS;
+/// Unknown quantities of one run: each takes about a hundred bytes, and a load can make one.
+const SYMBOLS: usize = 400_000;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
 /// Callees of moderate size followed inside each other.
@@ -178,13 +180,14 @@ fn convention(image: &Image<'_>) -> Option<Convention> {
     }
 }
 
-/// Runs an init function under one interpreter version. The flag says whether the version was looked at.
+/// Runs an init function under one interpreter version. The flag says whether the version was looked at. The instructions are taken
+/// from the budget, which is one for all runs of a file: reruns, versions and hooks would multiply it otherwise.
 pub(crate) fn run(
     image: &Image<'_>,
     hook: HookKind,
     entry: u64,
     version: Version,
-    budget: Budget,
+    budget: &mut Budget,
 ) -> (InitResult, bool) {
     let Some(convention) = convention(image) else {
         return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false);
@@ -211,7 +214,7 @@ pub(crate) fn run(
             let mut engine = Engine {
                 inline,
                 summaries,
-                budget,
+                budget: *budget,
                 convention,
                 follow_moderate,
                 through_tables,
@@ -222,6 +225,7 @@ pub(crate) fn run(
             consulted |= engine.version_consulted;
             exhausted = engine.exhausted.is_some();
             let conclusion = engine.conclude(ends);
+            budget.instructions = engine.budget.instructions;
             known = (engine.inline, engine.summaries);
             match conclusion {
                 outcome::Conclusion::Result(found) => {
@@ -595,6 +599,10 @@ impl Engine<'_, '_> {
 
     /// A new unknown quantity.
     fn symbol(&mut self, origin: Origin) -> Value {
+        if self.symbols.len() >= SYMBOLS {
+            self.exhausted = Some("the budget of unknown quantities ran out");
+            return Value::Unknown;
+        }
         self.symbols.push(origin);
         Value::Symbol(SymbolId(u32::try_from(self.symbols.len() - 1).unwrap_or(u32::MAX)), 0)
     }

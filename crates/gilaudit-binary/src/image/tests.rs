@@ -1,6 +1,8 @@
 //! Checks over real files, which are not in the repository. They run when asked for:
 //! `GILAUDIT_FILES=FOLDER cargo test -p gilaudit-binary --release -- --ignored --nocapture measured`.
 
+mod parsers; // agreement with another reader
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -87,52 +89,6 @@ fn measured() {
         longest = longest.max((start.elapsed(), path.display().to_string()));
     }
     println!("# {:?} in all, longest {longest:?}", start.elapsed());
-}
-
-/// Two readers that share nothing must agree on what a PE file imports and exports.
-#[test]
-#[ignore = "measures files that are not in the repository"]
-fn measured_against_goblin() {
-    let mut agreed = 0;
-    for path in files() {
-        let data = std::fs::read(&path).unwrap();
-        if !data.starts_with(b"MZ") {
-            continue;
-        }
-        let image = open_pe(&data).unwrap();
-        let other = goblin::pe::PE::parse(&data).unwrap();
-        let mut exports: Vec<String> =
-            other.exports.iter().filter_map(|export| export.name.map(str::to_owned)).collect();
-        exports.sort();
-        assert_eq!(image.exports_starting(""), exports, "{}", path.display());
-        for export in &other.exports {
-            let Some(name) = export.name else { continue };
-            let base = image.segments.first().unwrap().address;
-            match image.export(name) {
-                Some(Export::Address(address)) => assert_eq!(address, base + export.rva as u64),
-                Some(Export::Indirect(_) | Export::Forward(_)) => assert!(export.reexport.is_some()),
-                None => panic!("{name} in {}", path.display()),
-            }
-        }
-        let cells = image.cells();
-        let mut missing = 0;
-        for import in &other.imports {
-            let place = image.segments.first().unwrap().address + import.offset as u64;
-            let Some(Cell::Import(index, 0)) = cells.get(place) else {
-                missing += 1;
-                continue;
-            };
-            if import.ordinal == 0 || !import.name.starts_with("ORDINAL") {
-                assert_eq!(cells.import_name(index), import.name, "{}", path.display());
-            }
-        }
-        let counted = cells.range(0, u64::MAX).len();
-        println!("{}\tgoblin {} here {counted} missing {missing}", path.display(), other.imports.len());
-        assert_eq!(missing, 0);
-        assert!(counted >= other.imports.len());
-        agreed += 1;
-    }
-    println!("# {agreed} files agree");
 }
 
 /// Damaged files: no panic, and no more time than the file's size explains.

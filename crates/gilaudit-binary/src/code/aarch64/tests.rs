@@ -882,8 +882,8 @@ fn slots_assembled_on_the_stack_and_copied() {
 }
 
 fn declares_gil_not_used(image: &Image<'_>) {
-    let budget = crate::code::Budget { instructions: 1_000, paths: 10, memory: 1_000 };
-    let (result, _) = run_function(image, HookKind::Init, CODE, Version::V3_14, budget);
+    let mut budget = crate::code::Budget { instructions: 1_000, paths: 10, memory: 1_000 };
+    let (result, _) = run_function(image, HookKind::Init, CODE, Version::V3_14, &mut budget);
     let InitResult::MultiPhase(definition) = result else { panic!("{result:?}") };
     assert_eq!(definition.layout, Some(Layout::FreeThreaded));
     let Slots::Array(slots) = definition.slots else { panic!("{:?}", definition.slots) };
