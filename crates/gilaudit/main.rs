@@ -1,2 +1,44 @@
-//! The command.
-fn main() {}
+//! The command: parses the arguments, runs the subcommand, turns its result into an exit code. Nothing else happens here.
+
+mod args;
+mod audit;
+mod command;
+mod delegate;
+mod error;
+mod output;
+mod policies;
+mod progress;
+mod report;
+mod settings;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, PolicyCommand};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for and go to standard output; a reader that is gone needs no message.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(report::EXIT_ERROR));
+        }
+    };
+    let result = match &cli.command {
+        Command::Check(args) => command::check::run(args, cli.color),
+        Command::Explain { rule } => command::explain::run(rule, cli.color),
+        Command::Rules => command::rules::run(cli.color),
+        Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),
+        Command::Policy(PolicyCommand::Show { name }) => command::policy::show(name, cli.color),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "{error}");
+            ExitCode::from(report::EXIT_ERROR)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What was typed on the command line, and nothing else.
+//!
+//! No file is looked at and no default is resolved here: that is for `settings.rs`. Only choices that exist are offered.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gilaudit_model::{Confidence, Gil, Severity, Target};
+
+/// Says, without running anything, whether CPython extensions keep or break the free-threaded mode of an interpreter.
+#[derive(Debug, Parser)]
+#[command(name = "gilaudit", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// When to use colours: auto is on a terminal, and never with NO_COLOR set
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = "Output")]
+    pub(crate) color: Colour,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Audit wheels, folders, environments and single files
+    Check(CheckArgs),
+    /// Say what a rule looks for, why, and what to do about it
+    Explain {
+        /// The rule's id, as reports show it: enables-gil
+        rule: String,
+    },
+    /// List the rules
+    Rules,
+    /// List or show the policies that are built in
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+/// What can be done with policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// List the built-in policies
+    List,
+    /// Print a built-in policy, as a start for one of your own
+    Show {
+        /// The policy's name: pep703
+        name: String,
+    },
+}
+
+/// The arguments of `gilaudit check`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct CheckArgs {
+    /// A wheel, a .so, .pyd or .dylib, a folder, a virtual environment, or pypi:NAME[==VERSION]
+    ///
+    /// A folder is read through the RECORD files of the distributions in it, then searched for the rest. pypi:NAME downloads
+    /// with pip and your own pip configuration, for the target and not for the Python that runs pip. Without any PATH the
+    /// active environment is audited: VIRTUAL_ENV, else the site-packages of the python3 on PATH, which is the only thing that
+    /// is ever executed besides pip.
+    #[arg(value_name = "PATH|pypi:NAME[==VERSION]")]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+}
+
+/// The interpreter asked about.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct TargetArgs {
+    /// The interpreter: 3.13, 3.13t, 3.14, 3.14t, 3.15 or 3.15t [default: that of the environment audited, else 3.14t]
+    #[arg(long, value_name = "VERSION", value_parser = |text: &str| text.parse::<Target>())]
+    pub(crate) python: Option<Target>,
+    /// PYTHON_GIL or -X gil of the interpreter: default, 0 or 1; never taken from the environment
+    #[arg(long, value_name = "GIL", default_value = "default", value_parser = |text: &str| text.parse::<Gil>())]
+    pub(crate) gil: Gil,
+}
+
+/// What may be loaded, and what counts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy")]
+pub(crate) struct PolicyArgs {
+    /// A built-in policy (gilaudit policy list) or a YAML file
+    #[arg(long, value_name = "NAME|FILE", default_value = "pep703")]
+    pub(crate) policy: String,
+    /// Run only these rules
+    #[arg(long, value_name = "RULE,...", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Do not run these rules
+    #[arg(long, value_name = "RULE,...", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// Leave out findings below this severity: note, warning or error [default: warning, or --fail-on if that is lower]
+    #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
+    pub(crate) min_severity: Option<Severity>,
+    /// Leave out findings below this confidence: low, medium or high
+    #[arg(long, value_name = "CONFIDENCE", default_value = "medium", value_parser = |text: &str| text.parse::<Confidence>())]
+    pub(crate) min_confidence: Confidence,
+    /// Exit with 1 from this severity on: note, warning or error [default: the policy's, else error]
+    #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
+    pub(crate) fail_on: Option<Severity>,
+}
+
+/// What is printed, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Write the report to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print findings and problems only: no table, no notes, no progress
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// List every extension with its declaration and the reasons for the decision
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// How the work is done.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Work")]
+pub(crate) struct WorkArgs {
+    /// Files audited at a time [default: one per processor]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Compute the SHA-256 of files in folders too, not only of members of archives and single files
+    #[arg(long)]
+    pub(crate) hash: bool,
+    /// Do not show progress on the terminal
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+/// The formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs: gilaudit-report/1.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// For `anstream`, which knows of terminals and NO_COLOR.
+    pub(crate) fn choice(self) -> anstream::ColorChoice {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes, the first that applies:
+  2  usage, a bad policy, or an input that could not be read
+  1  findings at or above --fail-on, or the policy refuses something
+  3  nothing auditable was recognised in the inputs
+  0  otherwise";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,189 @@
+//! From the inventory to the answers: reads every member in parallel, judges what it found for the target, applies rules and policy.
+//!
+//! One bad file never stops the others: each is read under `catch_unwind`, so that a mistake in a parser becomes a problem of that
+//! file.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+
+use gilaudit_binary::Hints;
+use gilaudit_input::{ArtifactKind, Inventory, Member, MemberKind};
+use gilaudit_model::cpython::{Found, find, module_stem};
+use gilaudit_model::{
+    Extension, FailureKind, Finding, ImportFailure, Library, Loading, Platform, Problem, Stage, Target,
+};
+use gilaudit_rules::check_extension;
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+
+use crate::delegate::{self, Loaded};
+use crate::report::{Answers, Judged};
+use crate::settings::Settings;
+
+/// What reading one member gave.
+#[derive(Default)]
+struct Read {
+    loaded: Vec<(Loaded, Option<String>)>,
+    libraries: Vec<Library>,
+    problems: Vec<Problem>,
+}
+
+/// Audits everything in `inventory` for `target`.
+pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target, bar: &ProgressBar) -> Answers {
+    let reads: Vec<(&Member, Read)> = quietly(|| {
+        inventory
+            .members
+            .par_iter()
+            .map(|member| {
+                let read = guarded(inventory, member, settings, target);
+                bar.inc(1);
+                (member, read)
+            })
+            .collect()
+    });
+    bar.finish_and_clear();
+    let mut answers = Answers {
+        artifacts: inventory.artifacts.len(),
+        recognised: recognised(inventory),
+        problems: inventory.problems.clone(),
+        ..Answers::default()
+    };
+    let (mut loaded, mut sources) = (Vec::new(), Vec::new());
+    for (member, read) in reads {
+        answers.libraries.extend(read.libraries);
+        answers.problems.extend(read.problems);
+        for (file, sha256) in read.loaded {
+            loaded.push(file);
+            sources.push((member, sha256));
+        }
+    }
+    delegate::resolve(&mut loaded, target);
+    let judged: Vec<(Judged, Vec<Finding>)> = loaded
+        .into_par_iter()
+        .zip(sources)
+        .map(|(file, (member, sha256))| judge(extension(file, member, sha256, target), settings, target))
+        .collect();
+    for (judged, findings) in judged {
+        answers.extensions.push(judged);
+        answers.findings.extend(findings);
+    }
+    answers
+}
+
+/// Whether there was anything that gilaudit audits; a wheel or environment of pure Python counts, an ordinary folder does not.
+fn recognised(inventory: &Inventory) -> bool {
+    let is_known =
+        |kind: ArtifactKind| !matches!(kind, ArtifactKind::Folder | ArtifactKind::Binary | ArtifactKind::Source);
+    !inventory.members.is_empty() || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
+}
+
+/// Runs `work` without the default message on standard error for every panic: a panic there becomes a problem in the report.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = work();
+    panic::set_hook(hook);
+    result
+}
+
+fn guarded(inventory: &Inventory, member: &Member, settings: &Settings, target: &Target) -> Read {
+    panic::catch_unwind(AssertUnwindSafe(|| read(inventory, member, settings, target))).unwrap_or_else(|panic| {
+        let error = format!("gilaudit failed on this file, which is a bug worth reporting: {}", message(&*panic));
+        Read { problems: vec![problem(member, Stage::Internal, error)], ..Read::default() }
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn problem(member: &Member, stage: Stage, error: String) -> Problem {
+    Problem { origin: member.origin.clone(), stage, unread: member.kind == MemberKind::Candidate, error }
+}
+
+fn read(inventory: &Inventory, member: &Member, settings: &Settings, target: &Target) -> Read {
+    let mut read = Read::default();
+    if member.kind == MemberKind::Library {
+        let why = "its name is not one of an extension".to_owned();
+        read.libraries.push(Library { origin: member.origin.clone(), why });
+        return read;
+    }
+    let bytes = match inventory.read(member) {
+        Ok(bytes) => bytes,
+        Err(problem) => {
+            read.problems.push(problem);
+            return read;
+        }
+    };
+    let hints = Hints { origin: &member.origin, tags: member.tags.as_ref() };
+    let (facts, mut problems) = gilaudit_binary::read(&bytes, &hints, &settings.binary_limits);
+    if facts.is_empty() {
+        // Nothing was read of a file that is named like an extension, so the audit must not succeed, whatever its reader says.
+        if problems.is_empty() {
+            problems.push(problem(member, Stage::Parse, "nothing could be read of it".to_owned()));
+        }
+        problems.iter_mut().for_each(|problem| problem.unread = true);
+    }
+    read.problems = problems;
+    let wants_hash = member.in_archive() || member.explicit || settings.hash;
+    let sha256 = (wants_hash && !facts.is_empty()).then(|| gilaudit_input::sha256_hex(&bytes));
+    for facts in facts {
+        let origin = facts.slice.as_ref().map_or_else(|| member.origin.clone(), |arch| member.origin.slice(arch));
+        let platform = Platform { os: facts.format.os(), arch: facts.arch };
+        let found = find(member.origin.file_name(), target, platform) != Found::NotSearched;
+        match facts.load(&member.module, target) {
+            Some(loading) => {
+                let module = member.module.clone();
+                read.loaded.push((Loaded { origin, module, facts, loading, found }, sha256.clone()));
+            }
+            None => read.libraries.push(Library { origin, why: no_init_function(&facts.other_hooks) }),
+        }
+    }
+    read
+}
+
+fn no_init_function(others: &[String]) -> String {
+    match others {
+        [] => "no init function".to_owned(),
+        [first, ..] => format!("no init function for its name; it has {first}"),
+    }
+}
+
+fn extension(file: Loaded, member: &Member, sha256: Option<String>, target: &Target) -> Extension {
+    let Loaded { origin, module, facts, loading, found } = file;
+    let Loading { init, declaration, failure, .. } = loading;
+    Extension {
+        failure: if found { failure } else { Some(not_searched(member.origin.file_name(), &module, target)) },
+        module,
+        origin,
+        sha256,
+        record_sha256: member.record_sha256.clone(),
+        distribution: member.distribution.clone(),
+        format: facts.format,
+        arch: facts.arch,
+        abi: facts.abi,
+        init,
+        framework: facts.framework,
+        declaration,
+    }
+}
+
+fn not_searched(file_name: &str, module: &str, target: &Target) -> ImportFailure {
+    let suffix = file_name.get(module_stem(file_name).len()..).unwrap_or_default();
+    ImportFailure {
+        kind: FailureKind::NotSearched,
+        error: format!(
+            "ModuleNotFoundError: No module named '{module}': {target} does not search for files ending in {suffix}"
+        ),
+    }
+}
+
+fn judge(extension: Extension, settings: &Settings, target: &Target) -> (Judged, Vec<Finding>) {
+    let mut findings = check_extension(&extension, target);
+    findings.retain(|finding| settings.runs(finding.rule));
+    settings.policy.level(&mut findings);
+    let decision = settings.policy.decide(&extension, &findings, target);
+    findings.retain(|finding| settings.shows(finding));
+    (Judged { extension, decision }, findings)
+}

@@ -1,0 +1,120 @@
+//! `gilaudit check`: collect, audit, report.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+
+use gilaudit_model::{Origin, Problem, Severity, Stage};
+
+use crate::args::{CheckArgs, Colour, Format};
+use crate::audit::audit;
+use crate::error::Error;
+use crate::output::{self, Detail};
+use crate::policies::{self, Rejected};
+use crate::progress;
+use crate::report::{Answers, Question, Report};
+use crate::settings::{self, Settings};
+
+pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
+    if !args.output.quiet {
+        environment_notes();
+    }
+    match answer(args) {
+        Ok(report) => {
+            write(&report, args, colour)?;
+            Ok(report.exit_code())
+        }
+        Err(Rejected { error, diagnostics }) => {
+            // People read the error and the places in the policy, programs read a report at every exit code.
+            if args.output.format == Format::Text {
+                output::diagnostics(&diagnostics, colour);
+            } else {
+                write(&refused(args, &error, diagnostics), args, colour)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
+    let settings = Settings::resolve(args, policies::load(&args.policy.policy)?)?;
+    if args.target.python.is_some() {
+        // What is wrong with the target is said before anything is downloaded.
+        settings::target(&args.target, None)?;
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(settings.jobs)
+        .build()
+        .map_err(|error| Error::new(format!("the threads could not be started: {error}")))?;
+    let inventory = gilaudit_input::collect(&settings.given, args.target.python.as_ref(), &settings.input_limits);
+    let (target, target_from) = settings::target(&args.target, Some(&inventory))?;
+    let bar = progress::bar(inventory.members.len(), settings.progress);
+    let answers = pool.install(|| audit(&inventory, &settings, &target, &bar));
+    let question = Question {
+        target,
+        target_from,
+        policy: args.policy.policy.clone(),
+        policy_diagnostics: {
+            let extensions = answers.extensions.iter().map(|judged| &judged.extension);
+            settings.policy.diagnostics(&target, extensions)
+        },
+        fail_on: settings.fail_on,
+    };
+    Ok(Report::new(question, answers))
+}
+
+/// The report of an audit that did not take place, for programs that read one at every exit code.
+fn refused(args: &CheckArgs, error: &Error, policy_diagnostics: Vec<gilaudit_policy::Diagnostic>) -> Report {
+    let (target, target_from) = match args.target.python {
+        Some(target) => (target, "--python".to_owned()),
+        None => (settings::DEFAULT_TARGET, "default".to_owned()),
+    };
+    let question = Question {
+        target: target.with_gil(args.target.gil),
+        target_from,
+        policy: args.policy.policy.clone(),
+        policy_diagnostics,
+        fail_on: args.policy.fail_on.unwrap_or(Severity::Error),
+    };
+    let problem = Problem {
+        origin: Origin::path("(command line)"),
+        stage: Stage::Find,
+        unread: true,
+        error: error.message.clone(),
+    };
+    Report::new(question, Answers { problems: vec![problem], ..Answers::default() })
+}
+
+/// Says what of the environment was not taken over: a report must not depend silently on who runs it.
+fn environment_notes() {
+    let note = |text: &str| {
+        let _ = writeln!(anstream::stderr(), "note: {text}");
+    };
+    if let Some(value) = env::var_os("PYTHON_GIL") {
+        note(&format!(
+            "PYTHON_GIL={} of this environment is not taken over; --gil says what to assume",
+            value.display()
+        ));
+    }
+    if env::var_os("PYTHONGIL").is_some() {
+        note("PYTHONGIL is set, but CPython ignores it: the variable is PYTHON_GIL");
+    }
+}
+
+fn write(report: &Report, args: &CheckArgs, colour: Colour) -> Result<(), Error> {
+    let detail = Detail { quiet: args.output.quiet, verbose: args.output.verbose };
+    let mut text = Vec::new();
+    output::write(report, args.output.format, detail, &mut text)
+        .map_err(|error| Error::new(format!("the report could not be put together: {error}")))?;
+    match &args.output.output {
+        None => output::to_stdout(&text, colour),
+        Some(path) => {
+            let to_file = || -> io::Result<()> {
+                let mut out = anstream::AutoStream::new(File::create(path)?, colour.choice());
+                out.write_all(&text)?;
+                out.flush()
+            };
+            to_file().map_err(|error| Error::new(format!("{}: {error}", path.display())))
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `gilaudit explain RULE`: the page of a rule.
+
+use crate::args::Colour;
+use crate::error::Error;
+use crate::output::to_stdout;
+use crate::report::EXIT_OK;
+use crate::settings::find_rule;
+
+pub(crate) fn run(id: &str, colour: Colour) -> Result<u8, Error> {
+    let rule = find_rule(id)?;
+    // The page begins with its title; below it goes what the page does not say because the registry does.
+    let (title, page) = rule.doc.split_once('\n').unwrap_or((rule.doc, ""));
+    let about = format!(
+        "{}: {}; confidence {}; since {}",
+        rule.severity.as_str(),
+        rule.summary,
+        rule.confidence.as_str(),
+        rule.since
+    );
+    let page = format!("{title}\n\n{about}\n\n{}\n", page.trim());
+    to_stdout(page.as_bytes(), colour)?;
+    Ok(EXIT_OK)
+}

@@ -1,0 +1,249 @@
+//! Modules that hand their initialisation to another file.
+//!
+//! A module that cffi generated calls `_cffi_backend`, a shim of mypyc calls its `…__mypyc` module, a stub calls a library that it
+//! needs. What such a module declares is written in that other file: it has that file's declaration when one of the same platform,
+//! which the target loads as well, is among the inputs. Otherwise it stays unknown, and the reason says where to look.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gilaudit_model::{
+    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Origin, Platform, Status, Target,
+};
+
+/// One architecture of one file that is an extension, as far as it is known before delegation.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) origin: Origin,
+    pub(crate) module: String,
+    pub(crate) facts: BinaryFacts,
+    pub(crate) loading: Loading,
+    /// Whether the target finds the file by its name.
+    pub(crate) found: bool,
+}
+
+impl Loaded {
+    pub(crate) fn platform(&self) -> Platform {
+        Platform { os: self.facts.format.os(), arch: self.facts.arch }
+    }
+
+    /// To what the init function that the target calls hands its work, if it does.
+    fn delegate(&self, target: &Target) -> Option<&Delegate> {
+        let hook = self.facts.hooks.iter().find(|hook| hook.symbol == self.loading.hook)?;
+        let run = hook.runs.iter().find(|run| run.versions.contains(target.version))?;
+        if let InitResult::Delegated(delegate) = &run.result { Some(delegate) } else { None }
+    }
+}
+
+/// How far a chain of delegations is followed. Real ones have one link.
+const LONGEST_CHAIN: usize = 4;
+
+/// Gives every module that hands on its initialisation the declaration of the file that it hands it to.
+pub(crate) fn resolve(files: &mut [Loaded], target: &Target) {
+    let names = Names::new(files);
+    let resolved: Vec<(usize, Loading)> = (0..files.len())
+        .filter_map(|index| names.follow(files, index, target, LONGEST_CHAIN).map(|loading| (index, loading)))
+        .collect();
+    for (index, loading) in resolved {
+        if let Some(file) = files.get_mut(index) {
+            file.loading = loading;
+        }
+    }
+}
+
+/// The inputs by what a delegation names them by.
+struct Names {
+    by_module: BTreeMap<(Platform, String), Vec<usize>>,
+    by_file: BTreeMap<(Platform, String), Vec<usize>>,
+}
+
+impl Names {
+    fn new(files: &[Loaded]) -> Self {
+        let mut names = Self { by_module: BTreeMap::new(), by_file: BTreeMap::new() };
+        // A file that the target does not load cannot be the one that is called.
+        for (index, file) in files.iter().enumerate().filter(|(_, file)| file.found && file.loading.failure.is_none()) {
+            let platform = file.platform();
+            names.by_module.entry((platform, file.module.clone())).or_default().push(index);
+            let file_name = file.origin.file_name().to_owned();
+            names.by_file.entry((platform, file_name)).or_default().push(index);
+        }
+        names
+    }
+
+    /// What the file's loading becomes; `None` when it does not delegate.
+    fn follow(&self, files: &[Loaded], index: usize, target: &Target, depth: usize) -> Option<Loading> {
+        let file = files.get(index)?;
+        let delegate = file.delegate(target)?;
+        let to = self.candidates(files, index, delegate);
+        let mut loading = file.loading.clone();
+        let followed = |to: &usize| {
+            let further = depth.checked_sub(1).and_then(|depth| self.follow(files, *to, target, depth));
+            further.or_else(|| files.get(*to).map(|to| to.loading.clone()))
+        };
+        let followed: Vec<Loading> = to.iter().filter_map(followed).collect();
+        let (Some(taken), Some(first)) = (followed.first(), to.first().and_then(|first| files.get(*first))) else {
+            let mut declaration =
+                Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"));
+            declaration.delegated_to = Some(delegate.to_string());
+            loading.declaration = declaration;
+            return Some(loading);
+        };
+        let statuses: BTreeSet<Status> = followed.iter().map(|loading| loading.declaration.status).collect();
+        loading.declaration = if statuses.len() == 1 {
+            let mut declaration = taken.declaration.clone();
+            for evidence in &mut declaration.evidence {
+                evidence.at = format!("{} {}", first.origin, evidence.at);
+            }
+            declaration.evidence.insert(0, handed_on(&loading.hook, delegate));
+            declaration
+        } else {
+            Declaration::unknown(format!("delegated to {delegate}, of which {} inputs disagree", to.len()))
+        };
+        loading.init = taken.init;
+        loading.declaration.delegated_to = Some(first.origin.to_string());
+        Some(loading)
+    }
+
+    /// The files that `delegate` can mean. One in the artifact of the file itself is meant before one elsewhere.
+    fn candidates(&self, files: &[Loaded], index: usize, delegate: &Delegate) -> Vec<usize> {
+        let artifact = |index: usize| files.get(index).and_then(|file| file.origin.parts().first());
+        let all = self.named(files, index, delegate);
+        let near: Vec<usize> = all.iter().copied().filter(|to| artifact(*to) == artifact(index)).collect();
+        if near.is_empty() { all } else { near }
+    }
+
+    fn named(&self, files: &[Loaded], index: usize, delegate: &Delegate) -> Vec<usize> {
+        let Some(file) = files.get(index) else { return Vec::new() };
+        let platform = file.platform();
+        let module = |name: &str| self.by_module.get(&(platform, name.to_owned())).cloned().unwrap_or_default();
+        let mut named = match delegate {
+            Delegate::CffiBackend => module("_cffi_backend"),
+            Delegate::Capsule { module: name, .. } | Delegate::Module(name) => module(name),
+            Delegate::Library { .. } => {
+                let by_name = |needed: &String| {
+                    let name = needed.rsplit(['/', '\\']).next().unwrap_or(needed).to_owned();
+                    self.by_file.get(&(platform, name)).cloned().unwrap_or_default()
+                };
+                file.facts.needed.iter().flat_map(by_name).collect()
+            }
+        };
+        named.retain(|to| *to != index);
+        named
+    }
+}
+
+fn handed_on(hook: &str, delegate: &Delegate) -> Evidence {
+    Evidence { what: format!("initialisation handed to {delegate}"), at: hook.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use gilaudit_model::{
+        Abi, Arch, BuiltFor, Definition, Format, GilCall, Header, Hook, HookKind, HookRun, Init, Place, Slots, Versions,
+    };
+
+    use super::*;
+    use crate::settings::DEFAULT_TARGET;
+
+    fn place() -> Place {
+        Place { address: 16, section: Some((".text".to_owned(), 0)), through: Vec::new() }
+    }
+
+    /// A module in the artifact `artifact`, whose init function leads to `result`.
+    fn file(artifact: &str, module: &str, result: InitResult, needed: &[&str]) -> Loaded {
+        let symbol = format!("PyInit_{module}");
+        let runs = vec![HookRun { versions: Versions::ALL, result }];
+        let facts = BinaryFacts {
+            format: Format::Elf,
+            arch: Arch::X86_64,
+            bits: 64,
+            slice: None,
+            abi: Abi { tag: None, built_for: BuiltFor::FreeThreaded },
+            framework: None,
+            hooks: vec![Hook { symbol, kind: HookKind::Init, at: place(), runs }],
+            other_hooks: Vec::new(),
+            needed: needed.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let loading = facts.load(module, &DEFAULT_TARGET).unwrap();
+        let origin = Origin::path(artifact).member(format!("{module}.so"));
+        Loaded { origin, module: module.to_owned(), facts, loading, found: true }
+    }
+
+    /// An init function that creates a module and calls `PyUnstable_Module_SetGIL` with this.
+    fn declares(value: u64) -> InitResult {
+        let definition = Definition {
+            at: place(),
+            layout: None,
+            header: Header { ob_flags: None },
+            name: None,
+            size: None,
+            slots: Slots::Null,
+        };
+        InitResult::SinglePhase { definition, gil: Some(GilCall { value: Some(value), at: place() }), created: place() }
+    }
+
+    fn to(module: &str) -> InitResult {
+        InitResult::Delegated(Delegate::Module(module.to_owned()))
+    }
+
+    fn first(mut files: Vec<Loaded>) -> Declaration {
+        resolve(&mut files, &DEFAULT_TARGET);
+        files[0].loading.declaration.clone()
+    }
+
+    #[test]
+    fn takes_over_the_declaration_with_its_evidence() {
+        let cffi = || InitResult::Delegated(Delegate::CffiBackend);
+        let mut files =
+            vec![file("a.whl", "_bindings", cffi(), &[]), file("cffi.whl", "_cffi_backend", declares(1), &[])];
+        resolve(&mut files, &DEFAULT_TARGET);
+        let loading = &files[0].loading;
+        assert_eq!((loading.declaration.status, loading.init), (Status::NotUsed, Init::SinglePhase));
+        assert_eq!(loading.declaration.delegated_to.as_deref(), Some("cffi.whl!_cffi_backend.so"));
+        assert_eq!(loading.declaration.evidence[0].what, "initialisation handed to _cffi_backend");
+        assert!(loading.declaration.evidence[1].at.starts_with("cffi.whl!_cffi_backend.so section .text"));
+    }
+
+    #[test]
+    fn unknown_without_the_other_file() {
+        let alone = first(vec![file("a.whl", "a", to("b"), &[])]);
+        assert_eq!(alone.status, Status::Unknown);
+        assert_eq!(alone.reason.as_deref(), Some("delegated to b, which is not among the inputs"));
+    }
+
+    #[test]
+    fn a_file_that_the_target_does_not_load_is_not_the_one() {
+        let missed = Loaded { found: false, ..file("b.whl", "b", declares(1), &[]) };
+        assert_eq!(first(vec![file("a.whl", "a", to("b"), &[]), missed]).status, Status::Unknown);
+    }
+
+    #[test]
+    fn the_own_artifact_comes_first_and_others_must_agree() {
+        let a = || file("a.whl", "a", to("b"), &[]);
+        let near = vec![a(), file("a.whl", "b", declares(1), &[]), file("b.whl", "b", declares(0), &[])];
+        assert_eq!(first(near).status, Status::NotUsed);
+        let far = vec![a(), file("c.whl", "b", declares(1), &[]), file("b.whl", "b", declares(0), &[])];
+        let far = first(far);
+        assert_eq!(far.status, Status::Unknown);
+        assert!(far.reason.unwrap().contains("2 inputs disagree"));
+    }
+
+    #[test]
+    fn chains_and_circles_end() {
+        let chain = vec![
+            file("a.whl", "a", to("b"), &[]),
+            file("a.whl", "b", to("c"), &[]),
+            file("a.whl", "c", declares(1), &[]),
+        ];
+        assert_eq!(first(chain).status, Status::NotUsed);
+        let circle = vec![file("a.whl", "a", to("b"), &[]), file("a.whl", "b", to("a"), &[])];
+        assert_eq!(first(circle).status, Status::Unknown);
+        assert_eq!(first(vec![file("a.whl", "a", to("a"), &[])]).status, Status::Unknown);
+    }
+
+    #[test]
+    fn needed_libraries_go_by_file_name() {
+        let stub = InitResult::Delegated(Delegate::Library { symbol: "init".to_owned() });
+        let files = vec![file("a.whl", "a", stub, &["@rpath/b.so"]), file("a.whl", "b", declares(0), &[])];
+        assert_eq!(first(files).status, Status::Used);
+    }
+}

@@ -1,0 +1,61 @@
+//! The output formats: one file each, each a function from the report to a writer.
+
+mod json;
+mod report_v1;
+#[cfg(test)]
+pub(crate) mod sample;
+mod table;
+mod text;
+mod wrap;
+
+use std::io::{self, Write};
+
+use gilaudit_policy::Diagnostic;
+
+use crate::args::{Colour, Format};
+use crate::error::Error;
+use crate::report::Report;
+
+/// What a format may leave out or add.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Detail {
+    /// Findings and problems only.
+    pub(crate) quiet: bool,
+    /// Every extension, every reason, no group cut short.
+    pub(crate) verbose: bool,
+}
+
+/// Writes `report` in `format`. Styles are always written where the format has any; the writer strips them where unwanted.
+pub(crate) fn write(report: &Report, format: Format, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Text => text::write(report, detail, out),
+        Format::Json => json::write(report, out),
+    }
+}
+
+/// Writes finished output to standard output. A reader that has gone away (`| head`) is no error: it had what it wanted.
+pub(crate) fn to_stdout(text: &[u8], colour: Colour) -> Result<(), Error> {
+    let mut out = anstream::AutoStream::new(io::stdout().lock(), colour.choice());
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(format!("standard output: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Shows what is wrong with a policy that cannot be applied, on standard error.
+pub(crate) fn diagnostics(diagnostics: &[Diagnostic], colour: Colour) {
+    let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
+    for diagnostic in diagnostics {
+        // Nobody is left to be told when standard error is gone.
+        let _ = text::policy_diagnostic(diagnostic, &mut out);
+    }
+}
+
+/// `1 module`, `2 modules`, `0 libraries`.
+fn count(number: usize, thing: &str) -> String {
+    match (number, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {thing}s"),
+    }
+}

@@ -1,0 +1,282 @@
+//! The structs of `gilaudit-report/1`.
+//!
+//! They are the format: every field is always present, new fields keep the `/1`, anything else makes a `/2`.
+//! `docs/report-v1.schema.json` is generated from them by a test in `json.rs`.
+
+use serde::Serialize;
+
+/// The name and version of the format.
+pub(super) const SCHEMA: &str = "gilaudit-report/1";
+
+/// A gilaudit report.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Report"))]
+pub(super) struct Report<'a> {
+    /// The name and version of this format.
+    #[cfg_attr(test, schemars(extend("const" = "gilaudit-report/1")))]
+    pub(super) schema: &'static str,
+    pub(super) tool: Tool,
+    pub(super) target: Target,
+    pub(super) policy: Policy<'a>,
+    /// The GIL per platform, if all extensions listed for it were imported.
+    pub(super) environments: Vec<EnvironmentOut<'a>>,
+    pub(super) summary: Summary,
+    pub(super) extensions: Vec<ExtensionOut<'a>>,
+    /// Shared libraries that are not extensions.
+    pub(super) libraries: Vec<LibraryOut<'a>>,
+    pub(super) findings: Vec<FindingOut<'a>>,
+    /// Inputs that could not be audited, or only in part.
+    pub(super) problems: Vec<ProblemOut<'a>>,
+}
+
+/// Who wrote the report.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Tool {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+}
+
+/// The interpreter asked about.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Target {
+    #[cfg_attr(test, schemars(extend("enum" = ["3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t"])))]
+    pub(super) python: String,
+    /// `as-built`: every file is judged for the platform it was built for.
+    pub(super) platform: &'static str,
+    /// `PYTHON_GIL` / `-X gil`.
+    #[cfg_attr(test, schemars(extend("enum" = ["default", "0", "1"])))]
+    pub(super) gil: &'static str,
+    /// Where the target was taken from: `default`, `--python`, or a file of the environment.
+    pub(super) from: String,
+}
+
+/// The policy applied.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Policy<'a> {
+    pub(super) name: &'a str,
+    pub(super) diagnostics: Vec<Diagnostic<'a>>,
+}
+
+/// Something wrong with the policy file.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Diagnostic<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["error", "warning", "note"])))]
+    pub(super) severity: &'static str,
+    /// `file:line:column`.
+    pub(super) at: String,
+    pub(super) message: &'a str,
+    /// What to write instead, where that can be said.
+    pub(super) hint: Option<&'a str>,
+}
+
+/// What happens to a process on one platform.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Environment"))]
+pub(super) struct EnvironmentOut<'a> {
+    /// `linux-x86_64`.
+    pub(super) platform: String,
+    #[cfg_attr(test, schemars(extend("enum" = ["off", "on", "undetermined"])))]
+    pub(super) gil: &'static str,
+    /// The modules that turn the GIL on.
+    pub(super) enabled_by: &'a [String],
+}
+
+/// Everything counted.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Summary {
+    pub(super) artifacts: usize,
+    pub(super) extensions: usize,
+    pub(super) libraries: usize,
+    pub(super) sources: usize,
+    pub(super) declarations: Declarations,
+    pub(super) outcomes: Outcomes,
+    pub(super) findings: Findings,
+    pub(super) problems: usize,
+}
+
+/// Extensions by declaration.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Declarations {
+    pub(super) not_used: usize,
+    pub(super) used: usize,
+    pub(super) undeclared: usize,
+    pub(super) unknown: usize,
+}
+
+/// Extensions by outcome.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Outcomes {
+    pub(super) runs_free: usize,
+    pub(super) enables_gil: usize,
+    pub(super) runs_free_forced: usize,
+    pub(super) runs_with_gil: usize,
+    pub(super) cannot_import: usize,
+    pub(super) undetermined: usize,
+}
+
+/// Findings by severity.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Findings {
+    pub(super) error: usize,
+    pub(super) warning: usize,
+    pub(super) note: usize,
+}
+
+/// One importable compiled module.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Extension"))]
+pub(super) struct ExtensionOut<'a> {
+    /// The dotted module name.
+    pub(super) module: &'a str,
+    /// Artifact, then member paths; the slice of a fat file is a last `[arch]`.
+    pub(super) origin: &'a [String],
+    /// Of the bytes read, in hex; null where it was not computed.
+    pub(super) sha256: Option<&'a str>,
+    /// What RECORD claims, in hex.
+    pub(super) record_sha256: Option<&'a str>,
+    pub(super) distribution: Option<Distribution<'a>>,
+    #[cfg_attr(test, schemars(extend("enum" = ["elf", "macho", "pe", "source"])))]
+    pub(super) format: &'static str,
+    pub(super) arch: &'static str,
+    pub(super) abi: Abi<'a>,
+    #[cfg_attr(test, schemars(extend("enum" = ["multi-phase", "single-phase", "module-export", "unknown"])))]
+    pub(super) init: &'static str,
+    pub(super) framework: Option<Framework<'a>>,
+    pub(super) declaration: Declaration<'a>,
+    pub(super) decision: Decision<'a>,
+}
+
+/// The distribution a file belongs to.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Distribution<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+}
+
+/// The ABI a file was built for.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Abi<'a> {
+    pub(super) tag: Option<&'a str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["free-threaded", "gil", "abi3", "abi3t", "unknown"])))]
+    pub(super) built_for: &'static str,
+}
+
+/// The framework that made a module.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Framework<'a> {
+    pub(super) name: &'static str,
+    pub(super) version: Option<&'a str>,
+}
+
+/// What a module declares.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Declaration<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["not-used", "used", "undeclared", "unknown"])))]
+    pub(super) status: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" = ["slot", "set-gil", "none"])))]
+    pub(super) mechanism: &'static str,
+    pub(super) evidence: Vec<Evidence<'a>>,
+    /// Why the status is unknown, or what qualifies it.
+    pub(super) reason: Option<&'a str>,
+    /// The file or module whose declaration this one takes over.
+    pub(super) delegated_to: Option<&'a str>,
+    /// The tool that declares without the author's audit.
+    pub(super) declared_by_tool: Option<&'a str>,
+}
+
+/// What was seen, and where.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Evidence<'a> {
+    pub(super) what: &'a str,
+    pub(super) at: &'a str,
+}
+
+/// What happens at import, and what the policy says about it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Decision<'a> {
+    #[cfg_attr(test, schemars(extend("enum" =
+        ["runs-free", "enables-gil", "runs-free-forced", "runs-with-gil", "cannot-import", "undetermined"])))]
+    pub(super) outcome: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" =
+        ["follow", "allow", "warn", "refuse", "gil-on", "shared", "exclusive"])))]
+    pub(super) action: &'static str,
+    /// The place in the policy that decided, `file:line:column`.
+    pub(super) policy_at: Option<&'a str>,
+    /// CPython's own warning.
+    pub(super) warning: Option<&'a str>,
+    pub(super) because: &'a [String],
+}
+
+/// A shared library that is not an extension.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Library"))]
+pub(super) struct LibraryOut<'a> {
+    pub(super) origin: &'a [String],
+    pub(super) why: &'a str,
+}
+
+/// A rule matched at a place.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Finding"))]
+pub(super) struct FindingOut<'a> {
+    pub(super) rule: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" = ["error", "warning", "note"])))]
+    pub(super) severity: &'static str,
+    #[cfg_attr(test, schemars(extend("enum" = ["high", "medium", "low"])))]
+    pub(super) confidence: &'static str,
+    /// Whether it only says that the code is not ready to declare support.
+    pub(super) readiness: bool,
+    pub(super) message: &'a str,
+    pub(super) help: Option<&'a str>,
+    pub(super) origin: &'a [String],
+    /// 1-based, columns in characters; null for binaries.
+    pub(super) line: Option<u32>,
+    pub(super) column: Option<u32>,
+    pub(super) end_line: Option<u32>,
+    pub(super) end_column: Option<u32>,
+    /// The virtual address in a binary.
+    pub(super) address: Option<u64>,
+    pub(super) function: Option<&'a str>,
+    pub(super) module: Option<&'a str>,
+    pub(super) related: Vec<Related<'a>>,
+    /// Why it was suppressed, if it was.
+    pub(super) suppressed: Option<&'a str>,
+}
+
+/// Another place that belongs to a finding.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Related<'a> {
+    pub(super) message: &'a str,
+    pub(super) origin: &'a [String],
+    pub(super) line: Option<u32>,
+}
+
+/// An input that could not be audited, or only in part.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+pub(super) struct ProblemOut<'a> {
+    pub(super) origin: &'a [String],
+    #[cfg_attr(test, schemars(extend("enum" =
+        ["find", "open", "archive", "metadata", "parse", "limits", "internal"])))]
+    pub(super) stage: &'static str,
+    pub(super) error: &'a str,
+    /// Whether something was left unread by it, which makes the exit code 2.
+    pub(super) unread: bool,
+}

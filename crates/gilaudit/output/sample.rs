@@ -1,0 +1,87 @@
+//! A report made by hand, for the tests of the output formats: two distributions, a refusal, a broken file.
+
+use gilaudit_model::{
+    Abi, Action, Arch, BuiltFor, Decision, Declaration, Distribution, Evidence, Extension, FailureKind, Format,
+    Framework, Gil, ImportFailure, Init, Library, Mechanism, Origin, Outcome, Problem, Severity, Stage, Status, Target,
+    cpython,
+};
+
+use crate::report::{Answers, Judged, Question, Report};
+use crate::settings::DEFAULT_TARGET;
+
+/// An extension `module` of `lxml 6.1.3` with this status, judged for 3.14t.
+pub(crate) fn extension(module: &str, status: Status) -> Extension {
+    let mut declaration = Declaration::new(status, Mechanism::Slot);
+    declaration
+        .evidence
+        .push(Evidence { what: "Py_mod_gil = Py_MOD_GIL_USED".to_owned(), at: "section .data+0x1380".to_owned() });
+    Extension {
+        module: module.to_owned(),
+        origin: Origin::path("lxml-6.1.3.whl").member(format!("{}.so", module.replace('.', "/"))),
+        sha256: None,
+        record_sha256: None,
+        distribution: Some(Distribution { name: "lxml".to_owned(), version: "6.1.3".to_owned() }),
+        format: Format::Elf,
+        arch: Arch::X86_64,
+        abi: Abi { tag: Some("cp314t".to_owned()), built_for: BuiltFor::FreeThreaded },
+        init: Init::MultiPhase,
+        framework: Some(Framework { name: "cython", version: Some("3.2.8".to_owned()) }),
+        declaration,
+        failure: None,
+    }
+}
+
+/// The extension with CPython's own outcome and the action `follow`.
+pub(crate) fn judged(extension: Extension, target: &Target) -> Judged {
+    let outcome = cpython::outcome(&extension, target);
+    let warning = (outcome == Outcome::EnablesGil).then(|| cpython::warning(&extension.module));
+    let because = vec![format!("it declares {}", extension.declaration.status.as_str())];
+    Judged { extension, decision: Decision { outcome, action: Action::Follow, policy_at: None, warning, because } }
+}
+
+pub(crate) fn question(target: Target) -> Question {
+    Question {
+        target,
+        target_from: "default".to_owned(),
+        policy: "pep703".to_owned(),
+        policy_diagnostics: Vec::new(),
+        fail_on: Severity::Error,
+    }
+}
+
+/// Twelve modules that turn the GIL on, one that does not, one that cannot be loaded, and a file that was not read.
+pub(crate) fn report() -> Report {
+    let target = DEFAULT_TARGET.with_gil(Gil::Default);
+    let mut extensions: Vec<Extension> =
+        (0..12).map(|n| extension(&format!("lxml.part{n:02}"), Status::Used)).collect();
+    let numpy = Some(Distribution { name: "numpy".to_owned(), version: "2.5.5".to_owned() });
+    extensions
+        .push(Extension { distribution: numpy.clone(), ..extension("numpy._core._multiarray_umath", Status::NotUsed) });
+    let failure = Some(ImportFailure {
+        kind: FailureKind::WrongAbi,
+        error: "built for the stable ABI of GIL builds: its structures have another layout than the interpreter's"
+            .to_owned(),
+    });
+    extensions.push(Extension { failure, distribution: None, ..extension("loose", Status::Undeclared) });
+    let findings =
+        extensions.iter().flat_map(|extension| gilaudit_rules::check_extension(extension, &target)).collect();
+    let mut extensions: Vec<Judged> = extensions.into_iter().map(|extension| judged(extension, &target)).collect();
+    if let Some(last) = extensions.last_mut() {
+        last.decision.action = Action::Refuse;
+        last.decision.policy_at = Some("ours.yaml:3:5".to_owned());
+    }
+    let answers = Answers {
+        artifacts: 3,
+        recognised: true,
+        extensions,
+        libraries: vec![Library { origin: Origin::path("libx.so"), why: "no init function".to_owned() }],
+        findings,
+        problems: vec![Problem {
+            origin: Origin::path("broken.whl"),
+            stage: Stage::Archive,
+            unread: true,
+            error: "the end of the archive is missing".to_owned(),
+        }],
+    };
+    Report::new(question(target), answers)
+}

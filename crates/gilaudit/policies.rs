@@ -1,0 +1,121 @@
+//! The built-in policies, and loading the one that was asked for.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gilaudit_model::{Decision, Extension, Finding, Target};
+use gilaudit_policy::{Date, Diagnostic, Known, Level, Policy};
+use gilaudit_rules::RULES;
+
+use crate::error::{Error, nearest};
+
+/// A policy that is part of the command.
+pub(crate) struct BuiltIn {
+    pub(crate) name: &'static str,
+    /// Its file, as it is in `policies/`.
+    pub(crate) text: &'static str,
+}
+
+/// Every file of `policies/`, the default first.
+pub(crate) const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn { name: "pep703", text: include_str!("../../policies/pep703.yaml") },
+    BuiltIn { name: "gil", text: include_str!("../../policies/gil.yaml") },
+    BuiltIn { name: "nogil", text: include_str!("../../policies/nogil.yaml") },
+    BuiltIn { name: "unsafe-nogil", text: include_str!("../../policies/unsafe-nogil.yaml") },
+    BuiltIn { name: "serialize", text: include_str!("../../policies/serialize.yaml") },
+    BuiltIn { name: "audited", text: include_str!("../../policies/audited.yaml") },
+];
+
+impl BuiltIn {
+    /// What it is for: the first line of its first comment.
+    pub(crate) fn purpose(&self) -> &'static str {
+        let line = self.text.lines().find(|line| line.starts_with('#')).unwrap_or_default();
+        line.trim_start_matches('#').trim()
+    }
+}
+
+/// A policy as it is applied today.
+pub(crate) struct Applied {
+    policy: Policy,
+    diagnostics: Vec<Diagnostic>,
+    today: Date,
+}
+
+/// Why there is no policy to apply: an error, and what is wrong at which places of the file.
+pub(crate) struct Rejected {
+    pub(crate) error: Error,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl From<Error> for Rejected {
+    fn from(error: Error) -> Self {
+        Self { error, diagnostics: Vec::new() }
+    }
+}
+
+/// Loads a built-in policy by its name, or else a file.
+pub(crate) fn load(name: &str) -> Result<Applied, Rejected> {
+    let text = text_of(name)?;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let today = Date::from_unix_seconds(seconds);
+    let rules: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    let known = Known { rules: &rules, today, base: &|name| text_of(name).ok() };
+    match Policy::parse(name, &text, &known) {
+        (Some(policy), diagnostics) => Ok(Applied { policy, diagnostics, today }),
+        (None, diagnostics) => Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics }),
+    }
+}
+
+fn text_of(name: &str) -> Result<String, Error> {
+    if let Some(policy) = BUILT_IN.iter().find(|policy| policy.name == name) {
+        return Ok(policy.text.to_owned());
+    }
+    if !Path::new(name).exists() && !name.contains(['/', '\\', '.']) {
+        return Err(unknown(name));
+    }
+    std::fs::read_to_string(name).map_err(|error| Error::new(format!("policy {name}: {error}")))
+}
+
+/// That there is no built-in policy of this name, and which one may be meant.
+pub(crate) fn unknown(name: &str) -> Error {
+    let error = Error::new(format!("unknown policy '{name}'"));
+    match nearest(name, BUILT_IN.iter().map(|policy| policy.name)) {
+        Some(near) => error.hint(format!("did you mean '{near}'?")),
+        None => error.hint("gilaudit policy list names the built-in ones; anything else is the path of a YAML file"),
+    }
+}
+
+impl Applied {
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Gives findings the severity that the policy wants, and drops those of rules that it turns off.
+    pub(crate) fn level(&self, findings: &mut Vec<Finding>) {
+        findings.retain_mut(|finding| match self.policy.level(finding.rule) {
+            Some(Level::Off) => false,
+            Some(Level::At(severity)) => {
+                finding.severity = severity;
+                true
+            }
+            None => true,
+        });
+    }
+
+    pub(crate) fn decide(&self, extension: &Extension, findings: &[Finding], target: &Target) -> Decision {
+        gilaudit_policy::decide(&self.policy, extension, findings, target, self.today)
+    }
+
+    /// What is to be said about the policy once everything is audited.
+    pub(crate) fn diagnostics<'e>(
+        &self,
+        target: &Target,
+        extensions: impl IntoIterator<Item = &'e Extension>,
+    ) -> Vec<Diagnostic> {
+        let mut diagnostics = self.diagnostics.clone();
+        diagnostics.extend(self.policy.check_target(target));
+        diagnostics.extend(self.policy.unused_exceptions(extensions, self.today));
+        diagnostics.sort();
+        diagnostics
+    }
+}

@@ -1,0 +1,147 @@
+//! Inputs that are broken, odd or empty: each is said, none ends the audit of the others.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::common::{check_json, folder, put, run, wheel, wheel_bytes, zip};
+use crate::decisions::fixture;
+
+/// The problems as `origin: error`, of those that left something unread.
+fn unread(report: &Value) -> Vec<String> {
+    let problems = report["problems"].as_array().unwrap().iter();
+    let shown = |problem: &Value| {
+        let origin: Vec<&str> =
+            problem["origin"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+        format!("{}: {}", origin.join("!"), problem["error"].as_str().unwrap())
+    };
+    problems.filter(|problem| problem["unread"] == true).map(shown).collect()
+}
+
+fn modules(report: &Value) -> Vec<&str> {
+    report["extensions"].as_array().unwrap().iter().map(|it| it["module"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_pure_python_wheel_is_recognised() {
+    let here = folder();
+    let pure = wheel(here.path(), "pure-1.0-py3-none-any.whl", &[("pure.py", b"")]);
+    let report = check_json("", &[&pure]).exits(0).json();
+    assert_eq!((&report["summary"]["artifacts"], &report["summary"]["extensions"]), (&1.into(), &0.into()));
+    assert_eq!(report["environments"], Value::Array(vec![]));
+    let text = run([Path::new("check"), &pure]).exits(0).stdout;
+    assert!(text.contains("0 extensions in 1 artifact"), "{text}");
+}
+
+#[test]
+fn a_folder_without_anything_auditable_exits_3() {
+    let here = folder();
+    put(here.path(), "docs/readme.txt", "nothing");
+    let text = run([Path::new("check"), here.path()]).exits(3).stdout;
+    assert!(text.contains("Nothing auditable was recognised"), "{text}");
+}
+
+#[test]
+fn a_missing_file_is_said() {
+    let here = folder();
+    let report = check_json("", &[&here.path().join("nowhere.whl")]).exits(2).json();
+    assert_eq!(unread(&report).len(), 1);
+    assert!(unread(&report)[0].contains("nowhere.whl"));
+}
+
+#[test]
+fn an_empty_file_and_a_text_file_named_like_extensions_are_not_read() {
+    let here = folder();
+    put(here.path(), "empty.so", "");
+    put(here.path(), "script.so", "INPUT(-lc)\n");
+    let report = check_json("", &[here.path()]).exits(2).json();
+    assert_eq!(unread(&report).len(), 2, "{report:#}");
+    for name in ["empty.so", "script.so"] {
+        assert_eq!(unread(&check_json("", &[&here.path().join(name)]).exits(2).json()).len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_text_file_that_is_named_is_a_problem() {
+    let here = folder();
+    let text = put(here.path(), "notes.txt", "not a binary");
+    assert_eq!(unread(&check_json("", &[&text]).exits(2).json()).len(), 1);
+}
+
+#[test]
+fn a_truncated_wheel_is_not_read() {
+    let here = folder();
+    let (name, good) = fixture("mp_declared");
+    let file_name = "cut-1.0-cp314-cp314t-manylinux_2_28_x86_64.whl";
+    let whole = wheel_bytes(file_name, &[(&name, &good)]);
+    for length in [0, 30, whole.len() / 2, whole.len() - 1] {
+        let cut = put(here.path(), file_name, &whole[..length]);
+        let report = check_json("", &[&cut]).exits(2).json();
+        assert!(!unread(&report).is_empty(), "{length} bytes of {}", whole.len());
+    }
+}
+
+#[test]
+fn something_that_is_no_zip_is_no_wheel() {
+    let here = folder();
+    let text = put(here.path(), "text-1.0-py3-none-any.whl", "not a zip archive");
+    assert_eq!(unread(&check_json("", &[&text]).exits(2).json()).len(), 1);
+    let odd = put(here.path(), "odd.whl", zip(&[("x.py", b"")]));
+    // Whatever is thought of a wheel without a wheel's name or metadata, it is not silence.
+    assert!(!check_json("", &[&odd]).json()["problems"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_corrupt_file_does_not_hide_the_good_ones_beside_it() {
+    let here = folder();
+    let (name, good) = fixture("mp_declared");
+    let (other, second) = fixture("mp_used");
+    put(here.path(), &name, &good);
+    put(here.path(), &other, &second);
+    put(here.path(), "corrupt.so", &good[..good.len() / 3]);
+    let report = check_json("", &[here.path()]).exits(2).json();
+    assert_eq!(modules(&report), ["mp_declared", "mp_used"]);
+    assert_eq!(unread(&report).len(), 1, "{report:#}");
+    assert!(unread(&report)[0].contains("corrupt.so"));
+}
+
+#[test]
+fn duplicate_members_of_a_wheel_are_said() {
+    let here = folder();
+    let (name, declared) = fixture("mp_declared");
+    let (_, used) = fixture("mp_used");
+    let twice = [(name.as_str(), declared.as_slice()), (name.as_str(), used.as_slice())];
+    let path = wheel(here.path(), "twice-1.0-cp314-cp314t-manylinux_2_28_x86_64.whl", &twice);
+    let report = check_json("", &[&path]).json();
+    let problems = report["problems"].to_string();
+    assert!(problems.contains(&name), "{report:#}");
+}
+
+#[test]
+fn the_same_result_for_any_number_of_jobs() {
+    let here = folder();
+    for case in ["mp_declared", "mp_used", "mp_undeclared", "plain_library", "mp_slot87"] {
+        let (name, bytes) = fixture(case);
+        put(here.path(), &name, &bytes);
+        put(here.path(), &format!("again/{name}"), &bytes);
+    }
+    put(here.path(), "broken.so", "text");
+    let first = check_json("--jobs 1", &[here.path()]).stdout;
+    assert!(first.contains("mp_used"));
+    for jobs in ["1", "2", "8"] {
+        assert_eq!(check_json(&format!("--jobs {jobs}"), &[here.path()]).stdout, first);
+    }
+    let text = |jobs: &str| run(["check", "--jobs", jobs, here.path().to_str().unwrap()]).stdout;
+    assert_eq!(text("1"), text("8"));
+}
+
+#[test]
+fn a_shared_library_is_listed_and_not_judged() {
+    let here = folder();
+    let (name, bytes) = fixture("plain_library");
+    put(here.path(), &name, &bytes);
+    put(here.path(), "libx.so.1", &bytes);
+    let report = check_json("", &[here.path()]).exits(0).json();
+    assert_eq!(report["summary"]["libraries"], 2, "{report:#}");
+    assert_eq!(modules(&report), Vec::<&str>::new());
+}

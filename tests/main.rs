@@ -1,0 +1,15 @@
+//! The integration tests: one binary, which runs the built command.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing test should panic where it fails; clippy sees only #[test] functions as tests"
+)]
+
+mod cli; // usage errors, exit codes, streams, help
+mod common; // the runner, and makers of inputs
+mod contract; // the fields of gilaudit-report/1
+mod decisions; // the decision table of CPython, row by row
+mod inputs; // broken, odd and empty inputs
+mod readme; // what README.md shows
+mod tidy; // invariants of the source tree
+mod wheels; // real wheels, downloaded once

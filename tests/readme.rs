@@ -1,0 +1,65 @@
+//! README.md shows what the command prints, and names the commands that CI runs.
+//!
+//! Every block that begins with `$ gilaudit …` is run at the root of the repository and compared with what follows. Those marked
+//! `console` need nothing; those marked `text` need the network, and say loudly when they were not compared for want of it.
+
+use std::fs;
+
+use crate::common::{Ran, command, finish, root, skipped};
+
+/// The blocks of a kind: a command line and the output below it.
+fn blocks(kind: &str) -> Vec<(String, String)> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut blocks = Vec::new();
+    for block in readme.split(&format!("```{kind}\n$ ")).skip(1) {
+        let (line, output) = block.split("\n```").next().unwrap().split_once('\n').expect("a command has output");
+        blocks.push((line.to_owned(), output.to_owned()));
+    }
+    assert!(!blocks.is_empty(), "README.md has no {kind} block");
+    blocks
+}
+
+fn run_line(line: &str) -> Ran {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[0], "gilaudit", "{line}");
+    finish(command(&words[1..]).current_dir(root()))
+}
+
+#[test]
+fn console_blocks_are_what_the_command_prints() {
+    for (line, shown) in blocks("console") {
+        let ran = run_line(&line);
+        assert_eq!(ran.stdout.trim_end(), shown, "$ {line}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn text_blocks_are_what_the_command_prints_about_downloads() {
+    for (line, shown) in blocks("text") {
+        let ran = run_line(&line);
+        if ran.stdout.contains("not read[find]") || !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            skipped(&format!("$ {line}: not downloaded, or for another platform than the one shown"));
+            continue;
+        }
+        assert_eq!(ran.stdout.trim_end(), shown, "$ {line}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn rules_and_policies_are_all_named() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for list in [["rules"].as_slice(), &["policy", "list"]] {
+        for line in finish(&mut command(list)).stdout.lines() {
+            let name = line.split_whitespace().next().unwrap();
+            assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
+        }
+    }
+}
+
+#[test]
+fn ci_runs_the_readmes_test_command() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
+    assert!(readme.contains("\ncargo test --workspace\n"));
+    assert!(ci.lines().any(|line| line == "cargo test --workspace"));
+}
