@@ -116,7 +116,7 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
     if names.is_empty() {
         return;
     }
-    let finders: Vec<memmem::Finder<'_>> = names.iter().map(|name| memmem::Finder::new(name)).collect();
+    let finders: Vec<memmem::Finder<'_>> = names.iter().map(memmem::Finder::new).collect();
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
         let calls = memchr::memchr(b'(', statement).is_some() || statement.starts_with(b"@");
