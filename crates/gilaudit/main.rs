@@ -5,6 +5,7 @@ mod audit;
 mod command;
 mod delegate;
 mod error;
+mod imports;
 mod output;
 mod policies;
 mod progress;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         Command::Rules => command::rules::run(cli.color),
         Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),
         Command::Policy(PolicyCommand::Show { name }) => command::policy::show(name, cli.color),
+        Command::Policy(PolicyCommand::Check { file }) => command::policy::check(file, cli.color),
+        Command::Policy(PolicyCommand::Init { inputs, target }) => command::policy::init(inputs, target, cli.color),
     };
     match result {
         Ok(code) => ExitCode::from(code),

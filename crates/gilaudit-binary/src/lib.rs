@@ -5,6 +5,7 @@ mod abi;
 mod code;
 mod definition;
 mod image;
+mod imports_of;
 mod names;
 
 use gilaudit_model::{
@@ -12,6 +13,8 @@ use gilaudit_model::{
     WheelTags,
 };
 use image::{Export, Image};
+
+pub use imports_of::{ModuleNames, imports_of};
 
 /// What is known about a file besides its bytes.
 #[derive(Clone, Copy, Debug)]

@@ -131,6 +131,11 @@ fn has_dist_info(folder: &Path) -> bool {
 }
 
 impl PythonRoot {
+    /// A folder that is only read from, not listed.
+    pub fn unlisted(folder: &Path) -> Self {
+        Self { path: slashed(folder), folder: folder.to_owned(), ..Self::default() }
+    }
+
     /// The contents of one of [`PythonRoot::files`]. May be called from several threads at once.
     pub fn read(&self, file: &str, limits: &Limits) -> Result<Bytes, Problem> {
         let path = self.folder.join(file);
