@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use gilaudit_binary::ModuleNames;
+use gilaudit_binary::{Mentioned, ModuleNames};
 use gilaudit_input::{Inventory, Member, Owners, PythonRoot, python_root};
 use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::{
@@ -58,7 +58,7 @@ pub(crate) fn follow(
     let os = answers.extensions.iter().map(|judged| judged.extension.format.os()).next();
     let reading = Reading { version: target.version, os, main: false };
     let mut files = Files::read(args, inventory, settings, &reading, &mut answers.problems);
-    let (world, count) = files.world(target, os, inventory, settings, answers);
+    let (world, count) = files.world(target, os, inventory, answers);
     let mut entries = std::mem::take(&mut files.startup);
     let mut asked = Vec::new();
     for name in &args.names {
@@ -155,11 +155,10 @@ impl Files {
         target: &Target,
         os: Option<Os>,
         inventory: &Inventory,
-        settings: &Settings,
         answers: &Answers,
     ) -> (World, usize) {
         let mut world = World::new(*target, os);
-        let mut binaries: Vec<(usize, &Judged, String)> = Vec::new();
+        let mut binaries: Vec<(usize, &Judged)> = Vec::new();
         let mut count = 0;
         for (root, facts) in &mut self.roots {
             let index = world.root(root.is_site);
@@ -182,26 +181,77 @@ impl Files {
                     distribution: extension.distribution.clone().or_else(|| owners.of(path).cloned()),
                 };
                 let node = world.extension(index, folder, stem, rank, node);
-                binaries.push((node, judged, extension.module.clone()));
+                binaries.push((node, judged));
             }
         }
         let names = ModuleNames::new(mentionable(&world));
         let by_origin: BTreeMap<&str, &Member> =
             inventory.members.iter().map(|member| (member.origin.file_path(), member)).collect();
-        let read: Vec<(usize, Vec<String>)> = binaries
+        let read: Vec<(usize, &Judged, Option<Mentioned>)> = binaries
             .par_iter()
-            .filter_map(|(node, judged, _)| {
-                let member = by_origin.get(judged.extension.origin.file_path())?;
-                let bytes = inventory.read(member).ok()?;
-                Some((*node, gilaudit_binary::imports_of(&bytes, &names).ok()?))
+            .map(|(node, judged)| {
+                let member = by_origin.get(judged.extension.origin.file_path());
+                let bytes = member.and_then(|member| inventory.read(member).ok());
+                let mentioned = bytes.and_then(|bytes| gilaudit_binary::imports_of(&bytes, &names).ok());
+                (*node, *judged, mentioned)
             })
             .collect();
-        let _ = settings;
-        for (node, imports) in read {
+        let requirements = Requirements::new(&self.roots);
+        for (node, judged, mentioned) in read {
+            let imports = match mentioned {
+                Some(mentioned) => plausible(&world, &requirements, judged, &mentioned),
+                None => in_reach(&requirements, judged, &answers.extensions),
+            };
             world.extension_imports(node, imports);
         }
         (world, count)
     }
+}
+
+/// A name within longer text counts from this length on: shorter ones are parts of words everywhere.
+const SHORTEST_WITHIN: usize = 5;
+
+/// Which modules the code of an extension may mean by the names that its file mentions.
+///
+/// A C string that is a module's name counts. A name within longer text counts when it is dotted, when it is a sibling of the
+/// extension, or when it is of a distribution that the extension's own requires, extras included: text has all sorts of words.
+fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentioned: &Mentioned) -> Vec<String> {
+    let own = &judged.extension;
+    let package = own.module.rsplit_once('.').map(|(package, _)| package);
+    let relative = |name: &String| package.map(|package| format!("{package}.{name}")).filter(|name| world.has(name));
+    let required = own.distribution.as_ref().map(|it| requirements.reachable(&it.name)).unwrap_or_default();
+    let is_required = |name: &str| {
+        world.distribution(name).is_some_and(|distribution| required.contains(&normalised(&distribution.name)))
+    };
+    let mut imports: BTreeSet<String> = BTreeSet::new();
+    for name in &mentioned.exactly {
+        imports.extend(relative(name));
+        imports.extend(world.has(name).then(|| name.clone()));
+    }
+    for name in mentioned.within.iter().filter(|name| name.len() >= SHORTEST_WITHIN) {
+        imports.extend(relative(name));
+        let plausible = (name.contains('.') || is_required(name)) && world.has(name);
+        imports.extend(plausible.then(|| name.clone()));
+    }
+    imports.remove(&own.module);
+    imports.into_iter().collect()
+}
+
+/// What an extension may import that matters here, when its file does not say: the blockers of its own distribution and of those
+/// that this one requires, extras included. What is not required is taken not to be imported.
+fn in_reach(requirements: &Requirements, judged: &Judged, extensions: &[Judged]) -> Vec<String> {
+    let own = judged.extension.distribution.as_ref();
+    let reachable = own.map(|it| requirements.reachable(&it.name));
+    let blocks = |other: &&Judged| {
+        let outcome = other.decision.outcome;
+        matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
+            && other.extension.module != judged.extension.module
+            && match (&reachable, &other.extension.distribution) {
+                (Some(reachable), Some(it)) => reachable.contains(&normalised(&it.name)),
+                _ => true,
+            }
+    };
+    extensions.iter().filter(blocks).map(|other| other.extension.module.clone()).collect()
 }
 
 /// The names that an extension may import something by: every module's, and the last part of it for relative imports.
@@ -255,6 +305,8 @@ fn searched<'p>(path: &'p str, judged: &Judged, target: &Target) -> Option<(usiz
 struct Requirements {
     /// By normalised name: the names it requires.
     requires: BTreeMap<String, Vec<String>>,
+    /// The same for what it requires with an extra.
+    suggests: BTreeMap<String, Vec<String>>,
     /// Those that nobody requires or that were asked for, as they are written.
     tops: Vec<String>,
 }
@@ -268,12 +320,14 @@ fn normalised(name: &str) -> String {
 impl Requirements {
     fn new(roots: &[(PythonRoot, Vec<(String, PythonFacts)>)]) -> Self {
         let installed = || roots.iter().flat_map(|(root, _)| &root.installed);
-        let mut requires = BTreeMap::new();
+        let (mut requires, mut suggests) = (BTreeMap::new(), BTreeMap::new());
         let mut required = BTreeSet::new();
         for it in installed() {
             let Some(distribution) = &it.distribution else { continue };
             let names: Vec<String> = it.requires.iter().map(|name| normalised(name)).collect();
             required.extend(names.iter().cloned());
+            let extras = it.suggests.iter().map(|name| normalised(name)).collect();
+            suggests.insert(normalised(&distribution.name), extras);
             requires.insert(normalised(&distribution.name), names);
         }
         let tops = installed().filter_map(|it| {
@@ -283,7 +337,21 @@ impl Requirements {
         let mut tops: Vec<String> = tops.collect();
         tops.sort();
         tops.dedup();
-        Self { requires, tops }
+        Self { requires, suggests, tops }
+    }
+
+    /// The normalised names of what `name` requires, itself included, with its own extras.
+    fn reachable(&self, name: &str) -> BTreeSet<String> {
+        let own = normalised(name);
+        let mut stack: Vec<String> = self.suggests.get(&own).cloned().unwrap_or_default();
+        stack.push(own);
+        let mut seen = BTreeSet::new();
+        while let Some(next) = stack.pop() {
+            if seen.insert(next.clone()) {
+                stack.extend(self.requires.get(&next).into_iter().flatten().cloned());
+            }
+        }
+        seen
     }
 
     /// The top-level distributions through which `name` is installed, itself included.

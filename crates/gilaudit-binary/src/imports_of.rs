@@ -4,12 +4,11 @@
 //! names in a file reach such a call, and when, would need every function to be evaluated. But a module that is not named cannot be
 //! imported, unless code puts its name together. So this gives the known module names that a file mentions: an upper bound.
 //!
-//! Names stand in the file's data as words. Cython keeps its own strings without anything between them, and packs them: 3.1 not at
-//! all, 3.2 by zlib, 3.3 by an LZSS of its own (`Cython/Utility/StringTools.c`).
+//! C and C++ pass names as C strings of their own. Other tools keep text without anything that ends it: Rust, and Cython from 3.2
+//! on, which also packs it (3.2 by zlib, 3.3 by an LZSS of its own, `Cython/Utility/StringTools.c`).
 
 use std::collections::{BTreeSet, HashSet};
 
-use aho_corasick::AhoCorasick;
 use gilaudit_model::Format;
 use memchr::memmem;
 
@@ -19,56 +18,66 @@ use crate::sniff;
 /// The module names that are looked for.
 #[derive(Debug)]
 pub struct ModuleNames {
-    names: Vec<String>,
     words: HashSet<String>,
-    /// For text without separators.
-    inside: Option<AhoCorasick>,
 }
 
 /// The longest table of strings that is unpacked.
 const LONGEST_TABLE: usize = 4 << 20;
 
 /// The shortest text that counts as a table of strings. Cython's own names alone are longer.
-const SHORTEST_TABLE: usize = 96;
+const SHORTEST_TABLE: usize = 32;
 
 impl ModuleNames {
     /// Prepares to look for these names. A name is a dotted module name, or the last part of one, for relative imports.
     pub fn new(names: BTreeSet<String>) -> Self {
-        let names: Vec<String> = names.into_iter().filter(|name| name.len() > 1).collect();
-        let words = names.iter().cloned().collect();
-        // Should there be too many for it, the tables count as not read.
-        let inside = AhoCorasick::new(&names).ok();
-        Self { names, words, inside }
+        Self { words: names.into_iter().filter(|name| name.len() > 1).collect() }
     }
 }
 
-/// The known names that a compiled file mentions outside its code, sorted; the error says what of it could not be read.
-pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Vec<String>, String> {
+/// The known module names that a compiled file mentions outside its code, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentioned {
+    /// C strings that are just this name.
+    pub exactly: Vec<String>,
+    /// Names that stand in longer text, and may be a part of a longer word there.
+    pub within: Vec<String>,
+}
+
+/// The known names that a compiled file mentions; the error says what of it could not be read.
+pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String> {
     let image = match sniff(bytes) {
         Some(Format::Elf) => image::open_elf(bytes)?,
         Some(Format::MachO) => image::open_macho(bytes)?,
         Some(Format::Pe) => image::open_pe(bytes)?,
         _ => return Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
-    let mut found = BTreeSet::new();
+    let (mut found, mut within) = (BTreeSet::new(), BTreeSet::new());
     let mut tables = Vec::new();
     let packed = packs_strings(bytes);
+    let is_rust = memmem::find(bytes, b"/rustc/").is_some();
     for segment in image.segments.iter().filter(|segment| !segment.executable) {
-        words(segment.data, known, &mut found);
+        texts(segment.data, known, &mut found);
+        if is_rust {
+            words(segment.data, known, &mut within);
+        }
         if packed {
             tables.extend(unpacked(segment.data));
         }
     }
     if packed {
-        let Some(inside) = known.inside.as_ref().filter(|_| !tables.is_empty()) else {
+        let segments = || image.segments.iter().filter(|segment| !segment.executable);
+        let mut split = false;
+        for table in &tables {
+            for strings in segments().filter_map(|segment| strings(table, segment.data)) {
+                split = true;
+                strings.into_iter().for_each(|text| exact(text, known, &mut found));
+            }
+        }
+        if !split {
             return Err("Cython's table of strings could not be read".to_owned());
-        };
-        for table in tables {
-            let names = inside.find_overlapping_iter(&table).filter_map(|hit| known.names.get(hit.pattern().as_usize()));
-            found.extend(names.cloned());
         }
     }
-    Ok(found.into_iter().collect())
+    Ok(Mentioned { exactly: found.into_iter().collect(), within: within.into_iter().collect() })
 }
 
 /// Whether Cython 3.2 or later made the file: `_cython_3_2_9` is the name of a module that it registers its types in.
@@ -76,6 +85,71 @@ fn packs_strings(bytes: &[u8]) -> bool {
     let mark = b"_cython_3_";
     let minor = |at: usize| bytes.get(at + mark.len()..).and_then(|rest| rest.first()).copied();
     memmem::find_iter(bytes, mark).filter_map(minor).any(|minor| minor.is_ascii_digit() && minor >= b'2')
+}
+
+/// C strings that are a known name.
+fn texts(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
+    data.split(|byte| *byte == 0).for_each(|text| exact(text, known, found));
+}
+
+/// One text, if it is a known name.
+fn exact(text: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
+    if (2..=200).contains(&text.len())
+        && let Ok(text) = std::str::from_utf8(text)
+        && let text = text.trim_start_matches('.')
+        && known.words.contains(text)
+        && !found.contains(text)
+    {
+        found.insert(text.to_owned());
+    }
+}
+
+/// Names that Cython puts into the table of nearly every module.
+const MARKS: [&[u8]; 6] =
+    [b"__test__", b"__main__", b"__name__", b"__qualname__", b"asyncio.coroutines", b"cline_in_traceback"];
+
+/// The strings of a table, whose lengths are an array of 32-bit numbers elsewhere in the data: the one by which the names that are
+/// always there come out whole.
+fn strings<'t>(table: &'t [u8], data: &[u8]) -> Option<Vec<&'t [u8]>> {
+    // For every mark that is in the table, the places where it begins.
+    let marks: Vec<(usize, Vec<usize>)> = MARKS
+        .iter()
+        .map(|mark| (mark.len(), memmem::find_iter(table, mark).collect::<Vec<_>>()))
+        .filter(|(_, places)| !places.is_empty())
+        .collect();
+    if marks.len() < 2 {
+        return None;
+    }
+    let numbers: Vec<usize> = data
+        .chunks_exact(4)
+        .map(|four| four.iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte)))
+        .collect();
+    let mut ends: Vec<usize> = Vec::new();
+    for start in 0..numbers.len() {
+        ends.clear();
+        ends.push(0);
+        let mut end = 0_usize;
+        for length in numbers.get(start..).unwrap_or_default() {
+            end += length;
+            if *length == 0 || end > table.len() {
+                break;
+            }
+            ends.push(end);
+        }
+        if ends.len() < 9 {
+            continue;
+        }
+        let is_end = |place: usize| ends.binary_search(&place).is_ok();
+        let whole = marks
+            .iter()
+            .filter(|(length, places)| places.iter().any(|place| is_end(*place) && is_end(*place + *length)))
+            .count();
+        if whole >= 2 && whole + 1 >= marks.len() {
+            let pairs = ends.windows(2).filter_map(|pair| table.get(*pair.first()?..*pair.get(1)?));
+            return Some(pairs.collect());
+        }
+    }
+    None
 }
 
 fn words(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
@@ -95,26 +169,46 @@ fn words(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
 /// Every table of strings in a segment.
 fn unpacked(data: &[u8]) -> Vec<Vec<u8>> {
     let mut tables = Vec::new();
-    let mut at = 0;
-    while let Some(offset) = data.get(at..).and_then(|rest| rest.iter().position(|byte| *byte != 0)) {
-        let start = at + offset;
-        let rest = data.get(start..).unwrap_or_default();
-        // A literal begins after the end of another one, or where the compiler aligned it.
-        let by_zlib = matches!(rest, [b'x', 0x9c | 0xda | 0x01 | 0x5e, ..]).then(|| inflate(rest)).flatten();
-        if let Some(table) = by_zlib.or_else(|| lzss(rest)) {
-            tables.push(table);
+    let mut left = 4 * LONGEST_TABLE;
+    // A stream of zlib shows itself by its first two bytes.
+    for at in memchr::memchr_iter(b'x', data) {
+        let rest = data.get(at..).unwrap_or_default();
+        if left > 0
+            && matches!(rest, [b'x', 0x9c | 0xda | 0x01 | 0x5e, ..])
+            && let Some(table) = inflate(rest)
+        {
+            left = left.saturating_sub(table.len());
+            tables.extend(Some(table).filter(|table| is_table(table)));
         }
-        at = start + rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+    }
+    // Any other literal begins after the end of another one.
+    let mut at = 0;
+    while left > 0
+        && let Some(offset) = data.get(at..).and_then(|rest| rest.iter().position(|byte| *byte != 0))
+    {
+        let rest = data.get(at + offset..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+        if let Some(table) = lzss(rest) {
+            left = left.saturating_sub(table.len());
+            tables.extend(Some(table).filter(|table| is_table(table)));
+        }
+        tables.extend(rest.get(..end).filter(|text| is_table(text)).map(<[u8]>::to_vec));
+        at += offset + end;
     }
     tables
 }
 
-fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
-    let text = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, LONGEST_TABLE).ok()?;
-    (text.len() >= SHORTEST_TABLE).then_some(text)
+/// Whether a text has names that the table of every module has; one that is too short to be worth packing stands as it is.
+fn is_table(text: &[u8]) -> bool {
+    text.len() >= SHORTEST_TABLE && MARKS.iter().filter(|mark| memmem::find(text, mark).is_some()).count() >= 2
 }
 
-/// Unpacks Cython's LZSS as far as it gives text. A flag byte, low bit first, says for each of eight items whether it is a byte or a
+fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
+    let text = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, LONGEST_TABLE).ok()?;
+    Some(text)
+}
+
+/// Unpacks Cython's LZSS until it makes no sense: where it ends is not in the data. A flag byte, low bit first, says for each of eight items whether it is a byte or a
 /// copy; a copy has 2 or 3 bytes of distance (from the copy's end) and length.
 fn lzss(packed: &[u8]) -> Option<Vec<u8>> {
     let mut input = packed.iter().copied();
@@ -124,8 +218,8 @@ fn lzss(packed: &[u8]) -> Option<Vec<u8>> {
         for bit in 0..8 {
             if flags & (1 << bit) != 0 {
                 match input.next() {
-                    Some(byte) if is_text(byte) => text.push(byte),
-                    _ => break 'items,
+                    Some(byte) => text.push(byte),
+                    None => break 'items,
                 }
                 continue;
             }
@@ -147,10 +241,6 @@ fn lzss(packed: &[u8]) -> Option<Vec<u8>> {
     (text.len() >= SHORTEST_TABLE).then_some(text)
 }
 
-fn is_text(byte: u8) -> bool {
-    byte >= b' ' || matches!(byte, b'\n' | b'\t' | b'\r')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,11 +259,17 @@ mod tests {
 
     #[test]
     fn tables_are_unpacked() {
-        let text: String = ["numpy.core", "cline_in_traceback", "lmdb", "asyncio.coroutines"].repeat(4).concat();
+        let strings = ["numpy.core", "__name__", "lmdb", "asyncio.coroutines", "a", "b", "c", "x", "__test__"];
+        let text = strings.concat();
         let mut packed = vec![0, 0];
         packed.extend(miniz_oxide::deflate::compress_to_vec_zlib(text.as_bytes(), 6));
         packed.extend([0, 1, 2]);
         assert_eq!(unpacked(&packed).first().map(Vec::as_slice), Some(text.as_bytes()));
+        let lengths = [7, 7, 7].into_iter().chain(strings.iter().map(|text| text.len() as u32)).chain([0]);
+        let data: Vec<u8> = lengths.flat_map(u32::to_le_bytes).collect();
+        let split: Vec<&[u8]> = super::strings(text.as_bytes(), &data).unwrap();
+        assert_eq!(split, strings.map(str::as_bytes));
+        assert_eq!(super::strings(text.as_bytes(), &data[16..]), None);
 
         // Sixteen bytes, then a copy of the last three, far copies of both kinds, and the end.
         let mut packed = vec![0xff];
@@ -183,7 +279,7 @@ mod tests {
         packed.extend([0b0000, 0, 0, 0, 13, 0, 29, 0, 61]);
         packed.extend([0x80, 0x00]);
         let text = lzss(&packed).unwrap();
-        assert!(text.len() >= SHORTEST_TABLE && text.starts_with(b"abcdefghijklmnopnop"));
+        assert!(text.starts_with(b"abcdefghijklmnopnop"));
         for rubbish in [&b""[..], b"\xff", b"\x00\x00", b"\x01abcdef", &[0xff; 64], &[0; 64]] {
             lzss(rubbish);
             unpacked(rubbish);

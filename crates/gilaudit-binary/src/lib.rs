@@ -14,7 +14,7 @@ use gilaudit_model::{
 };
 use image::{Export, Image};
 
-pub use imports_of::{ModuleNames, imports_of};
+pub use imports_of::{Mentioned, ModuleNames, imports_of};
 
 /// What is known about a file besides its bytes.
 #[derive(Clone, Copy, Debug)]

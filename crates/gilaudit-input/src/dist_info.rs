@@ -42,14 +42,14 @@ pub(crate) fn wheel_tags(wheel: &[u8]) -> Result<Option<WheelTags>, String> {
     Ok((!tags.python.is_empty()).then_some(tags))
 }
 
-/// The names that `Requires-Dist` lines of METADATA require whatever extras are chosen.
-pub(crate) fn requires(metadata: &[u8]) -> Vec<String> {
+/// The names that `Requires-Dist` lines of METADATA require: with an extra, or whatever extras are chosen.
+pub(crate) fn requires(metadata: &[u8], with_extra: bool) -> Vec<String> {
     let Ok(headers) = headers(metadata) else { return Vec::new() };
     let name = |line: String| {
         let (requirement, marker) = line.split_once(';').unwrap_or((&line, ""));
         let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-');
         let name: String = requirement.trim().chars().take_while(|letter| is_name(*letter)).collect();
-        (!marker.contains("extra") && !name.is_empty()).then_some(name)
+        (marker.contains("extra") == with_extra && !name.is_empty()).then_some(name)
     };
     headers.get_all_values("Requires-Dist").into_iter().filter_map(name).collect()
 }

@@ -36,6 +36,8 @@ pub struct InstalledDistribution {
     pub distribution: Option<Distribution>,
     /// The names of what it requires without an extra, as written.
     pub requires: Vec<String>,
+    /// The names of what it requires with one of its extras.
+    pub suggests: Vec<String>,
     /// Whether somebody asked for it by name, as against it being there for others.
     pub requested: bool,
     /// Its files that Python can import, relative to the folder.
@@ -157,7 +159,8 @@ fn installed(folder: &Path, limits: &Limits) -> InstalledDistribution {
     let by_folder = || dist_info::distribution_of_folder(&folder.file_name()?.to_string_lossy());
     InstalledDistribution {
         distribution: distribution.or_else(by_folder),
-        requires: metadata.map(|text| dist_info::requires(&text)).unwrap_or_default(),
+        requires: metadata.as_ref().map(|text| dist_info::requires(text, false)).unwrap_or_default(),
+        suggests: metadata.map(|text| dist_info::requires(&text, true)).unwrap_or_default(),
         requested: folder.join("REQUESTED").is_file(),
         files: read("RECORD").map(|text| dist_info::importable(&text)).unwrap_or_default(),
     }
@@ -215,6 +218,7 @@ mod tests {
         assert_eq!(&*root.read("x.pth", &limits).unwrap(), b"import a\n");
         let installed = &root.installed[0];
         assert_eq!(installed.requires, ["C_d", "f"]);
+        assert_eq!(installed.suggests, ["e"]);
         assert!(installed.requested);
         assert_eq!(installed.files, ["a/__init__.py", "a/x.so"]);
         assert_eq!(Owners::new(&root).of("a/x.so").unwrap().name, "A.b");

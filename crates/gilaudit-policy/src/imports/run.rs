@@ -216,19 +216,19 @@ impl<'w> Run<'w> {
                 }
                 self.steps(python, name, is_package, &python.facts.steps, certain)
             }
-            Some(Node::Extension(extension)) => self.extension(name, index, extension, is_package, certain),
+            Some(Node::Extension(extension)) => self.extension(name, index, extension, certain),
             None => Ended::Well,
         }
     }
 
-    fn extension(&mut self, name: &str, node: usize, extension: &ExtensionNode, is_package: bool, certain: bool) -> Ended {
+    fn extension(&mut self, name: &str, node: usize, extension: &ExtensionNode, certain: bool) -> Ended {
         if extension.outcome == Outcome::CannotImport {
             return Ended::Failed(Failure::Other);
         }
         // A single-phase module does all its work in the init function, before its declaration is looked at.
         let imports_first = matches!(extension.init, Init::SinglePhase | Init::Unknown);
         if imports_first {
-            self.extension_imports(name, extension, is_package);
+            self.extension_imports(name, extension);
         }
         if matches!(extension.outcome, Outcome::EnablesGil | Outcome::Undetermined | Outcome::RunsFreeForced) {
             let chain = self.chain.clone();
@@ -236,23 +236,17 @@ impl<'w> Run<'w> {
             if self.later { self.out.later.push(reached) } else { self.out.reached.push(reached) }
         }
         if !imports_first {
-            self.extension_imports(name, extension, is_package);
+            self.extension_imports(name, extension);
         }
         Ended::Well
     }
 
-    fn extension_imports(&mut self, name: &str, extension: &ExtensionNode, is_package: bool) {
+    fn extension_imports(&mut self, name: &str, extension: &ExtensionNode) {
         let Some(imports) = &extension.imports else {
             return self.incomplete(name, "what the binary imports was not read");
         };
-        let package = if is_package { name } else { name.rsplit_once('.').map_or("", |(package, _)| package) };
         for import in imports {
-            let relative = format!("{package}.{import}");
-            for full in [import, &relative] {
-                if self.world.find(full).is_some() {
-                    self.linked(extension.file.clone(), ImportKind::Extension, full, false);
-                }
-            }
+            self.linked(extension.file.clone(), ImportKind::Extension, import, false);
         }
     }
 

@@ -29,7 +29,7 @@ pub struct ExtensionNode {
     pub init: Init,
     /// Why it cannot be imported.
     pub failure: Option<ImportFailure>,
-    /// Modules that its code may import, absolute or relative to its own package; `None` when that was not read.
+    /// Modules that its code may import, absolute; `None` when that was not read.
     pub imports: Option<Vec<String>>,
     /// The distribution it belongs to.
     pub distribution: Option<Distribution>,
@@ -129,6 +129,17 @@ impl World {
     pub fn extension_imports(&mut self, index: usize, imports: Vec<String>) {
         if let Some(Node::Extension(extension)) = self.nodes.get_mut(index) {
             extension.imports = Some(imports);
+        }
+    }
+
+    /// The distribution of the module with this name; `None` when it has none or is not there.
+    pub fn distribution(&self, name: &str) -> Option<&Distribution> {
+        match *self.find(name)? {
+            Found::Module(index) | Found::Package(index, _) => match self.nodes.get(index)? {
+                Node::Python(python) => python.distribution.as_ref(),
+                Node::Extension(extension) => extension.distribution.as_ref(),
+            },
+            Found::Namespace(_) | Found::Standard => None,
         }
     }
 
