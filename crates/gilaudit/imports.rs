@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use gilaudit_binary::{Mentioned, ModuleNames};
 use gilaudit_input::{Inventory, Member, Owners, PythonRoot, python_root};
 use gilaudit_model::cpython::{module_stem, suffixes};
-use gilaudit_model::{
-    Distribution, FailureKind, Init, Origin, Os, Outcome, Problem, PythonFacts, Stage, Target,
-};
+use gilaudit_model::{Distribution, FailureKind, Init, Origin, Os, Outcome, Problem, PythonFacts, Stage, Target};
 use gilaudit_policy::imports::{Answer, Blocker, Entry, ExtensionNode, PythonNode, World, answer, run};
 use gilaudit_source::python::{self, PthLine, Reading};
 use rayon::prelude::*;
@@ -85,7 +83,8 @@ pub(crate) fn follow(
     }
     let answer = answer(&world, run(&world, &entries, !args.import_all));
     let requirements = Requirements::new(&files.roots);
-    let ways = answer.blockers.iter().map(|blocker| ways(blocker, &answer, &requirements, &answers.extensions)).collect();
+    let ways =
+        answer.blockers.iter().map(|blocker| ways(blocker, &answer, &requirements, &answers.extensions)).collect();
     answers.recognised |= count > 0;
     answers.imports = Some(Imports { entries: asked, answer, ways, files: count });
 }
@@ -150,13 +149,7 @@ impl Files {
     }
 
     /// Builds the world of modules, and counts the Python files in it.
-    fn world(
-        &mut self,
-        target: &Target,
-        os: Option<Os>,
-        inventory: &Inventory,
-        answers: &Answers,
-    ) -> (World, usize) {
+    fn world(&mut self, target: &Target, os: Option<Os>, inventory: &Inventory, answers: &Answers) -> (World, usize) {
         let mut world = World::new(*target, os);
         let mut binaries: Vec<(usize, &Judged)> = Vec::new();
         let mut count = 0;
@@ -199,8 +192,15 @@ impl Files {
         let requirements = Requirements::new(&self.roots);
         for (node, judged, mentioned) in read {
             let imports = match mentioned {
-                Some(mentioned) => plausible(&world, &requirements, judged, &mentioned),
-                None => in_reach(&requirements, judged, &answers.extensions),
+                Some(mentioned) => {
+                    let mut imports = plausible(&world, &requirements, judged, &mentioned);
+                    if !mentioned.unsplit.is_empty() {
+                        let in_reach = in_reach(&requirements, judged, &answers.extensions, true).into_iter();
+                        imports.extend(in_reach.filter(|name| is_part(name, &mentioned.unsplit)));
+                    }
+                    imports
+                }
+                None => in_reach(&requirements, judged, &answers.extensions, false),
             };
             world.extension_imports(node, imports);
         }
@@ -219,7 +219,7 @@ fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentio
     let own = &judged.extension;
     let package = own.module.rsplit_once('.').map(|(package, _)| package);
     let relative = |name: &String| package.map(|package| format!("{package}.{name}")).filter(|name| world.has(name));
-    let required = own.distribution.as_ref().map(|it| requirements.reachable(&it.name)).unwrap_or_default();
+    let required = own.distribution.as_ref().map(|it| requirements.reachable(&it.name, true)).unwrap_or_default();
     let is_required = |name: &str| {
         world.distribution(name).is_some_and(|distribution| required.contains(&normalised(&distribution.name)))
     };
@@ -237,11 +237,19 @@ fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentio
     imports.into_iter().collect()
 }
 
+/// Whether an import of this module by its whole name, or of its last part by a relative one, can have its name from these texts.
+fn is_part(module: &str, texts: &[Vec<u8>]) -> bool {
+    let has = |name: &str| texts.iter().any(|text| text.windows(name.len()).any(|part| part == name.as_bytes()));
+    let top = module.split('.').next().unwrap_or(module);
+    let tail = module.rsplit('.').next().unwrap_or(module);
+    has(top) || has(tail)
+}
+
 /// What an extension may import that matters here, when its file does not say: the blockers of its own distribution and of those
-/// that this one requires, extras included. What is not required is taken not to be imported.
-fn in_reach(requirements: &Requirements, judged: &Judged, extensions: &[Judged]) -> Vec<String> {
+/// that this one requires. What is not required is taken not to be imported.
+fn in_reach(requirements: &Requirements, judged: &Judged, extensions: &[Judged], extras: bool) -> Vec<String> {
     let own = judged.extension.distribution.as_ref();
-    let reachable = own.map(|it| requirements.reachable(&it.name));
+    let reachable = own.map(|it| requirements.reachable(&it.name, extras));
     let blocks = |other: &&Judged| {
         let outcome = other.decision.outcome;
         matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
@@ -340,10 +348,10 @@ impl Requirements {
         Self { requires, suggests, tops }
     }
 
-    /// The normalised names of what `name` requires, itself included, with its own extras.
-    fn reachable(&self, name: &str) -> BTreeSet<String> {
+    /// The normalised names of what `name` requires, itself included, and what its own extras do if asked for.
+    fn reachable(&self, name: &str, extras: bool) -> BTreeSet<String> {
         let own = normalised(name);
-        let mut stack: Vec<String> = self.suggests.get(&own).cloned().unwrap_or_default();
+        let mut stack: Vec<String> = self.suggests.get(&own).filter(|_| extras).cloned().unwrap_or_default();
         stack.push(own);
         let mut seen = BTreeSet::new();
         while let Some(next) = stack.pop() {
@@ -411,6 +419,8 @@ fn ways(blocker: &Blocker, answer: &Answer, requirements: &Requirements, extensi
                 [_, others @ ..] => format!("it or in the {} others that this would force", others.len()),
             }
         ),
-        exception: format!("- match: {matches}\n  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n"),
+        exception: format!(
+            "- match: {matches}\n  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n"
+        ),
     }
 }

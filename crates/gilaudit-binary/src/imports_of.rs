@@ -41,6 +41,8 @@ pub struct Mentioned {
     pub exactly: Vec<String>,
     /// Names that stand in longer text, and may be a part of a longer word there.
     pub within: Vec<String>,
+    /// Tables of strings without the lengths that would split them: what is imported by a name is a part of one of these.
+    pub unsplit: Vec<Vec<u8>>,
 }
 
 /// The known names that a compiled file mentions; the error says what of it could not be read.
@@ -73,11 +75,15 @@ pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String
                 strings.into_iter().for_each(|text| exact(text, known, &mut found));
             }
         }
-        if !split {
+        if tables.is_empty() {
             return Err("Cython's table of strings could not be read".to_owned());
         }
+        if split {
+            tables.clear();
+        }
     }
-    Ok(Mentioned { exactly: found.into_iter().collect(), within: within.into_iter().collect() })
+    let (exactly, within) = (found.into_iter().collect(), within.into_iter().collect());
+    Ok(Mentioned { exactly, within, unsplit: tables })
 }
 
 /// Whether Cython 3.2 or later made the file: `_cython_3_2_9` is the name of a module that it registers its types in.

@@ -99,7 +99,8 @@ pub fn python_root(folder: &Path, limits: &Limits) -> (PythonRoot, Vec<Problem>)
         };
         count = count.saturating_add(1);
         if count > limits.walk_entries {
-            let error = format!("more than {} files and folders; imports of the rest are not known", limits.walk_entries);
+            let error =
+                format!("more than {} files and folders; imports of the rest are not known", limits.walk_entries);
             problems.push(notice(origin_of(folder), Stage::Limits, error));
             break;
         }
@@ -207,7 +208,10 @@ mod tests {
         put("x.pth", "import a\n");
         put("env/pyvenv.cfg", "");
         put("env/y.py", "");
-        put("A_b-1.dist-info/METADATA", "Name: A.b\nVersion: 1\nRequires-Dist: C_d (>=1)\nRequires-Dist: e ; extra == 'x'\nRequires-Dist: f[g]>2; python_version>'3'\n");
+        put(
+            "A_b-1.dist-info/METADATA",
+            "Name: A.b\nVersion: 1\nRequires-Dist: C_d (>=1)\nRequires-Dist: e ; extra == 'x'\nRequires-Dist: f[g]>2; python_version>'3'\n",
+        );
         put("A_b-1.dist-info/RECORD", "a/__init__.py,,\na/x.so,,\na/data.txt,,\n");
         put("A_b-1.dist-info/REQUESTED", "");
         let limits = Limits::default();

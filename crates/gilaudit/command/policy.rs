@@ -53,7 +53,7 @@ const HEAD: &str = "\
 # It builds on 'nogil', which refuses every extension that does not declare that it can run without the GIL. The exceptions below
 # let in those that were found. Give each a reason, remove those that you do not want, and let each end some day (expires).
 extends: nogil
-description: 
+description: 'TODO: what this policy is for'
 
 ";
 
@@ -71,10 +71,14 @@ pub(crate) fn init(inputs: &[String], args: &TargetArgs, colour: Colour) -> Resu
         matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
     };
     let mut blockers: Vec<&Judged> = answers.extensions.iter().filter(blocks).collect();
-    blockers.dedup_by(|a, b| a.extension.module == b.extension.module && a.extension.distribution == b.extension.distribution);
+    blockers.dedup_by(|a, b| {
+        a.extension.module == b.extension.module && a.extension.distribution == b.extension.distribution
+    });
     let mut text = format!("{HEAD}targets: '>={target}'\n\n");
     if blockers.is_empty() {
-        text.push_str("# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n");
+        text.push_str(
+            "# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n",
+        );
     } else {
         text.push_str("exceptions:\n");
     }
@@ -84,7 +88,9 @@ pub(crate) fn init(inputs: &[String], args: &TargetArgs, colour: Colour) -> Resu
         let of = extension.distribution.as_ref();
         let of = of.map_or(String::new(), |it| format!(", distribution: '{} =={}'", it.name, it.version));
         let _ = writeln!(text, "- match: {{module: '{}'{of}}}", extension.module);
-        text.push_str("  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  # expires: 2027-01-31\n");
+        text.push_str(
+            "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  # expires: 2027-01-31\n",
+        );
     }
     to_stdout(text.as_bytes(), colour)?;
     let unread = answers.problems.iter().any(|problem| problem.unread);

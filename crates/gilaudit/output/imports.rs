@@ -38,8 +38,10 @@ pub(super) fn write(imports: &Imports, detail: Detail, out: &mut dyn Write) -> i
     }
     if !answer.free.is_empty() {
         let names: Vec<String> = answer.free.iter().map(shown).collect();
-        let sentence =
-            format!("to free the process: an exception or another version of {}; each of them is needed", names.join(", "));
+        let sentence = format!(
+            "to free the process: an exception or another version of {}; each of them is needed",
+            names.join(", ")
+        );
         writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&sentence, 2))?;
     }
     for (name, why) in &answer.failed {

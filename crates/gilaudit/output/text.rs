@@ -79,7 +79,8 @@ pub(super) fn policy_snippet(diagnostic: &Diagnostic, file: &str, text: &str, ou
     if let Some(line) = line.filter(|_| &*place.file == file) {
         let before = place.column.saturating_sub(1) as usize;
         let end = if place.end_line == place.line { place.end_column } else { u32::MAX };
-        let length = (end.saturating_sub(place.column) as usize).min(line.chars().count().saturating_sub(before)).max(1);
+        let length =
+            (end.saturating_sub(place.column) as usize).min(line.chars().count().saturating_sub(before)).max(1);
         writeln!(out, "{gap} {DIM}|{DIM:#}")?;
         writeln!(out, "{DIM}{number} |{DIM:#} {line}")?;
         writeln!(out, "{gap} {DIM}|{DIM:#} {}{style}{}{style:#}", " ".repeat(before), "^".repeat(length))?;

@@ -79,11 +79,18 @@ pub fn answer(world: &World, outcomes: Outcomes) -> Answer {
             Some(before) => (
                 GilAtEnd::On,
                 None,
-                format!("{} turns it on, unless {} was imported before, which cannot be told", first.module, before.module),
+                format!(
+                    "{} turns it on, unless {} was imported before, which cannot be told",
+                    first.module, before.module
+                ),
             ),
         }
     } else if let Some(possible) = outcomes.reached.first() {
-        let why = if turns_on(possible) { "may be imported, and turns it on" } else { "is imported, and may turn it on" };
+        let why = match (possible.certain, turns_on(possible)) {
+            (true, _) => "is imported, and may turn it on",
+            (false, true) => "may be imported, and turns it on",
+            (false, false) => "may be imported, and may turn it on",
+        };
         (GilAtEnd::Undetermined, None, format!("{} {why}", possible.module))
     } else if let Some((module, why)) = outcomes.incomplete.first().filter(|_| world.has_blockers()) {
         (GilAtEnd::Undetermined, None, format!("it is not known what {module} imports: {why}"))

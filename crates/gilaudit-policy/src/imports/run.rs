@@ -96,8 +96,7 @@ struct Run<'w> {
 
 /// Runs the entries one after the other in one process. An entry that fails does not stop the next.
 pub fn run(world: &World, entries: &[Entry], follow_later: bool) -> Outcomes {
-    let mut run =
-        Run { world, loaded: HashMap::new(), chain: Vec::new(), out: Outcomes::default(), later: false };
+    let mut run = Run { world, loaded: HashMap::new(), chain: Vec::new(), out: Outcomes::default(), later: false };
     let mut scripts = Vec::new();
     for entry in entries {
         let (name, ended) = match entry {
