@@ -55,6 +55,10 @@ const HEAD: &str = "\
 extends: nogil
 description: 'TODO: what this policy is for'
 
+# An exception lets a module in, but what was found in it stays found; as an error it would fail the run all the same.
+rules:
+  enables-gil: warning
+
 ";
 
 /// A starting policy for the inputs.
