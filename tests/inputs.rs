@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{check_json, folder, put, run, wheel, wheel_bytes, zip};
+use crate::common::{check_json, command, finish, folder, put, run, wheel, wheel_bytes, zip};
 use crate::decisions::fixture;
 
 /// The problems as `origin: error`, of those that left something unread.
@@ -144,4 +144,40 @@ fn a_shared_library_is_listed_and_not_judged() {
     let report = check_json("", &[here.path()]).exits(0).json();
     assert_eq!(report["summary"]["libraries"], 2, "{report:#}");
     assert_eq!(modules(&report), Vec::<&str>::new());
+}
+
+/// A virtual environment with one loose extension, and the Python it says it has.
+fn environment(folder: &Path, version: &str, library: &str) {
+    put(folder, "pyvenv.cfg", format!("home = /usr/bin\nversion = {version}\n"));
+    let (name, bytes) = fixture("mp_declared");
+    put(folder, &format!("lib/{library}/site-packages/{name}"), bytes);
+}
+
+#[test]
+fn an_environment_is_audited_for_its_own_interpreter() {
+    let here = folder();
+    environment(here.path(), "3.13.5", "python3.13t");
+    let report = check_json("", &[here.path()]).exits(0).json();
+    assert_eq!(report["target"]["python"], "3.13t");
+    assert_eq!(report["target"]["from"], here.path().to_str().unwrap());
+    assert_eq!(report["summary"]["outcomes"]["cannot-import"], 1, "{report:#}");
+    let other = check_json("--python 3.14t", &[here.path()]).exits(0).json();
+    assert_eq!((&other["target"]["python"], &other["target"]["from"]), (&"3.14t".into(), &"--python".into()));
+    assert_eq!(other["summary"]["outcomes"]["runs-free"], 1);
+}
+
+#[test]
+fn without_a_path_the_active_environment_is_audited() {
+    let here = folder();
+    environment(here.path(), "3.14.2", "python3.14t");
+    let ran = finish(command(["check"]).env("VIRTUAL_ENV", here.path())).exits(0);
+    assert!(ran.stdout.contains("The GIL stays off") && ran.stdout.contains("1 extension"), "{}", ran.stdout);
+}
+
+#[test]
+fn an_environment_of_a_gil_build_cannot_turn_the_gil_off() {
+    let here = folder();
+    environment(here.path(), "3.14.2", "python3.14");
+    let report = check_json("--gil 0", &[here.path()]).exits(2).json();
+    assert!(unread(&report)[0].contains("Disabling the GIL is not supported"));
 }

@@ -4,6 +4,7 @@
 //! file.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 
 use gilaudit_binary::Hints;
@@ -17,6 +18,7 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use crate::delegate::{self, Loaded};
+use crate::elsewhere::Libraries;
 use crate::report::{Answers, Judged};
 use crate::settings::Settings;
 
@@ -30,12 +32,13 @@ struct Read {
 
 /// Audits everything in `inventory` for `target`.
 pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target, bar: &ProgressBar) -> Answers {
+    let libraries = Libraries::new(inventory, &settings.binary_limits);
     let reads: Vec<(&Member, Read)> = quietly(|| {
         inventory
             .members
             .par_iter()
             .map(|member| {
-                let read = guarded(inventory, member, settings, target);
+                let read = guarded(&libraries, inventory, member, settings, target);
                 bar.inc(1);
                 (member, read)
             })
@@ -77,20 +80,38 @@ fn recognised(inventory: &Inventory) -> bool {
     !inventory.members.is_empty() || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
 }
 
+thread_local! {
+    /// Where this thread panicked last, for the problem that is made of it.
+    static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 /// Runs `work` without the default message on standard error for every panic: a panic there becomes a problem in the report.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    panic::set_hook(Box::new(|info| {
+        let at = info.location().map_or_else(String::new, |place| format!("{}:{}", place.file(), place.line()));
+        PANICKED_AT.with(|place| place.replace(at));
+    }));
     let result = work();
     panic::set_hook(hook);
     result
 }
 
-fn guarded(inventory: &Inventory, member: &Member, settings: &Settings, target: &Target) -> Read {
-    panic::catch_unwind(AssertUnwindSafe(|| read(inventory, member, settings, target))).unwrap_or_else(|panic| {
-        let error = format!("gilaudit failed on this file, which is a bug worth reporting: {}", message(&*panic));
-        Read { problems: vec![problem(member, Stage::Internal, error)], ..Read::default() }
-    })
+fn guarded(
+    libraries: &Libraries<'_>,
+    inventory: &Inventory,
+    member: &Member,
+    settings: &Settings,
+    target: &Target,
+) -> Read {
+    panic::catch_unwind(AssertUnwindSafe(|| read(libraries, inventory, member, settings, target))).unwrap_or_else(
+        |panic| {
+            let at = PANICKED_AT.with(RefCell::take);
+            let error =
+                format!("gilaudit failed on this file, which is a bug worth reporting: {} ({at})", message(&*panic));
+            Read { problems: vec![problem(member, Stage::Internal, error)], ..Read::default() }
+        },
+    )
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -102,7 +123,13 @@ fn problem(member: &Member, stage: Stage, error: String) -> Problem {
     Problem { origin: member.origin.clone(), stage, unread: member.kind == MemberKind::Candidate, error }
 }
 
-fn read(inventory: &Inventory, member: &Member, settings: &Settings, target: &Target) -> Read {
+fn read(
+    libraries: &Libraries<'_>,
+    inventory: &Inventory,
+    member: &Member,
+    settings: &Settings,
+    target: &Target,
+) -> Read {
     let mut read = Read::default();
     if member.kind == MemberKind::Library {
         let why = "its name is not one of an extension".to_owned();
@@ -116,7 +143,7 @@ fn read(inventory: &Inventory, member: &Member, settings: &Settings, target: &Ta
             return read;
         }
     };
-    let hints = Hints { origin: &member.origin, tags: member.tags.as_ref() };
+    let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), function: None };
     let (facts, mut problems) = gilaudit_binary::read(&bytes, &hints, &settings.binary_limits);
     if facts.is_empty() {
         // Nothing was read of a file that is named like an extension, so the audit must not succeed, whatever its reader says.
@@ -132,7 +159,7 @@ fn read(inventory: &Inventory, member: &Member, settings: &Settings, target: &Ta
         let origin = facts.slice.as_ref().map_or_else(|| member.origin.clone(), |arch| member.origin.slice(arch));
         let platform = Platform { os: facts.format.os(), arch: facts.arch };
         let found = find(member.origin.file_name(), target, platform) != Found::NotSearched;
-        match facts.load(&member.module, target) {
+        match libraries.load(&facts, &member.origin, &member.module, target) {
             Some(loading) => {
                 let module = member.module.clone();
                 read.loaded.push((Loaded { origin, module, facts, loading, found }, sha256.clone()));

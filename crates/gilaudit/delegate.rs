@@ -1,13 +1,14 @@
-//! Modules that hand their initialisation to another file.
+//! Modules that hand their initialisation to another module.
 //!
-//! A module that cffi generated calls `_cffi_backend`, a shim of mypyc calls its `…__mypyc` module, a stub calls a library that it
-//! needs. What such a module declares is written in that other file: it has that file's declaration when one of the same platform,
-//! which the target loads as well, is among the inputs. Otherwise it stays unknown, and the reason says where to look.
+//! A module that cffi generated calls `_cffi_backend`, a shim of mypyc calls its `…__mypyc` module. What such a module declares is
+//! written in that other file: it has that file's declaration when one of the same platform (or, failing that, the same system),
+//! which the target loads as well, is among the inputs. Otherwise it stays unknown, and the reason says where to look. Functions of needed libraries are not modules
+//! and are followed in `elsewhere.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Origin, Platform, Status, Target,
+    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Origin, Os, Platform, Status, Target,
 };
 
 /// One architecture of one file that is an extension, as far as it is known before delegation.
@@ -53,18 +54,19 @@ pub(crate) fn resolve(files: &mut [Loaded], target: &Target) {
 /// The inputs by what a delegation names them by.
 struct Names {
     by_module: BTreeMap<(Platform, String), Vec<usize>>,
-    by_file: BTreeMap<(Platform, String), Vec<usize>>,
+    /// The same whatever the architecture: the other builds of a release declare what it declares, so that the second slice of a
+    /// fat file need not stay unknown where only one architecture of the other file is at hand.
+    by_system: BTreeMap<(Os, String), Vec<usize>>,
 }
 
 impl Names {
     fn new(files: &[Loaded]) -> Self {
-        let mut names = Self { by_module: BTreeMap::new(), by_file: BTreeMap::new() };
+        let mut names = Self { by_module: BTreeMap::new(), by_system: BTreeMap::new() };
         // A file that the target does not load cannot be the one that is called.
         for (index, file) in files.iter().enumerate().filter(|(_, file)| file.found && file.loading.failure.is_none()) {
             let platform = file.platform();
             names.by_module.entry((platform, file.module.clone())).or_default().push(index);
-            let file_name = file.origin.file_name().to_owned();
-            names.by_file.entry((platform, file_name)).or_default().push(index);
+            names.by_system.entry((platform.os, file.module.clone())).or_default().push(index);
         }
         names
     }
@@ -94,6 +96,10 @@ impl Names {
                 evidence.at = format!("{} {}", first.origin, evidence.at);
             }
             declaration.evidence.insert(0, handed_on(&loading.hook, delegate));
+            // From 2.0 on, cffi's backend declares for every module that it initialises, whatever that module's own C code does.
+            if *delegate == Delegate::CffiBackend && declaration.status == Status::NotUsed {
+                declaration.declared_by_tool = Some("cffi".to_owned());
+            }
             declaration
         } else {
             Declaration::unknown(format!("delegated to {delegate}, of which {} inputs disagree", to.len()))
@@ -114,17 +120,14 @@ impl Names {
     fn named(&self, files: &[Loaded], index: usize, delegate: &Delegate) -> Vec<usize> {
         let Some(file) = files.get(index) else { return Vec::new() };
         let platform = file.platform();
-        let module = |name: &str| self.by_module.get(&(platform, name.to_owned())).cloned().unwrap_or_default();
+        let module = |name: &str| {
+            let own = self.by_module.get(&(platform, name.to_owned()));
+            own.or_else(|| self.by_system.get(&(platform.os, name.to_owned()))).cloned().unwrap_or_default()
+        };
         let mut named = match delegate {
             Delegate::CffiBackend => module("_cffi_backend"),
             Delegate::Capsule { module: name, .. } | Delegate::Module(name) => module(name),
-            Delegate::Library { .. } => {
-                let by_name = |needed: &String| {
-                    let name = needed.rsplit(['/', '\\']).next().unwrap_or(needed).to_owned();
-                    self.by_file.get(&(platform, name)).cloned().unwrap_or_default()
-                };
-                file.facts.needed.iter().flat_map(by_name).collect()
-            }
+            Delegate::Library { .. } => Vec::new(),
         };
         named.retain(|to| *to != index);
         named
@@ -149,7 +152,7 @@ mod tests {
     }
 
     /// A module in the artifact `artifact`, whose init function leads to `result`.
-    fn file(artifact: &str, module: &str, result: InitResult, needed: &[&str]) -> Loaded {
+    fn file(artifact: &str, module: &str, result: InitResult) -> Loaded {
         let symbol = format!("PyInit_{module}");
         let runs = vec![HookRun { versions: Versions::ALL, result }];
         let facts = BinaryFacts {
@@ -161,7 +164,7 @@ mod tests {
             framework: None,
             hooks: vec![Hook { symbol, kind: HookKind::Init, at: place(), runs }],
             other_hooks: Vec::new(),
-            needed: needed.iter().map(|name| (*name).to_owned()).collect(),
+            needed: Vec::new(),
         };
         let loading = facts.load(module, &DEFAULT_TARGET).unwrap();
         let origin = Origin::path(artifact).member(format!("{module}.so"));
@@ -193,8 +196,7 @@ mod tests {
     #[test]
     fn takes_over_the_declaration_with_its_evidence() {
         let cffi = || InitResult::Delegated(Delegate::CffiBackend);
-        let mut files =
-            vec![file("a.whl", "_bindings", cffi(), &[]), file("cffi.whl", "_cffi_backend", declares(1), &[])];
+        let mut files = vec![file("a.whl", "_bindings", cffi()), file("cffi.whl", "_cffi_backend", declares(1))];
         resolve(&mut files, &DEFAULT_TARGET);
         let loading = &files[0].loading;
         assert_eq!((loading.declaration.status, loading.init), (Status::NotUsed, Init::SinglePhase));
@@ -205,23 +207,23 @@ mod tests {
 
     #[test]
     fn unknown_without_the_other_file() {
-        let alone = first(vec![file("a.whl", "a", to("b"), &[])]);
+        let alone = first(vec![file("a.whl", "a", to("b"))]);
         assert_eq!(alone.status, Status::Unknown);
         assert_eq!(alone.reason.as_deref(), Some("delegated to b, which is not among the inputs"));
     }
 
     #[test]
     fn a_file_that_the_target_does_not_load_is_not_the_one() {
-        let missed = Loaded { found: false, ..file("b.whl", "b", declares(1), &[]) };
-        assert_eq!(first(vec![file("a.whl", "a", to("b"), &[]), missed]).status, Status::Unknown);
+        let missed = Loaded { found: false, ..file("b.whl", "b", declares(1)) };
+        assert_eq!(first(vec![file("a.whl", "a", to("b")), missed]).status, Status::Unknown);
     }
 
     #[test]
     fn the_own_artifact_comes_first_and_others_must_agree() {
-        let a = || file("a.whl", "a", to("b"), &[]);
-        let near = vec![a(), file("a.whl", "b", declares(1), &[]), file("b.whl", "b", declares(0), &[])];
+        let a = || file("a.whl", "a", to("b"));
+        let near = vec![a(), file("a.whl", "b", declares(1)), file("b.whl", "b", declares(0))];
         assert_eq!(first(near).status, Status::NotUsed);
-        let far = vec![a(), file("c.whl", "b", declares(1), &[]), file("b.whl", "b", declares(0), &[])];
+        let far = vec![a(), file("c.whl", "b", declares(1)), file("b.whl", "b", declares(0))];
         let far = first(far);
         assert_eq!(far.status, Status::Unknown);
         assert!(far.reason.unwrap().contains("2 inputs disagree"));
@@ -229,21 +231,10 @@ mod tests {
 
     #[test]
     fn chains_and_circles_end() {
-        let chain = vec![
-            file("a.whl", "a", to("b"), &[]),
-            file("a.whl", "b", to("c"), &[]),
-            file("a.whl", "c", declares(1), &[]),
-        ];
+        let chain = vec![file("a.whl", "a", to("b")), file("a.whl", "b", to("c")), file("a.whl", "c", declares(1))];
         assert_eq!(first(chain).status, Status::NotUsed);
-        let circle = vec![file("a.whl", "a", to("b"), &[]), file("a.whl", "b", to("a"), &[])];
+        let circle = vec![file("a.whl", "a", to("b")), file("a.whl", "b", to("a"))];
         assert_eq!(first(circle).status, Status::Unknown);
-        assert_eq!(first(vec![file("a.whl", "a", to("a"), &[])]).status, Status::Unknown);
-    }
-
-    #[test]
-    fn needed_libraries_go_by_file_name() {
-        let stub = InitResult::Delegated(Delegate::Library { symbol: "init".to_owned() });
-        let files = vec![file("a.whl", "a", stub, &["@rpath/b.so"]), file("a.whl", "b", declares(0), &[])];
-        assert_eq!(first(files).status, Status::Used);
+        assert_eq!(first(vec![file("a.whl", "a", to("a"))]).status, Status::Unknown);
     }
 }

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod command;
 mod delegate;
+mod elsewhere;
 mod error;
 mod imports;
 mod output;

@@ -8,7 +8,7 @@ fn main() -> std::io::Result<()> {
     for path in std::env::args().skip(1) {
         let bytes = std::fs::read(&path)?;
         let origin = Origin::path(path.replace('\\', "/"));
-        let (facts, problems) = read(&bytes, &Hints { origin: &origin, tags: None }, &Limits::default());
+        let (facts, problems) = read(&bytes, &Hints::new(&origin), &Limits::default());
         for problem in problems {
             println!("{}: {}", problem.origin, problem.error);
         }
@@ -30,10 +30,10 @@ fn main() -> std::io::Result<()> {
                 for evidence in declaration.evidence {
                     println!("    {} at {}", evidence.what, evidence.at);
                 }
-                for reason in declaration.reason {
+                if let Some(reason) = declaration.reason {
                     println!("    because {reason}");
                 }
-                for failure in loading.failure {
+                if let Some(failure) = loading.failure {
                     println!("    cannot be imported: {}", failure.error);
                 }
             }

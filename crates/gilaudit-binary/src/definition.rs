@@ -1,6 +1,6 @@
 //! Module definitions and slot arrays, read from memory as an interpreter would find them when the init function returns.
 
-use gilaudit_model::{AbiInfo, Definition, Header, Layout, Slot, SlotSource, SlotValue, Slots};
+use gilaudit_model::{AbiInfo, Definition, Header, Layout, Slot, SlotValue, Slots};
 
 use crate::code::{Engine, Path, Region, Value};
 
@@ -20,6 +20,16 @@ fn head(layout: Layout, pointer: u64) -> u64 {
         Layout::Gil => 2 * pointer,
         Layout::FreeThreaded => 3 * pointer + 8,
     }
+}
+
+/// The offset of `m_name`.
+pub(crate) fn name_offset(layout: Layout, pointer: u8) -> u64 {
+    head(layout, u64::from(pointer)) + NAME * u64::from(pointer)
+}
+
+/// The offsets of `m_name` in both layouts.
+pub(crate) fn name_offsets(pointer: u8) -> [u64; 2] {
+    [Layout::Gil, Layout::FreeThreaded].map(|layout| name_offset(layout, pointer))
 }
 
 /// The fields of `PyModuleDef` after the head, in pointers: `m_init`, `m_index`, `m_copy`, then these.
@@ -65,10 +75,8 @@ pub(crate) fn read(
 /// (0 until the interpreter sets it) or a field that is no text.
 fn layout(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64) -> Option<Layout> {
     let pointer = engine.image.pointer;
-    let mut name = |layout| {
-        let offset = head(layout, u64::from(pointer)) + NAME * u64::from(pointer);
-        engine.load(path, Value::Known(address.wrapping_add(offset)), pointer)
-    };
+    let mut name =
+        |layout| engine.load(path, Value::Known(address.wrapping_add(name_offset(layout, pointer))), pointer);
     let (gil, free_threaded) = (name(Layout::Gil), name(Layout::FreeThreaded));
     if let Value::Known(text) = gil
         && text != 0
@@ -195,9 +203,4 @@ fn abi_info(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64) -> Optio
         build_version: u32::try_from(field(4, 4)?).ok()?,
         abi_version: u32::try_from(field(8, 4)?).ok()?,
     })
-}
-
-/// Whether slots were stored by code rather than being in the file.
-pub(crate) fn stored_by_code(slots: &Slots) -> bool {
-    matches!(slots, Slots::Array(slots) if slots.iter().any(|slot| matches!(slot.source, SlotSource::Stored(_))))
 }

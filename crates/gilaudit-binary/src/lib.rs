@@ -1,17 +1,42 @@
 //! Reads from a compiled CPython extension, without running it, whether it declares that it can run without the GIL.
-#![allow(dead_code)]
+//!
+//! [`read`] takes the bytes of an ELF, Mach-O or PE file and gives the facts that they show: which init functions the file has,
+//! what running each leads to, the module definition and its slots, the ABI that it was built for, the framework that made it.
+//! [`BinaryFacts::declaration`] then applies the rules of one interpreter to them.
+//!
+//! ```
+//! use gilaudit_binary::{Hints, Limits, read};
+//! use gilaudit_model::{Origin, Target};
+//!
+//! let origin = Origin::path("example.cpython-314t-x86_64-linux-gnu.so");
+//! let (facts, problems) = read(b"not an object file", &Hints::new(&origin), &Limits::default());
+//! assert!(facts.is_empty());
+//! assert_eq!(problems[0].error, "neither an ELF, a Mach-O nor a PE file");
+//!
+//! let target: Target = "3.14t".parse()?;
+//! for file in facts {
+//!     println!("{:?}", file.declaration("example", &target));
+//! }
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! Nothing is executed and no file is opened. Input may be hostile: every read is checked and every loop is bounded ([`Limits`]);
+//! what a budget cuts short is `unknown`, with that reason.
 
 mod abi;
 mod code;
 mod definition;
+mod framework;
 mod image;
 mod imports_of;
 mod names;
+mod scan;
 
 use gilaudit_model::{
-    BinaryFacts, Format, Hook, HookKind, HookRun, InitResult, Origin, Place, Problem, Stage, Version, Versions,
-    WheelTags,
+    BinaryFacts, Delegate, Format, Hook, HookKind, HookRun, InitResult, Origin, Place, Problem, Stage, Version,
+    Versions, WheelTags,
 };
+
 use image::{Export, Image};
 
 pub use imports_of::{Mentioned, ModuleNames, imports_of};
@@ -23,6 +48,16 @@ pub struct Hints<'a> {
     pub origin: &'a Origin,
     /// The tags of the wheel it came in.
     pub tags: Option<&'a WheelTags>,
+    /// The exported function to evaluate instead of the init function for the file's own name: for a library that another
+    /// module hands its initialisation to.
+    pub function: Option<&'a str>,
+}
+
+impl<'a> Hints<'a> {
+    /// The hints that an origin alone gives.
+    pub fn new(origin: &'a Origin) -> Self {
+        Self { origin, tags: None, function: None }
+    }
 }
 
 /// Bounds on the work spent on one init function.
@@ -32,13 +67,13 @@ pub struct Limits {
     pub instructions: usize,
     /// Branches followed both ways.
     pub paths: usize,
-    /// Bytes of memory that the evaluated code may change.
+    /// Bytes of memory that the evaluated code may change on one path.
     pub memory: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { instructions: 3_000_000, paths: 4_000, memory: 256 << 10 }
+        Self { instructions: 4_000_000, paths: 4_000, memory: 256 << 10 }
     }
 }
 
@@ -57,22 +92,44 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
 /// Reads a compiled file. One [`BinaryFacts`] per architecture: fat Mach-O files have several, every other file one. Empty, with a
 /// problem, when the bytes are not an object file that can be read.
 pub fn read(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFacts>, Vec<Problem>) {
-    let problem = |error: String| Problem { origin: hints.origin.clone(), stage: Stage::Parse, unread: true, error };
+    let problem = |origin: Origin, error: String| Problem { origin, stage: Stage::Parse, unread: true, error };
     let opened = match sniff(bytes) {
         Some(Format::Elf) => image::open_elf(bytes),
-        Some(Format::MachO) => image::open_macho(bytes),
+        Some(Format::MachO) => return read_slices(bytes, hints, limits),
         Some(Format::Pe) => image::open_pe(bytes),
         None if bytes.is_empty() => Err("the file is empty".to_owned()),
         None => Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
     match opened {
-        Ok(image) => (vec![facts(&image, hints, limits)], Vec::new()),
-        Err(error) => (Vec::new(), vec![problem(error)]),
+        Ok(image) => (vec![facts(&image, None, hints, limits)], Vec::new()),
+        Err(error) => (Vec::new(), vec![problem(hints.origin.clone(), error)]),
     }
 }
 
-fn facts(image: &Image<'_>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
-    let hooks: Vec<Hook> = names::hooks(hints.origin)
+fn read_slices(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFacts>, Vec<Problem>) {
+    let problem = |origin: Origin, error: String| Problem { origin, stage: Stage::Parse, unread: true, error };
+    let slices = match image::macho_slices(bytes) {
+        Ok(slices) => slices,
+        Err(error) => return (Vec::new(), vec![problem(hints.origin.clone(), error)]),
+    };
+    let thin = slices.len() == 1;
+    let mut read = (Vec::new(), Vec::new());
+    for (arch, slice) in slices {
+        match slice.and_then(image::open_macho) {
+            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, limits)),
+            Err(error) if thin => read.1.push(problem(hints.origin.clone(), error)),
+            Err(error) => read.1.push(problem(hints.origin.slice(&arch), error)),
+        }
+    }
+    read
+}
+
+fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
+    let names = match hints.function {
+        Some(function) => vec![(HookKind::Init, function.to_owned())],
+        None => names::hooks(hints.origin),
+    };
+    let hooks: Vec<Hook> = names
         .into_iter()
         .filter_map(|(kind, symbol)| {
             let export = image.export(&symbol)?;
@@ -91,9 +148,9 @@ fn facts(image: &Image<'_>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
         format: image.format,
         arch: image.arch,
         bits: image.pointer * 8,
-        slice: None,
+        slice,
         abi,
-        framework: None,
+        framework: if hooks.is_empty() { None } else { framework::recognise(image) },
         hooks,
         other_hooks,
         needed,
@@ -101,29 +158,41 @@ fn facts(image: &Image<'_>, hints: &Hints<'_>, limits: &Limits) -> BinaryFacts {
 }
 
 fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, limits: &Limits) -> Hook {
+    let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
+    let elsewhere = Place { address: 0, section: None, through: Vec::new() };
+    let all = |result| vec![HookRun { versions: Versions::ALL, result }];
     let address = match export {
         Export::Address(address) => address,
+        Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, budget) {
+            Some(address) => address,
+            None => {
+                let why = format!("the indirect function at {} was not resolved", image.place(resolver));
+                return Hook { symbol, kind, at: image.place(resolver), runs: all(InitResult::Unknown(why)) };
+            }
+        },
         Export::Forward(to) => {
-            let result = InitResult::Delegated(gilaudit_model::Delegate::Library { symbol: to });
-            let at = Place { address: 0, section: None, through: Vec::new() };
-            return Hook { symbol, kind, at, runs: vec![HookRun { versions: Versions::ALL, result }] };
+            // "library.symbol": the symbol is what the library exports.
+            let there = to.rsplit('.').next().unwrap_or(&to).to_owned();
+            let result = InitResult::Delegated(Delegate::Library { symbol: there });
+            return Hook { symbol, kind, at: elsewhere, runs: all(result) };
         }
     };
-    let budget = code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 };
+    let at = image.place(address);
+    if !code::evaluates(image) {
+        let short = symbol.split_once('_').map_or("", |(_, short)| short);
+        return Hook { runs: all(scan::find(image, short)), symbol, kind, at };
+    }
     let run = |version| code::run(image, kind, address, version, budget);
-    let (first, consulted) = run(Version::V3_14);
-    let mut runs = vec![HookRun {
-        versions: if consulted { Versions::only(Version::V3_14) } else { Versions::ALL },
-        result: first,
-    }];
-    if consulted {
-        for version in [Version::V3_13, Version::V3_15] {
-            let (result, _) = run(version);
-            match runs.iter_mut().find(|run| run.result == result) {
-                Some(run) => run.versions = run.versions.with(version),
-                None => runs.push(HookRun { versions: Versions::only(version), result }),
-            }
+    let (result, consulted) = run(Version::V3_14);
+    let versions = if consulted { Versions::only(Version::V3_14) } else { Versions::ALL };
+    let mut runs = vec![HookRun { versions, result }];
+    // Only a function that looks at the interpreter's version can do something else under another one.
+    for version in if consulted { [Version::V3_13, Version::V3_15].as_slice() } else { &[] } {
+        let (result, _) = run(*version);
+        match runs.iter_mut().find(|run| run.result == result) {
+            Some(run) => run.versions = run.versions.with(*version),
+            None => runs.push(HookRun { versions: Versions::only(*version), result }),
         }
     }
-    Hook { symbol, kind, at: image.place(address), runs }
+    Hook { symbol, kind, at, runs }
 }

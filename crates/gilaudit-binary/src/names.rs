@@ -16,12 +16,9 @@ pub(crate) fn hooks(origin: &Origin) -> Vec<(HookKind, String)> {
 
 /// CPython 3.15.0rc2 `Python/importdl.c`, `get_encoded_name`, and `Python/dynload_shlib.c`, `"%.20s_%.200s"`; alike in 3.13.
 fn symbol(prefix: &str, name: &str) -> String {
-    let (u, encoded) = if name.is_ascii() {
-        ("", name.to_owned())
-    } else {
-        ("U", punycode::encode(name).unwrap_or_default().replace('-', "_"))
-    };
-    let cut: String = encoded.chars().take(200).collect();
+    let (u, encoded) =
+        if name.is_ascii() { ("", name.to_owned()) } else { ("U", punycode::encode(name).unwrap_or_default()) };
+    let cut: String = encoded.replace('-', "_").chars().take(200).collect();
     format!("{prefix}{u}_{cut}")
 }
 
@@ -37,8 +34,9 @@ mod tests {
     fn as_cpython_forms_them() {
         assert_eq!(names("lxml/etree.cpython-314t-x86_64-linux-gnu.so"), ["PyModExport_etree", "PyInit_etree"]);
         assert_eq!(names("a/tomli/__init__.cpython-314t-darwin.so"), ["PyModExport_tomli", "PyInit_tomli"]);
-        // PEP 489: the module "spé" is looked for as PyInitU_sp_1na4... with the hyphen replaced.
-        assert_eq!(names("spam_é.so"), ["PyModExportU_spam__9wa", "PyInitU_spam__9wa"]);
+        // PEP 489: punycode, with the hyphen replaced.
+        assert_eq!(names("spam_é.so"), ["PyModExportU_spam__fsa", "PyInitU_spam__fsa"]);
+        assert_eq!(names("a-b.so"), ["PyModExport_a_b", "PyInit_a_b"]);
         assert_eq!(names(".so"), [""; 0]);
     }
 }

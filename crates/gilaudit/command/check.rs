@@ -4,6 +4,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 
+use gilaudit_input::Given;
 use gilaudit_model::{Origin, Problem, Severity, Stage};
 
 use crate::args::{CheckArgs, Colour, Format};
@@ -48,7 +49,9 @@ fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
         .build()
         .map_err(|error| Error::new(format!("the threads could not be started: {error}")))?;
     let inventory = gilaudit_input::collect(&settings.given, args.target.python.as_ref(), &settings.input_limits);
-    let (target, target_from) = settings::target(&args.target, Some(&inventory))?;
+    // What is downloaded was chosen for the target already, so an environment beside it cannot set another one.
+    let downloads = settings.given.iter().any(|given| matches!(given, Given::Pypi { .. }));
+    let (target, target_from) = settings::target(&args.target, (!downloads).then_some(&inventory))?;
     let bar = progress::bar(inventory.members.len(), settings.progress);
     let answers = pool.install(|| {
         let mut answers = audit(&inventory, &settings, &target, &bar);

@@ -1,5 +1,6 @@
 //! The output formats: one file each, each a function from the report to a writer.
 
+mod group;
 mod imports;
 mod json;
 mod report_v1;

@@ -1,9 +1,9 @@
 //! A report made by hand, for the tests of the output formats: two distributions, a refusal, a broken file.
 
 use gilaudit_model::{
-    Abi, Action, Arch, BuiltFor, Decision, Declaration, Distribution, Evidence, Extension, FailureKind, Format,
-    Framework, Gil, ImportFailure, Init, Library, Mechanism, Origin, Outcome, Problem, Severity, Stage, Status, Target,
-    cpython,
+    Abi, Action, Arch, BuiltFor, Decision, Declaration, Distribution, Evidence, Extension, FailureKind, Finding,
+    Format, Framework, Gil, ImportFailure, Init, Library, Mechanism, Origin, Outcome, Problem, Severity, Stage, Status,
+    Target, cpython,
 };
 
 use crate::report::{Answers, Judged, Question, Report};
@@ -63,8 +63,15 @@ pub(crate) fn report() -> Report {
             .to_owned(),
     });
     extensions.push(Extension { failure, distribution: None, ..extension("loose", Status::Undeclared) });
-    let findings =
-        extensions.iter().flat_map(|extension| gilaudit_rules::check_extension(extension, &target)).collect();
+    // The rules' own advice changes more often than the format does.
+    let findings = extensions
+        .iter()
+        .flat_map(|extension| gilaudit_rules::check_extension(extension, &target))
+        .map(|finding| Finding {
+            help: Some("look for a release that declares support, ".repeat(3) + "or ask"),
+            ..finding
+        })
+        .collect();
     let mut extensions: Vec<Judged> = extensions.into_iter().map(|extension| judged(extension, &target)).collect();
     if let Some(last) = extensions.last_mut() {
         last.decision.action = Action::Refuse;

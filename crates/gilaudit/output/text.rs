@@ -4,18 +4,17 @@
 //! inputs that could not be read, then a table by distribution, and last one line that counts everything. Nothing depends on the
 //! terminal, so that the same report always gives the same bytes; the writer strips the styles where none are wanted.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Mechanism, Origin, Outcome, Problem, Severity};
-
-use super::{Detail, table, wrap};
-use crate::report::{Environment, GilState, Judged, Report};
+use gilaudit_model::{Action, Distribution, Gil, Outcome, Problem, Severity};
 use gilaudit_policy::Diagnostic;
 
-/// How many modules a group lists before it says "and more".
-const LISTED: usize = 10;
+use super::{Detail, group, table, wrap};
+use crate::report::{Environment, GilState, Judged, Report};
+
+/// How many modules a list shows before it says "and more".
+pub(super) const LISTED: usize = 10;
 
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -30,10 +29,10 @@ pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io:
     if !detail.quiet {
         headline(report, out)?;
     }
-    for group in groups(report) {
+    for group in group::groups(report) {
         group.write(detail, out)?;
     }
-    refusals(report, out)?;
+    judgements(report, detail, out)?;
     problems(&report.answers.problems, detail, out)?;
     if !detail.quiet {
         if detail.verbose {
@@ -45,7 +44,7 @@ pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn colour(severity: Severity) -> Style {
+pub(super) fn colour(severity: Severity) -> Style {
     let colour = match severity {
         Severity::Error => AnsiColor::Red,
         Severity::Warning => AnsiColor::Yellow,
@@ -113,7 +112,7 @@ fn gil_sentence(report: &Report, environment: &Environment) -> String {
     match environment.gil {
         GilState::Off => format!("The GIL stays off on {platform}: no extension turns it on"),
         GilState::Undetermined => {
-            format!("It is undetermined whether the GIL stays off on {platform}: see the undetermined modules below")
+            format!("It is undetermined whether the GIL stays off on {platform}: see the modules below")
         }
         GilState::On if !target.free_threaded => format!("The GIL is on on {platform}: {target} always has it"),
         GilState::On if target.gil == Gil::On => format!("The GIL is on on {platform}: PYTHON_GIL=1 turns it on"),
@@ -144,140 +143,48 @@ pub(super) fn shown(distribution: &Distribution) -> String {
     format!("{} {}", distribution.name, distribution.version)
 }
 
-/// Findings of one rule and severity in one distribution, which are said together.
-struct Group<'a> {
-    rule: &'static str,
+/// The modules that the policy refuses or warns of, and those about which nothing could be told.
+fn judgements(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    let policy = &report.question.policy;
+    let with = |wanted: &dyn Fn(&Judged) -> bool| -> Vec<&Judged> {
+        report.answers.extensions.iter().filter(|judged| wanted(judged)).collect()
+    };
+    let refused = with(&|judged| judged.decision.action == Action::Refuse);
+    judged_list(Severity::Error, &format!("refused by policy {policy}"), &refused, detail, out)?;
+    let warned = with(&|judged| judged.decision.action == Action::Warn);
+    judged_list(Severity::Warning, &format!("warned of by policy {policy}"), &warned, detail, out)?;
+    let rest = with(&|judged| {
+        judged.decision.outcome == Outcome::Undetermined
+            && !matches!(judged.decision.action, Action::Refuse | Action::Warn)
+    });
+    judged_list(Severity::Warning, "undetermined", &rest, detail, out)
+}
+
+fn judged_list(
     severity: Severity,
-    distribution: Option<&'a Distribution>,
-    findings: Vec<(&'a Finding, Option<&'a Judged>)>,
-}
-
-/// The findings in groups: errors first, then by distribution and rule.
-fn groups(report: &Report) -> Vec<Group<'_>> {
-    let by_place: BTreeMap<(&Origin, &str), &Judged> = report
-        .answers
-        .extensions
-        .iter()
-        .map(|judged| ((&judged.extension.origin, judged.extension.module.as_str()), judged))
-        .collect();
-    let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
-    for finding in &report.answers.findings {
-        let judged = finding.module.as_deref().and_then(|module| by_place.get(&(&finding.origin, module)).copied());
-        let distribution = judged.and_then(|judged| judged.extension.distribution.as_ref());
-        let (rule, severity) = (finding.rule, finding.severity);
-        groups
-            .entry((std::cmp::Reverse(severity), rule, distribution, distribution.is_none().then_some(&finding.origin)))
-            .or_insert_with(|| Group { rule, severity, distribution, findings: Vec::new() })
-            .findings
-            .push((finding, judged));
-    }
-    groups.into_values().collect()
-}
-
-impl Group<'_> {
-    fn write(&self, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-        let style = colour(self.severity);
-        let head = format!("{}[{}]", self.severity.as_str(), self.rule);
-        let summary = gilaudit_rules::find(self.rule).map_or("", |rule| rule.summary);
-        let of = self.distribution.map_or(String::new(), |it| format!(" of {}", shown(it)));
-        let said = format!("{}{of}: {summary}", super::count(self.findings.len(), "module"));
-        writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&said, head.len() + 2, 4))?;
-        let listed = if detail.verbose { self.findings.len() } else { LISTED };
-        let mut parts: BTreeMap<Part, Vec<(&str, String)>> = BTreeMap::new();
-        for (finding, judged) in self.findings.iter().take(listed) {
-            let (part, line) = part(finding, *judged);
-            parts.entry(part).or_default().push(line);
-        }
-        for (part, lines) in parts {
-            part.write(&lines, out)?;
-        }
-        if self.findings.len() > listed {
-            writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", self.findings.len() - listed)?;
-        }
-        if let Some(help) = self.findings.iter().find_map(|(finding, _)| finding.help.as_ref()) {
-            writeln!(out, "  {BOLD}help:{BOLD:#} {}", wrap::hang_after(help, 8, 8))?;
-        }
-        writeln!(out)
-    }
-}
-
-/// What several findings of a group have in common: the archive they are in, and what shows it.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
-    archive: Option<String>,
-    why: String,
-}
-
-impl Part {
-    /// Writes what is common once, then a line for every module: its name and where the evidence is.
-    fn write(&self, lines: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
-        if let Some(archive) = &self.archive {
-            writeln!(out, "  {DIM}in{DIM:#} {archive}")?;
-        }
-        if !self.why.is_empty() {
-            writeln!(out, "  {}", wrap::hang_after(&self.why, 2, 4))?;
-        }
-        let width = lines.iter().map(|(module, _)| module.chars().count()).max().unwrap_or_default();
-        for (module, at) in lines {
-            let gap = " ".repeat((width + 2).saturating_sub(module.chars().count()));
-            let gap = if at.is_empty() { "" } else { &gap };
-            writeln!(out, "    {BOLD}{module}{BOLD:#}{gap}{}", wrap::hang_after(at, width + 6, 6))?;
-        }
-        Ok(())
-    }
-}
-
-/// What a finding shares with others, and its own line.
-fn part<'a>(finding: &'a Finding, judged: Option<&Judged>) -> (Part, (&'a str, String)) {
-    let module = finding.module.as_deref().unwrap_or(finding.origin.file_name());
-    let archive = match finding.origin.parts() {
-        [archive, _, ..] => Some(archive.clone()),
-        _ => None,
-    };
-    let Some(Judged { extension, .. }) = judged else {
-        return (Part { archive, why: finding.message.clone() }, (module, at(finding)));
-    };
-    // A module of a known distribution is found by its name; a loose file only by its path.
-    let path = extension.distribution.is_none().then(|| finding.origin.file_path().to_owned());
-    if let Some(failure) = &extension.failure {
-        return (Part { archive, why: failure.error.clone() }, (module, path.unwrap_or_default()));
-    }
-    let declaration = &extension.declaration;
-    let by = match declaration.mechanism {
-        Mechanism::None => String::new(),
-        by => format!("{}: ", by.as_str()),
-    };
-    let whats: Vec<&str> = declaration.evidence.iter().map(|seen| seen.what.as_str()).collect();
-    let reason = declaration.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-    let places = path.into_iter().chain(declaration.evidence.iter().map(|seen| seen.at.clone()));
-    let places: Vec<String> = places.collect();
-    (Part { archive, why: format!("{by}{}{reason}", whats.join("; ")) }, (module, places.join(", ")))
-}
-
-fn at(finding: &Finding) -> String {
-    match finding.location {
-        Location::File => finding.origin.to_string(),
-        Location::Text { line, column, .. } => format!("{}:{line}:{column}", finding.origin),
-        Location::Address(address) => format!("{} at {address:#x}", finding.origin),
-    }
-}
-
-/// The modules that the policy refuses, with the place in the policy that does.
-fn refusals(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let refused: Vec<&Judged> =
-        report.answers.extensions.iter().filter(|judged| judged.decision.action == Action::Refuse).collect();
-    if refused.is_empty() {
+    what: &str,
+    modules: &[&Judged],
+    detail: Detail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if modules.is_empty() {
         return Ok(());
     }
-    let style = colour(Severity::Error);
-    let policy = &report.question.policy;
-    let modules = super::count(refused.len(), "module");
-    writeln!(out, "{style}refused{style:#}: policy {policy} does not allow {modules}")?;
-    for judged in refused {
-        let why = judged.decision.because.first().map_or("", String::as_str);
-        let at = judged.decision.policy_at.as_ref().map_or(String::new(), |at| format!(" ({at})"));
-        let module = &judged.extension.module;
-        writeln!(out, "  {BOLD}{module}{BOLD:#}: {}", wrap::hang_after(&format!("{why}{at}"), module.len() + 4, 6))?;
+    let style = colour(severity);
+    writeln!(out, "{style}{what}{style:#}: {}", super::count(modules.len(), "module"))?;
+    let listed = if detail.verbose { modules.len() } else { LISTED };
+    for Judged { extension, decision } in modules.iter().take(listed) {
+        let from = extension.distribution.as_ref().map_or(String::new(), |it| format!(" ({})", shown(it)));
+        let reason = extension.declaration.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        let at = decision.policy_at.as_ref().map_or(String::new(), |at| format!(", by {at}"));
+        let said = format!("{from}: {}{reason}{at}", extension.declaration.status.as_str());
+        let module = &extension.module;
+        let said = wrap::hang_after(&said, module.len() + 2, 6);
+        let gap = if from.is_empty() { "" } else { " " };
+        writeln!(out, "  {BOLD}{module}{BOLD:#}{gap}{said}")?;
+    }
+    if modules.len() > listed {
+        writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", modules.len() - listed)?;
     }
     writeln!(out)
 }
@@ -364,7 +271,11 @@ mod tests {
     #[test]
     fn most_important_first_and_at_80_columns() {
         let text = plain(&sample::report(), Detail::default());
-        insta::assert_snapshot!(text, @"");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/gilaudit/output/sample.txt");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(path).unwrap(), "run UPDATE=1 cargo test and review the difference");
         // Only words that cannot be broken (origins) may be longer.
         let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
         assert_eq!(long, Vec::<&str>::new());

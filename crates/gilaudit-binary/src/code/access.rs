@@ -1,6 +1,6 @@
 //! Loads and stores of a path: its own stores first, then what the memory holds at a first import.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
@@ -16,6 +16,9 @@ use crate::image::Cell;
 /// Where `gs:[0x58]` of a Windows thread points: a table of TLS blocks, far enough from everything else in the thread's range.
 const TLS_TABLE: u64 = 0x11_0000;
 
+/// Bytes of an object of another library whose contents are unknown; enough for NumPy's table of API functions.
+const FOREIGN_OBJECT: u64 = 0x1000;
+
 impl Engine<'_, '_> {
     /// The address that a value is, when it is used as one. An unknown quantity becomes the address of an object of its own.
     pub(super) fn address(&mut self, path: &mut Path, value: Value) -> Option<u64> {
@@ -23,8 +26,8 @@ impl Engine<'_, '_> {
             Value::Known(address) => Some(address & mask(self.image.pointer)),
             Value::Symbol(id, offset) => {
                 let Value::Known(object) = self.object(false, Some(id)) else { return None };
-                let fact = path.facts.entry(id).or_default();
-                fact.value = Some(object);
+                let fact = path.facts.get(&id).unwrap_or_default();
+                path.facts.insert(id, super::path::Fact { value: Some(object), ..fact });
                 Some(object.wrapping_add_signed(offset))
             }
             Value::Partial { .. } | Value::Unknown => None,
@@ -82,8 +85,11 @@ impl Engine<'_, '_> {
                 let bits = (0..u64::from(width)).fold(0u64, |bits, index| bits | u64::from(byte(index)) << (8 * index));
                 Some(Value::Known(bits))
             }
-            Region::Object(index, _) => {
-                self.objects.get(index as usize).is_some_and(|object| object.zeroed).then_some(Value::ZERO)
+            Region::Object(index, offset) => {
+                let object = self.objects.get(index as usize)?;
+                // A table in another library's memory is taken to end here, so that code that walks it to its end gets there.
+                let beyond = object.symbol.is_some() && offset >= FOREIGN_OBJECT;
+                (object.zeroed || beyond).then_some(Value::ZERO)
             }
             Region::Thread(_) => {
                 if let Some((template, size)) = self.image.thread_local
@@ -146,30 +152,34 @@ impl Engine<'_, '_> {
     /// would leave nothing to read.
     pub(super) fn store(&mut self, path: &mut Path, place: Value, width: u8, value: Value) {
         let Some(address) = self.address(path, place) else { return };
-        // What makes a situation of its own: numbers in the file's memory and in what it allocates (slots, definitions, guards),
-        // and that something was put into a global. Counting references in objects of other libraries forks at every step and
-        // must not make every path a new situation.
-        let own = match self.space.region(address) {
-            None => true,
-            Some(Region::Object(index, _)) => {
-                self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none())
-            }
-            Some(_) => false,
-        };
         let known = value.known().map(|bits| bits & mask(width));
         let before = match path.memory.load(address, width) {
             Stored::All(value) => Some(value.known()),
             Stored::Some { .. } => Some(None),
             Stored::Nothing => None,
         };
-        // Storing the same again changes nothing.
-        if own && before != Some(known) && (known.is_some() || self.space.region(address).is_none()) {
-            let mut hasher = FixedState::default().build_hasher();
-            (address, width, known).hash(&mut hasher);
-            path.stored ^= hasher.finish();
+        if before != Some(known) {
+            let change = digest(address, width, known) ^ before.map_or(0, |before| digest(address, width, before));
+            match self.space.region(address) {
+                // What makes a situation of its own: numbers in the file's memory and in what it allocates (slots, definitions,
+                // guards), and that something was put into a global. Counting references in objects of other libraries forks at
+                // every step and must not make every path a new situation.
+                None => path.stored ^= change,
+                Some(Region::Object(index, _)) if known.is_some() || before.flatten().is_some() => {
+                    let own = self.objects.get(index as usize).is_some_and(|object| object.symbol.is_none());
+                    path.stored ^= if own { change } else { 0 };
+                }
+                Some(Region::Stack) if known.is_some() || before.flatten().is_some() => path.locals ^= change,
+                Some(_) => {}
+            }
         }
         path.memory.store(address, width, value, path.at);
     }
+}
+
+/// What one stored number adds to the sum over all.
+fn digest(address: u64, width: u8, known: Option<u64>) -> u64 {
+    FixedState::default().hash_one((address, width, known))
 }
 
 /// `PY_VERSION_HEX` of a final release of this version: a module that tests for its own feature release tests no more than that.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::path::{Module, Path};
+use super::path::{CallSite, Module, Path};
 use super::space::Region;
 use super::value::{Value, mask};
 use super::{Engine, Origin};
@@ -34,6 +34,12 @@ pub(super) enum Effect {
     FromSlots,
     /// Returns this number: there is no error, no earlier module, and this is the main interpreter.
     Constant(u64),
+    /// `PyErr_Occurred()`.
+    Occurred,
+    /// Sets an exception, and returns NULL or -1.
+    Raise,
+    /// Clears the exception.
+    ClearError,
     /// `Py_GetVersion()`.
     Version,
     /// New memory; zeroed or not.
@@ -91,9 +97,10 @@ fn effect(name: &str) -> Effect {
         "PyModule_FromSlotsAndSpec" => Effect::FromSlots,
         "Py_GetVersion" => Effect::Version,
         // A first import in the main interpreter: no error is set, and no module was made from this definition before.
-        "PyErr_Occurred" | "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => {
-            Effect::Constant(0)
-        }
+        "PyErr_Occurred" => Effect::Occurred,
+        "PyErr_SetString" | "PyErr_SetObject" | "PyErr_SetNone" | "PyErr_Format" | "PyErr_NoMemory" => Effect::Raise,
+        "PyErr_Clear" | "PyErr_Fetch" | "PyErr_GetRaisedException" => Effect::ClearError,
+        "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
         "Py_IsInitialized" => Effect::Constant(1),
         "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
         "PyMem_Malloc"
@@ -150,6 +157,7 @@ fn effect(name: &str) -> Effect {
         | "_invalid_parameter_noinfo_noreturn"
         | "ExitProcess"
         | "TerminateProcess"
+        | "RaiseException"
         | "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE" => Effect::NoReturn,
         // std::__throw_bad_alloc and its siblings in libstdc++ and libc++.
         _ if name.starts_with("_ZSt") && name.contains("__throw_") => Effect::NoReturn,
@@ -181,7 +189,7 @@ impl Engine<'_, '_> {
             }
             Effect::DefinitionInit => {
                 if let Value::Known(definition) = arguments[0] {
-                    let site = path.call_site();
+                    let site = self.call_site(path);
                     path.definitions.entry(definition).or_insert(site);
                 }
                 arguments[0]
@@ -198,6 +206,17 @@ impl Engine<'_, '_> {
                 self.result_of(import, arguments, false)
             }
             Effect::Constant(number) => Value::Known(number),
+            Effect::Occurred if !path.raised => Value::ZERO,
+            Effect::Occurred => self.object(false, None),
+            Effect::Raise => {
+                path.raised = true;
+                Value::ZERO
+            }
+            Effect::ClearError => {
+                path.raised = false;
+                self.forget_outputs(path, &arguments);
+                self.result_of(import, arguments, false)
+            }
             Effect::Version => {
                 self.version_consulted = true;
                 Value::Known(self.space.text())
@@ -221,7 +240,13 @@ impl Engine<'_, '_> {
             }
             Effect::ThreadLocalMac => {
                 let offset = self.load(path, arguments[0].add(Value::Known(16)), 8);
-                Value::Known(self.space.thread_local()).add(offset)
+                let variable = Value::Known(self.space.thread_local()).add(offset);
+                if self.convention == super::Convention::Arm64 {
+                    // dyld's function leaves all registers alone but this one and x16 and x17, and compilers rely on it.
+                    path.set_register(0, variable);
+                    return Called::Returned;
+                }
+                variable
             }
             Effect::Copy => {
                 self.copy(path, arguments[0], arguments[1], arguments[2]);
@@ -248,12 +273,22 @@ impl Engine<'_, '_> {
             }
             Effect::Other => {
                 self.forget_outputs(path, &arguments);
+                // A C++ function may return a structure, to where this register points.
+                if self.convention == super::Convention::Arm64 && (name.starts_with("_Z") || name.starts_with('?')) {
+                    self.forget_outputs(path, &[path.register(super::aarch64::INDIRECT_RESULT); 4]);
+                }
                 self.result_of(import, arguments, false)
             }
         };
         let result = if result == Value::Unknown { self.result_of(import, arguments, true) } else { result };
         self.set_result(path, result);
         Called::Returned
+    }
+
+    /// The call being made, and the calls that led there; stubs of imports are no calls of their own.
+    fn call_site(&self, path: &Path) -> CallSite {
+        let calls = path.frames.iter().map(|frame| frame.call_site).filter(|site| *site != path.transfer);
+        CallSite { address: path.transfer, through: calls.collect() }
     }
 
     fn result_of(&mut self, import: u32, arguments: [Value; 4], status: bool) -> Value {
@@ -263,14 +298,14 @@ impl Engine<'_, '_> {
     fn create_module(&mut self, path: &mut Path, definition: Value) -> Value {
         let module = self.object(false, None);
         if let (Value::Known(address), Value::Known(definition)) = (module, definition) {
-            let created = path.call_site();
+            let created = self.call_site(path);
             path.modules.insert(address, Module { definition, created, gil: None });
         }
         module
     }
 
     fn set_gil(&mut self, path: &mut Path, module: Value, value: Value) {
-        let site = path.call_site();
+        let site = self.call_site(path);
         let value = value.truncate(self.image.pointer).known();
         match module {
             Value::Known(address) => {
@@ -278,6 +313,17 @@ impl Engine<'_, '_> {
                 if let Some(module) = path.modules.get_mut(&address) {
                     module.gil = Some((value, site));
                 }
+            }
+            // What the C-API just made is another module (PyModule_New), or none; only what it looked up may be this one.
+            Value::Symbol(id, 0) => {
+                let made = match self.origin(id) {
+                    Some(Origin::Import { import, .. }) => {
+                        let name = self.image.cells().import_name(*import);
+                        name.starts_with("PyModule_") || name.starts_with("PyObject_Call")
+                    }
+                    _ => false,
+                };
+                path.unclear_module |= !made;
             }
             _ => path.unclear_module = true,
         }
@@ -311,6 +357,7 @@ impl Engine<'_, '_> {
         let (Some(to), Some(from)) = (self.address(path, to), self.address(path, from)) else { return };
         let Value::Known(length) = length else { return };
         let length = length.min(LONGEST);
+        self.charge(length);
         let mut pieces = Vec::new();
         let mut done = 0;
         while done < length {
@@ -331,6 +378,7 @@ impl Engine<'_, '_> {
             _ => Value::Unknown,
         };
         let mut done = 0;
+        self.charge(length.min(LONGEST));
         while done < length.min(LONGEST) {
             let width = piece(length - done, to.wrapping_add(done));
             self.store(path, Value::Known(to.wrapping_add(done)), width, value.truncate(width));
@@ -342,17 +390,28 @@ impl Engine<'_, '_> {
         let text = self.address(path, text)?;
         for index in 0..LONGEST {
             match self.load(path, Value::Known(text.wrapping_add(index)), 1) {
-                Value::Known(0) => return Some(index),
+                Value::Known(0) => {
+                    self.charge(index);
+                    return Some(index);
+                }
                 Value::Known(_) => {}
                 _ => return None,
             }
         }
+        self.charge(LONGEST);
         None
+    }
+
+    /// Long copies and searches count as the instructions that they stand for.
+    pub(super) fn charge(&mut self, bytes: u64) {
+        let instructions = usize::try_from(bytes / 4).unwrap_or(usize::MAX);
+        self.budget.instructions = self.budget.instructions.saturating_sub(instructions);
     }
 
     pub(super) fn compare(&mut self, path: &mut Path, a: Value, b: Value, length: u64, text: bool) -> Value {
         let (Some(a), Some(b)) = (self.address(path, a), self.address(path, b)) else { return Value::Unknown };
         for index in 0..length.min(LONGEST) {
+            self.charge(4);
             let x = self.load(path, Value::Known(a.wrapping_add(index)), 1);
             let y = self.load(path, Value::Known(b.wrapping_add(index)), 1);
             match (x, y) {

@@ -1,7 +1,6 @@
 //! Byte-addressed memory of one path: what its stores changed, over the relocated image.
 
-use foldhash::HashMap;
-
+use super::layered::Layered;
 use super::value::{SymbolId, Value, mask};
 
 /// Four aligned bytes.
@@ -21,9 +20,9 @@ struct Quad {
 const BLANK: Quad = Quad { bits: 0, known: 0, written: 0, symbol: None, by: 0 };
 
 /// The stores of one path.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Memory {
-    quads: HashMap<u64, Quad>,
+    quads: Layered<u64, Quad>,
 }
 
 /// What was stored at an address.
@@ -58,7 +57,7 @@ impl Memory {
         };
         for index in 0..width.min(8) {
             let at = address.wrapping_add(u64::from(index));
-            let quad = self.quads.entry(at & !3).or_insert(BLANK);
+            let mut quad = self.quads.get(&(at & !3)).unwrap_or(BLANK);
             let position = (at & 3) as u32;
             if let Some(_lost) = quad.symbol.take() {
                 quad.known = 0;
@@ -69,6 +68,7 @@ impl Memory {
             quad.known = if known >> index & 1 == 1 { quad.known | bit } else { quad.known & !bit };
             quad.written |= bit;
             quad.by = by;
+            self.quads.insert(at & !3, quad);
         }
     }
 
@@ -79,8 +79,8 @@ impl Memory {
             && let Some(Quad { symbol: Some((id, offset, false)), .. }) = self.quads.get(&address)
         {
             let high = self.quads.get(&address.wrapping_add(4)).and_then(|quad| quad.symbol);
-            if width == 4 || high == Some((*id, *offset, true)) {
-                return Stored::All(Value::Symbol(*id, *offset));
+            if width == 4 || high == Some((id, offset, true)) {
+                return Stored::All(Value::Symbol(id, offset));
             }
         }
         let (mut bits, mut known, mut written) = (0u64, 0u8, 0u8);
@@ -102,6 +102,11 @@ impl Memory {
             _ if written == all => Stored::All(Value::partial(bits & mask(width), known | !all)),
             _ => Stored::Some { bits, known, written },
         }
+    }
+
+    /// The memory of a second path that goes on from here.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self { quads: self.quads.fork() }
     }
 
     /// The instruction that last wrote the four bytes around `address`.
@@ -140,6 +145,7 @@ mod tests {
         assert_eq!(memory.load(0x100, 8), Stored::All(symbol));
         memory.store(0x104, 1, Value::Known(9), 2);
         assert_eq!(memory.load(0x104, 1), Stored::All(Value::Known(9)));
-        assert_eq!(memory.load(0x106, 1), Stored::All(Value::Unknown));
+        // Nothing is known of the byte but that nothing lies above it.
+        assert_eq!(memory.load(0x106, 1), Stored::All(Value::Partial { bits: 0, known: 0xfe }));
     }
 }

@@ -9,6 +9,7 @@
 mod aarch64;
 mod access;
 mod imports;
+mod layered;
 mod memory;
 mod outcome;
 mod path;
@@ -17,34 +18,36 @@ mod summary;
 mod value;
 mod x86;
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::fast::FixedState;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
 
 use crate::image::Image;
 pub(crate) use path::Path;
-use path::{Condition, Flags, Frame, Skipped};
+use path::{Condition, Flags, Frame};
 pub(crate) use space::Region;
 use space::Space;
 use summary::Summaries;
 use value::SymbolId;
 pub(crate) use value::Value;
 
-/// How many paths may come to one branch in the same situation, and the same turn of a loop, before a further one is taken for a
-/// path that was seen already.
-const ARRIVALS: u8 = 2;
+/// How many paths may come to one branch in the same situation, and the same turn of a loop, with different numbers in registers
+/// and on the stack. One path more is taken for one that was seen already, as is one that agrees with an earlier one in all of it.
+const ARRIVALS: usize = 2;
 /// How often a path follows both sides of a branch that it comes back to.
 const FORKS: u16 = 2;
 /// How often a path comes back to a branch before it takes the other side: a loop that only something unknown ends. Loops over
-/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, then any other, then
-/// the path is given up.
+/// tables in the file end by themselves, after fewer turns. The branch that closes the loop gives way first, much later any other,
+/// which may belong to a loop inside a loop; then the path is given up.
 const TURNS: u16 = 3_000;
+const TURNS_INSIDE: u16 = 8 * TURNS;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
+/// Callees of moderate size followed inside each other.
+const MODERATE_DEPTH: usize = 1;
 /// How often the function is run again with more callees inlined.
 const RERUNS: usize = 4;
 
@@ -65,6 +68,13 @@ pub(crate) enum Step {
     Branch {
         condition: Condition,
         target: u64,
+    },
+    /// A register becomes one of two values, by a condition that is not known.
+    Select {
+        condition: Condition,
+        register: usize,
+        holds: Value,
+        fails: Value,
     },
     Call {
         target: Value,
@@ -117,16 +127,53 @@ pub(crate) struct Engine<'i, 'd> {
     objects: Vec<Object>,
     summaries: Summaries,
     effects: HashMap<u32, imports::Effect>,
+    /// Whether callees of moderate size are followed although they cannot reach a decisive call.
+    follow_moderate: bool,
+    /// The file's initialisers that are run before the function, because the result depends on memory that they mention.
+    initializers: Vec<u64>,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
-    /// How many paths came to an undecided branch, by situation and turn.
-    arrivals: HashMap<u64, Vec<u8>>,
+    /// The paths that came to undecided branches, by situation and turn: digests of their numbers.
+    arrivals: HashMap<u64, Vec<[u32; ARRIVALS]>>,
     budget: Budget,
     exhausted: Option<&'static str>,
     /// Whether a path was given up in a loop.
     gave_up: bool,
     /// Whether what the function does may depend on the interpreter's version.
     pub(crate) version_consulted: bool,
+}
+
+/// Whether code of the file's architecture is evaluated.
+pub(crate) fn evaluates(image: &Image<'_>) -> bool {
+    matches!(image.arch, Arch::X86_64 | Arch::X86 | Arch::Aarch64) && !image.big_endian
+}
+
+/// The address that a function of the file returns, when every path returns the same: what an indirect function resolves to.
+pub(crate) fn resolve_indirect(image: &Image<'_>, resolver: u64, budget: Budget) -> Option<u64> {
+    let mut engine = Engine { budget, convention: convention(image)?, ..Engine::reader(image, Version::V3_14) };
+    let mut start = Path::new(resolver);
+    engine.start(&mut start);
+    let mut waiting = vec![start];
+    let mut found = None;
+    while let Some(path) = waiting.pop() {
+        let Some(done) = engine.follow(path, &mut waiting) else { continue };
+        let Value::Known(address) = engine.result(&done) else { return None };
+        if found.is_some_and(|other| other != address) {
+            return None;
+        }
+        found = Some(address);
+    }
+    found.filter(|_| engine.exhausted.is_none())
+}
+
+fn convention(image: &Image<'_>) -> Option<Convention> {
+    match (image.arch, image.format) {
+        (Arch::X86_64, Format::Pe) => Some(Convention::Windows64),
+        (Arch::X86_64, _) => Some(Convention::SystemV),
+        (Arch::X86, _) => Some(Convention::Stack32),
+        (Arch::Aarch64, _) => Some(Convention::Arm64),
+        _ => None,
+    }
 }
 
 /// Runs an init function under one interpreter version. The flag says whether the version was looked at.
@@ -137,59 +184,91 @@ pub(crate) fn run(
     version: Version,
     budget: Budget,
 ) -> (InitResult, bool) {
-    let convention = match (image.arch, image.format) {
-        (Arch::X86_64, Format::Pe) => Convention::Windows64,
-        (Arch::X86_64, _) => Convention::SystemV,
-        (Arch::X86, _) => Convention::Stack32,
-        (Arch::Aarch64, _) => Convention::Arm64,
-        _ => return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false),
+    let Some(convention) = convention(image) else {
+        return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false);
     };
     let space = Space::new(image.pointer);
     let beyond = |end: u64| image.segments.iter().any(|segment| segment.address.saturating_add(segment.size) > end);
     if beyond(space.image_end) || image.cells().import_names().len() as u64 > space.import_count() {
         return (InitResult::Unknown("the file's address range is too large to be evaluated".to_owned()), false);
     }
-    let mut inline = HashSet::new();
+    let mut known = (HashSet::new(), Summaries::default());
+    let mut initializers: Vec<u64> = Vec::new();
     let mut consulted = false;
-    let mut summaries = Summaries::default();
-    for _ in 0..=RERUNS {
-        let mut engine = Engine {
+    // Callees are passed over first, which is fast and settles most modules. What that leaves open, or would call undeclared, is
+    // looked at once more with callees of moderate size followed, which may set what was taken for unset, and with tables of
+    // functions looked through: a closure that creates the module is called through one.
+    let mut first = None;
+    for follow_moderate in [false, true] {
+        if follow_moderate {
+            known.1.look_through_tables();
+        }
+        let (mut result, mut exhausted) = (None, false);
+        for _ in 0..=RERUNS {
+            let (inline, summaries) = known;
+            let mut engine =
+                Engine { inline, summaries, budget, convention, follow_moderate, ..Engine::reader(image, version) };
+            engine.initializers.clone_from(&initializers);
+            let ends = engine.explore(entry, hook);
+            consulted |= engine.version_consulted;
+            exhausted = engine.exhausted.is_some();
+            let conclusion = engine.conclude(ends);
+            known = (engine.inline, engine.summaries);
+            match conclusion {
+                outcome::Conclusion::Result(found) => {
+                    result = Some(*found);
+                    break;
+                }
+                outcome::Conclusion::Inline(functions) => known.0.extend(functions),
+                outcome::Conclusion::Initialize(functions) => initializers = functions,
+            }
+        }
+        let result = result.unwrap_or_else(|| {
+            InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned())
+        });
+        match (first.take(), &result) {
+            (None, _) if exhausted || outcome::is_settled(&result) => return (result, consulted),
+            (None, _) => first = Some(result),
+            (Some(first), InitResult::Unknown(_) | InitResult::Fails(_)) => return (first, consulted),
+            (Some(_), _) => return (result, consulted),
+        }
+    }
+    (InitResult::Unknown("the init function could not be evaluated".to_owned()), consulted)
+}
+
+impl<'i, 'd> Engine<'i, 'd> {
+    /// An engine that has run nothing: it reads memory as it is in the file.
+    pub(crate) fn reader(image: &'i Image<'d>, version: Version) -> Self {
+        Engine {
             image,
-            space,
+            space: Space::new(image.pointer),
             version,
-            convention,
+            convention: Convention::SystemV,
             symbols: Vec::new(),
             objects: Vec::new(),
-            summaries,
+            summaries: Summaries::default(),
             effects: HashMap::new(),
-            inline: std::mem::take(&mut inline),
+            follow_moderate: false,
+            initializers: Vec::new(),
+            inline: HashSet::new(),
             arrivals: HashMap::new(),
-            budget,
+            budget: Budget { instructions: 0, paths: 0, memory: 0 },
             exhausted: None,
             gave_up: false,
             version_consulted: false,
-        };
-        let ends = engine.explore(entry, hook);
-        consulted |= engine.version_consulted;
-        match engine.conclude(ends) {
-            outcome::Conclusion::Result(result) => return (result, consulted),
-            outcome::Conclusion::Inline(functions) => {
-                inline = engine.inline;
-                inline.extend(functions);
-                summaries = engine.summaries;
-            }
         }
     }
-    (
-        InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned()),
-        consulted,
-    )
 }
 
 impl Engine<'_, '_> {
     /// Follows every path of the function and reads what each leads to.
     fn explore(&mut self, entry: u64, hook: HookKind) -> Vec<outcome::End> {
-        let mut start = Path::new(entry);
+        // The initialisers that matter come first.
+        let mut queue = self.initializers.clone();
+        queue.push(entry);
+        queue.reverse();
+        let mut start = Path::new(queue.pop().unwrap_or(entry));
+        start.queue = queue;
         self.start(&mut start);
         let mut waiting = vec![start];
         let mut ends = Vec::new();
@@ -224,7 +303,9 @@ impl Engine<'_, '_> {
     fn follow(&mut self, mut path: Path, waiting: &mut Vec<Path>) -> Option<Path> {
         loop {
             if path.pc == self.space.exit {
-                return Some(path);
+                let Some(next) = path.queue.pop() else { return Some(path) };
+                self.start(&mut path);
+                path.pc = next;
             }
             let step = match self.space.region(path.pc) {
                 Some(Region::Import(index, 0)) => match self.call_import(&mut path, index) {
@@ -253,12 +334,21 @@ impl Engine<'_, '_> {
                     self.note_transfer(&mut path);
                     self.jump(&mut path, target)
                 }
-                Step::Return { to } => Self::leave(&mut path, to),
+                Step::Return { to } => self.leave(&mut path, to),
                 Step::Call { target, return_to } => {
                     self.note_transfer(&mut path);
                     self.call(&mut path, target, return_to)
                 }
-                Step::Branch { condition, target } => self.branch(&mut path, &condition, target, waiting),
+                Step::Branch { condition, target } => {
+                    let (next, backward) = (path.pc, target <= path.at);
+                    let sides = (|path: &mut Path| path.pc = target, |path: &mut Path| path.pc = next);
+                    self.branch(&mut path, &condition, backward, sides, waiting)
+                }
+                Step::Select { condition, register, holds, fails } => {
+                    let holds = |path: &mut Path| path.set_register(register, holds);
+                    let fails = |path: &mut Path| path.set_register(register, fails);
+                    self.branch(&mut path, &condition, false, (holds, fails), waiting)
+                }
             };
             if !going {
                 return None;
@@ -287,32 +377,25 @@ impl Engine<'_, '_> {
                 let result = self.symbol(Origin::Indirect { target });
                 self.set_result(path, result);
                 let to = self.link(path);
-                Self::leave(path, to)
+                self.leave(path, to)
             }
         }
     }
 
     /// Goes back to where a call came from.
-    fn leave(path: &mut Path, to: Value) -> bool {
-        match path.resolve(to) {
-            Value::Known(to) => {
-                while let Some(frame) = path.frames.pop() {
-                    if frame.return_to == to {
-                        break;
-                    }
+    fn leave(&self, path: &mut Path, to: Value) -> bool {
+        if let Value::Known(to) = path.resolve(to) {
+            while let Some(frame) = path.frames.pop() {
+                if frame.return_to == to {
+                    break;
                 }
-                path.pc = to;
-                true
             }
-            // The return address was overwritten by something unknown; the calls say where it was.
-            _ => match path.frames.pop() {
-                Some(frame) => {
-                    path.pc = frame.return_to;
-                    true
-                }
-                None => false,
-            },
+            path.pc = to;
+        } else {
+            // The return address is lost among what a callee was taken to overwrite; the calls say where it was.
+            path.pc = path.frames.pop().map_or(self.space.exit, |frame| frame.return_to);
         }
+        true
     }
 
     fn call(&mut self, path: &mut Path, target: Value, return_to: u64) -> bool {
@@ -336,19 +419,36 @@ impl Engine<'_, '_> {
         let callbacks = pointers.iter().any(|pointer| {
             self.code_pointers(path, *pointer).into_iter().any(|code| self.summaries.of(self.image, code).decisive)
         });
-        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address);
+        // A callee of moderate size matters through the memory that it is given, and is followed without its own such callees.
+        let moderate = self.follow_moderate
+            && summary.moderate
+            && !pointers.is_empty()
+            && path.frames.iter().filter(|frame| frame.moderate).count() < MODERATE_DEPTH;
+        let wanted = summary.decisive || summary.small || callbacks || self.inline.contains(&address) || moderate;
         if wanted && path.frames.len() < DEPTH {
             self.enter(path, address, return_to);
+            if let Some(frame) = path.frames.last_mut() {
+                frame.moderate = !summary.decisive && !summary.small;
+            }
             return true;
         }
         if !summary.returns {
             return false;
         }
-        path.skipped.push(Skipped { function: address, pointers: pointers.clone() });
-        // What the callee leaves in the stack memory it was given is not known.
-        for pointer in pointers.iter().filter(|pointer| self.space.region(**pointer) == Some(Region::Stack)) {
-            for offset in (0..128).step_by(usize::from(self.image.pointer)) {
-                path.memory.store(pointer.wrapping_add(offset as u64), self.image.pointer, Value::Unknown, path.at);
+        path.skipped.insert((address, 0), ());
+        for pointer in &pointers {
+            path.skipped.insert((address, *pointer), ());
+        }
+        // What the callee leaves in the memory it was given is not known: results returned by address on the stack, which may be
+        // structures, and globals.
+        for pointer in pointers {
+            let length = match self.space.region(pointer) {
+                Some(Region::Stack) => 128,
+                None if self.image.segment(pointer).is_some_and(|segment| segment.writable) => 8,
+                _ => 0,
+            };
+            for offset in (0..length).step_by(usize::from(self.image.pointer)) {
+                path.memory.store(pointer.wrapping_add(offset), self.image.pointer, Value::Unknown, path.at);
             }
         }
         let result = self.symbol(Origin::Skipped(address));
@@ -367,7 +467,7 @@ impl Engine<'_, '_> {
                 self.store(path, top, pointer, Value::Known(return_to));
             }
         }
-        path.frames.push(Frame { function, return_to, call_site: path.at });
+        path.frames.push(Frame { function, return_to, call_site: path.at, moderate: false });
         path.pc = function;
     }
 
@@ -391,36 +491,43 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn branch(&mut self, path: &mut Path, condition: &Condition, target: u64, waiting: &mut Vec<Path>) -> bool {
-        if let Some(taken) = path.decide(condition) {
-            if taken {
-                path.pc = target;
-            }
+    /// Takes the side of a branch that holds, or follows both: `sides` are what happens when the condition holds and when it fails.
+    /// `backward` says that the side where it holds closes a loop. Whether the path goes on.
+    fn branch(
+        &mut self,
+        path: &mut Path,
+        condition: &Condition,
+        backward: bool,
+        (holds, fails): (impl Fn(&mut Path), impl Fn(&mut Path)),
+        waiting: &mut Vec<Path>,
+    ) -> bool {
+        let take = |path: &mut Path, truth: bool| if truth { holds(path) } else { fails(path) };
+        if let Some(truth) = path.decide(condition) {
+            take(path, truth);
             return true;
         }
         let situation = situation(path);
-        let turns = path.turns.entry(situation).or_default();
-        *turns = turns.saturating_add(1);
-        let turn = *turns;
+        let turn = path.turns.get(&situation).unwrap_or(0).saturating_add(1);
+        path.turns.insert(situation, turn);
         let arrivals = self.arrivals.entry(situation).or_default();
         if arrivals.len() < usize::from(turn) {
-            arrivals.resize(usize::from(turn), 0);
+            arrivals.resize(usize::from(turn), [0; ARRIVALS]);
         }
+        let exact = exact(path);
         let Some(arrivals) = arrivals.get_mut(usize::from(turn) - 1) else { return false };
-        *arrivals += 1;
-        if *arrivals > ARRIVALS {
+        let Some(place) = arrivals.iter_mut().take_while(|other| **other != exact).find(|other| **other == 0) else {
             return false;
-        }
+        };
+        *place = exact;
         let usual = self.usual(path, condition);
         if turn > FORKS {
-            let closes = usual && target <= path.at;
-            let taken = usual == (turn <= if closes { TURNS } else { 2 * TURNS });
-            path.assume(condition, taken);
-            if taken {
-                path.pc = target;
-            }
-            self.gave_up |= turn > 3 * TURNS;
-            return turn <= 3 * TURNS;
+            let closes = usual && backward;
+            let truth = usual == (turn <= if closes { TURNS } else { TURNS_INSIDE });
+            path.assume(condition, truth);
+            take(path, truth);
+            let goes_on = turn <= TURNS_INSIDE + TURNS;
+            self.gave_up |= !goes_on;
+            return goes_on;
         }
         if self.budget.paths == 0 {
             self.exhausted = Some("the path budget ran out");
@@ -437,12 +544,10 @@ impl Engine<'_, '_> {
                 }
             }
         }
-        let mut other = path.clone();
-        for (side, taken) in [(&mut *path, usual), (&mut other, !usual)] {
-            side.assume(condition, taken);
-            if taken {
-                side.pc = target;
-            }
+        let mut other = path.fork();
+        for (side, truth) in [(&mut *path, usual), (&mut other, !usual)] {
+            side.assume(condition, truth);
+            take(side, truth);
         }
         waiting.push(other);
         true
@@ -541,6 +646,12 @@ impl Engine<'_, '_> {
                 pointers.push(address);
             }
         }
+        if self.convention == Convention::Arm64
+            && let Value::Known(address) = path.register(aarch64::INDIRECT_RESULT)
+            && self.space.region(address) == Some(Region::Stack)
+        {
+            pointers.push(address);
+        }
         pointers
     }
 
@@ -548,6 +659,9 @@ impl Engine<'_, '_> {
     fn code_pointers(&mut self, path: &mut Path, pointer: u64) -> Vec<u64> {
         if self.image.is_code(pointer) {
             return vec![pointer];
+        }
+        if self.follow_moderate && self.image.segment(pointer).is_some() {
+            return summary::functions_in_table(self.image, pointer).collect();
         }
         if self.space.region(pointer) != Some(Region::Stack) {
             return Vec::new();
@@ -567,7 +681,18 @@ impl Engine<'_, '_> {
     }
 }
 
-/// What tells one situation from another: where, called from where, with which modules, after which stores.
+/// A digest, never 0, of every number that registers and the stack hold: two paths that agree in it, in the same situation, differ in
+/// unknown quantities only.
+fn exact(path: &Path) -> u32 {
+    let mut hasher = FixedState::default().build_hasher();
+    path.locals.hash(&mut hasher);
+    for register in path.registers {
+        path.resolve(register).known().hash(&mut hasher);
+    }
+    (hasher.finish() >> 32) as u32 | 1
+}
+
+/// What tells the turns of a loop from other situations: where, called from where, with which modules, after which stores.
 fn situation(path: &Path) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
     path.at.hash(&mut hasher);

@@ -10,6 +10,8 @@ use crate::definition::{self, DEFINITION_SIZE};
 /// What one path leads to.
 pub(super) struct End {
     result: InitResult,
+    /// Initialisers of the file that mention memory that the result was read from.
+    initializers: Vec<u64>,
     /// Callees that were passed over although they may have changed what was read.
     suspects: Vec<u64>,
     /// The imports whose results decided a branch on the way.
@@ -20,9 +22,11 @@ pub(super) struct End {
 
 /// What all paths together say.
 pub(super) enum Conclusion {
-    Result(InitResult),
+    Result(Box<InitResult>),
     /// Run again, following these functions.
     Inline(Vec<u64>),
+    /// Run again, after these initialisers of the file.
+    Initialize(Vec<u64>),
 }
 
 impl Engine<'_, '_> {
@@ -39,14 +43,23 @@ impl Engine<'_, '_> {
                 if let Some(Origin::Skipped(function)) = origin {
                     let result =
                         InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
-                    return End { result, suspects: vec![function], depends_on: path.depends_on, failed };
+                    let initializers = Vec::new();
+                    return End { result, initializers, suspects: vec![function], depends_on: path.depends_on, failed };
                 }
                 (self.handed_on(&mut path, origin.as_ref()), Vec::new())
             }
             _ => (InitResult::Unknown("what the init function returns is not known".to_owned()), Vec::new()),
         };
         let suspects = self.suspects(&path, &ranges);
-        End { result, suspects, depends_on: path.depends_on, failed }
+        let initializers = self.initializers_of(&ranges);
+        let result = match result {
+            // CPython 3.13 to 3.15, Python/importdl.c, _PyImport_RunModInitFunc.
+            InitResult::MultiPhase(_) | InitResult::SinglePhase { .. } if path.raised => InitResult::Fails(
+                "SystemError: the init function raised an exception and returned all the same".to_owned(),
+            ),
+            result => result,
+        };
+        End { result, initializers, suspects, depends_on: path.depends_on, failed }
     }
 
     fn export(&mut self, path: &mut Path, address: u64) -> (InitResult, Vec<(u64, u64)>) {
@@ -132,6 +145,20 @@ impl Engine<'_, '_> {
                 });
             }
         }
+        // CPython 3.13 to 3.15, Python/importdl.c, _PyImport_RunModInitFunc.
+        if matches!(name, "PyModule_New" | "PyModule_NewObject") {
+            let why =
+                "SystemError: the init function did not return a valid extension module: a module without a definition";
+            return InitResult::Fails(why.to_owned());
+        }
+        let plain =
+            ["PyDict_", "PyList_", "PyTuple_", "PySet_", "PyLong_", "PyFloat_", "PyUnicode_", "PyBytes_", "PyBool_"];
+        let new = |rest: &str| rest == "New" || rest.starts_with("From");
+        if plain.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(new)) {
+            let why =
+                format!("SystemError: the init function did not return an extension module but the result of {name}");
+            return InitResult::Fails(why);
+        }
         let of_python = name.starts_with("Py") || name.starts_with("_Py");
         if of_python {
             InitResult::Unknown(format!("the init function returns the result of {name}"))
@@ -192,6 +219,16 @@ impl Engine<'_, '_> {
         self.origin(id).cloned()
     }
 
+    /// The initialisers of the file, in the loader's order, that mention memory that the result was read from: static constructors
+    /// that fill in definitions or slots.
+    fn initializers_of(&mut self, ranges: &[(u64, u64)]) -> Vec<u64> {
+        if ranges.is_empty() || !self.initializers.is_empty() {
+            return Vec::new();
+        }
+        let functions = self.image.initializers();
+        functions.into_iter().filter(|function| self.summaries.mentions(self.image, *function, ranges)).collect()
+    }
+
     /// The callees passed over that were given, or mention, memory that the result was read from.
     fn suspects(&mut self, path: &Path, ranges: &[(u64, u64)]) -> Vec<u64> {
         if ranges.is_empty() {
@@ -199,12 +236,15 @@ impl Engine<'_, '_> {
         }
         let near = |pointer: &u64| ranges.iter().any(|(from, to)| (from.saturating_sub(64)..*to).contains(pointer));
         let mut suspects = Vec::new();
-        for skipped in &path.skipped {
-            if self.inline.contains(&skipped.function) || suspects.contains(&skipped.function) {
+        let mut passed_over: Vec<(u64, u64)> = path.skipped.keys().copied().collect();
+        passed_over.sort_unstable();
+        passed_over.dedup();
+        for (function, pointer) in passed_over {
+            if self.inline.contains(&function) || suspects.contains(&function) {
                 continue;
             }
-            if skipped.pointers.iter().any(near) || self.summaries.mentions(self.image, skipped.function, ranges) {
-                suspects.push(skipped.function);
+            if near(&pointer) || pointer == 0 && self.summaries.mentions(self.image, function, ranges) {
+                suspects.push(function);
             }
         }
         suspects
@@ -219,10 +259,16 @@ impl Engine<'_, '_> {
         if !suspects.is_empty() {
             return Conclusion::Inline(suspects);
         }
-        if let Some(why) = self.exhausted {
-            return Conclusion::Result(InitResult::Unknown(why.to_owned()));
+        let mut initializers: Vec<u64> = ends.iter().flat_map(|end| end.initializers.iter().copied()).collect();
+        initializers.dedup();
+        if self.initializers.is_empty() && !initializers.is_empty() {
+            return Conclusion::Initialize(initializers);
         }
-        let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(|end| end.failed);
+        if let Some(why) = self.exhausted {
+            return Conclusion::Result(Box::new(InitResult::Unknown(why.to_owned())));
+        }
+        let fails = |end: &End| end.failed || matches!(end.result, InitResult::Fails(_));
+        let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(fails);
         let Some(first) = done.pop() else {
             // Failing on every path that was followed is failing only if every path was followed.
             let failed = if self.gave_up { None } else { failed.into_iter().next() };
@@ -230,7 +276,7 @@ impl Engine<'_, '_> {
                 || InitResult::Unknown("no path through the init function was followed to its end".to_owned()),
                 |end| end.result,
             );
-            return Conclusion::Result(result);
+            return Conclusion::Result(Box::new(result));
         };
         // The path found first is the usual one; `done` is in the order of finding.
         let usual = if done.is_empty() {
@@ -242,10 +288,10 @@ impl Engine<'_, '_> {
         };
         let wanted = meaning(&usual.result);
         let other = done.iter().find(|end| meaning(&end.result) != wanted);
-        Conclusion::Result(match other {
+        Conclusion::Result(Box::new(match other {
             None => usual.result,
             Some(other) => InitResult::Unknown(self.differ(&usual, other)),
-        })
+        }))
     }
 
     /// Why two paths lead to different answers.
@@ -292,6 +338,26 @@ impl Engine<'_, '_> {
             None => SlotSource::Static,
         }
     }
+}
+
+/// Whether following more callees cannot be expected to change the result: it says something positive.
+pub(super) fn is_settled(result: &InitResult) -> bool {
+    let declares = |slots: &Slots| {
+        // An array with nested arrays declares where they do; a plain one where it has the slot, under either id.
+        matches!(slots, Slots::Array(slots) if slots.iter().any(|slot| matches!(slot.id & 0xffff, 4 | 87 | 92 | 94)))
+    };
+    match result {
+        InitResult::MultiPhase(definition) => declares(&definition.slots) || is_static(&definition.slots),
+        InitResult::SinglePhase { gil, .. } => gil.as_ref().is_some_and(|call| call.value.is_some()),
+        InitResult::Export(export) => declares(&export.slots),
+        InitResult::Delegated(_) => true,
+        InitResult::Fails(_) | InitResult::Unknown(_) => false,
+    }
+}
+
+/// Whether all of the array, its end included, is as in the file.
+fn is_static(slots: &Slots) -> bool {
+    matches!(slots, Slots::Array(slots) if slots.len() > 1 && slots.iter().all(|slot| slot.source == SlotSource::Static))
 }
 
 /// What a result means to an interpreter, without the places it was read at.

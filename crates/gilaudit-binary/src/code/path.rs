@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::{HashMap, HashMapExt};
-
+use super::layered::Layered;
 use super::memory::Memory;
 use super::value::{SymbolId, Value, mask, sign_extend};
 
@@ -21,6 +20,8 @@ pub(crate) struct Frame {
     pub(crate) function: u64,
     pub(crate) return_to: u64,
     pub(crate) call_site: u64,
+    /// Whether it is followed only for what it does to the memory that it is given.
+    pub(crate) moderate: bool,
 }
 
 /// A module object that this path created.
@@ -36,15 +37,8 @@ pub(crate) struct Module {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CallSite {
     pub(crate) address: u64,
+    /// The calls that led there, outermost first.
     pub(crate) through: Vec<u64>,
-}
-
-/// A callee that was passed over because it cannot reach a decisive call.
-#[derive(Clone, Debug)]
-pub(crate) struct Skipped {
-    pub(crate) function: u64,
-    /// The arguments that are addresses.
-    pub(crate) pointers: Vec<u64>,
 }
 
 /// What the last flag-setting instruction compared.
@@ -112,7 +106,7 @@ impl Condition {
 }
 
 /// One path.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) pc: u64,
     /// The instruction being executed.
@@ -124,18 +118,25 @@ pub(crate) struct Path {
     pub(crate) vectors: [[Value; 4]; 32],
     pub(crate) flags: Flags,
     pub(crate) memory: Memory,
-    pub(crate) facts: HashMap<SymbolId, Fact>,
+    pub(crate) facts: Layered<SymbolId, Fact>,
     pub(crate) frames: Vec<Frame>,
     /// Definitions that `PyModuleDef_Init` was called on.
     pub(crate) definitions: BTreeMap<u64, CallSite>,
     pub(crate) modules: BTreeMap<u64, Module>,
     /// `PySlot` arrays that `PyModule_FromSlotsAndSpec` was called with.
     pub(crate) from_slots: Vec<u64>,
-    pub(crate) skipped: Vec<Skipped>,
+    /// Callees that were passed over because they cannot reach a decisive call, each with an address that it was given, or 0.
+    pub(crate) skipped: Layered<(u64, u64), ()>,
     /// Sum over everything stored outside the stack, so that paths that differ there are not taken for the same.
     pub(crate) stored: u64,
+    /// The same sum over the numbers on the stack.
+    pub(crate) locals: u64,
+    /// Functions still to be run, the last one first.
+    pub(crate) queue: Vec<u64>,
+    /// Whether an exception is set.
+    pub(crate) raised: bool,
     /// How often this path came to each undecided branch, by situation.
-    pub(crate) turns: HashMap<u64, u16>,
+    pub(crate) turns: Layered<u64, u16>,
     /// The imports whose results decided a branch.
     pub(crate) depends_on: Vec<u32>,
     /// Whether a module was passed to `PyUnstable_Module_SetGIL` that could not be told.
@@ -152,16 +153,45 @@ impl Path {
             vectors: [[Value::Unknown; 4]; 32],
             flags: Flags::Unknown,
             memory: Memory::default(),
-            facts: HashMap::new(),
+            facts: Layered::default(),
             frames: Vec::new(),
             definitions: BTreeMap::new(),
             modules: BTreeMap::new(),
             from_slots: Vec::new(),
-            skipped: Vec::new(),
+            skipped: Layered::default(),
             stored: 0,
-            turns: HashMap::new(),
+            locals: 0,
+            queue: Vec::new(),
+            raised: false,
+            turns: Layered::default(),
             depends_on: Vec::new(),
             unclear_module: false,
+        }
+    }
+
+    /// A second path that goes on from here.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self {
+            pc: self.pc,
+            at: self.at,
+            transfer: self.transfer,
+            registers: self.registers,
+            vectors: self.vectors,
+            flags: self.flags,
+            memory: self.memory.fork(),
+            facts: self.facts.fork(),
+            frames: self.frames.clone(),
+            definitions: self.definitions.clone(),
+            modules: self.modules.clone(),
+            from_slots: self.from_slots.clone(),
+            skipped: self.skipped.fork(),
+            stored: self.stored,
+            locals: self.locals,
+            queue: self.queue.clone(),
+            raised: self.raised,
+            turns: self.turns.fork(),
+            depends_on: self.depends_on.clone(),
+            unclear_module: self.unclear_module,
         }
     }
 
@@ -195,11 +225,6 @@ impl Path {
         }
     }
 
-    /// The place of the current call and the calls that led there.
-    pub(crate) fn call_site(&self) -> CallSite {
-        CallSite { address: self.transfer, through: self.frames.iter().map(|frame| frame.function).collect() }
-    }
-
     /// Whether the condition holds, as far as this path knows.
     pub(crate) fn decide(&self, condition: &Condition) -> Option<bool> {
         let (test, a, b, width, negated) = match condition {
@@ -230,7 +255,7 @@ impl Path {
     }
 
     fn decide_symbol(&self, test: Test, id: SymbolId, b: u64, width: u8) -> Option<bool> {
-        let fact = self.facts.get(&id).copied().unwrap_or_default();
+        let fact = self.facts.get(&id).unwrap_or_default();
         let b_negative = sign_extend(b, width).cast_signed() < 0;
         match (test, b) {
             (Test::Equal | Test::BelowEqual, 0) if fact.nonzero => Some(false),
@@ -260,7 +285,7 @@ impl Path {
             },
             _ => return,
         };
-        let fact = self.facts.entry(id).or_default();
+        let mut fact = self.facts.get(&id).unwrap_or_default();
         match (test, truth) {
             (Test::Equal, true) => fact.value = Some(sign_extend(b, width).wrapping_sub(offset.cast_unsigned())),
             (Test::BelowEqual, true) if b == 0 && offset == 0 => fact.value = Some(0),
@@ -273,8 +298,9 @@ impl Path {
                 fact.negative = Some(false);
                 fact.nonzero = true;
             }
-            _ => {}
+            _ => return,
         }
+        self.facts.insert(id, fact);
     }
 }
 
@@ -301,7 +327,7 @@ mod tests {
         let symbol = Value::Symbol(SymbolId(1), 0);
         let is_null = Condition::compare(Test::Equal, symbol, Value::ZERO, 8);
         assert_eq!(path.decide(&is_null), None);
-        let mut null = path.clone();
+        let mut null = path.fork();
         null.assume(&is_null, true);
         path.assume(&is_null, false);
         assert_eq!(null.decide(&is_null), Some(true));

@@ -13,8 +13,12 @@ use crate::image::{Cell, Image};
 const FUNCTION: usize = 20_000;
 /// Instructions looked at in all functions of a file.
 const TOTAL: usize = 2_000_000;
+/// Functions looked at in searches for what mentions an address.
+const SEARCHED: usize = 200_000;
 /// A function of at most this many instructions, without loops and calls into the file, is followed rather than passed over.
 const SMALL: usize = 48;
+/// A function of at most this many instructions is of moderate size.
+const MODERATE: usize = 400;
 
 /// Where control goes from an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub(super) struct Summary {
     pub(super) returns: bool,
     /// Whether it is short and simple enough to be followed always.
     pub(super) small: bool,
+    /// Whether it is short enough to be followed where something depends on it.
+    pub(super) moderate: bool,
 }
 
 /// The code of one function, without its callees.
@@ -76,13 +82,39 @@ pub(super) struct Summaries {
     in_progress: HashSet<u64>,
     decisive: HashMap<u64, bool>,
     scanned: usize,
+    searched: usize,
+    /// Whether functions that a mentioned table points at (a closure's vtable) count as callees when it is asked what can be reached.
+    through_tables: bool,
+}
+
+/// Pointers looked at in a table: a Rust vtable has its calls at 3, 4 and 5.
+const TABLE: u64 = 6;
+
+/// The functions that the first pointers of a table in the file lead to.
+pub(super) fn functions_in_table(image: &Image<'_>, table: u64) -> impl Iterator<Item = u64> {
+    (0..TABLE).filter_map(move |index| {
+        let place = table.checked_add(index.checked_mul(u64::from(image.pointer))?)?;
+        let function = match image.cells().get(place) {
+            Some(Cell::Address(address)) => address,
+            Some(_) => return None,
+            None => image.number(place, image.pointer)?,
+        };
+        image.is_code(function).then_some(function)
+    })
 }
 
 impl Summaries {
     pub(super) fn of(&mut self, image: &Image<'_>, function: u64) -> Summary {
         let body = self.body(image, function, 0);
         let small = body.instructions <= SMALL && !body.loops && body.callees.is_empty() && !body.cut;
-        Summary { decisive: self.is_decisive(image, function), returns: body.returns, small }
+        let moderate = body.instructions <= MODERATE && !body.cut;
+        Summary { decisive: self.is_decisive(image, function), returns: body.returns, small, moderate }
+    }
+
+    /// From now on tables of functions are looked through.
+    pub(super) fn look_through_tables(&mut self) {
+        self.through_tables = true;
+        self.decisive.clear();
     }
 
     /// Whether the function or anything it calls mentions an address in one of the ranges.
@@ -97,6 +129,10 @@ impl Summaries {
         let mut waiting = vec![function];
         let mut bodies = Vec::new();
         while let Some(next) = waiting.pop() {
+            self.searched += 1;
+            if self.searched > SEARCHED {
+                break;
+            }
             let body = self.body(image, next, 0);
             waiting.extend(body.callees.iter().filter(|callee| seen.insert(**callee)));
             bodies.push(body);
@@ -127,14 +163,16 @@ impl Summaries {
                 break;
             }
             waiting.extend(body.callees.iter().filter(|callee| seen.insert(**callee)));
+            if self.through_tables {
+                let tables = body.data.iter().flat_map(|table| functions_in_table(image, *table));
+                waiting.extend(tables.filter(|function| seen.insert(*function)));
+            }
         }
         if found {
             self.decisive.insert(function, true);
         } else {
             // Nothing decisive in the whole closure, so none in that of any function in it.
-            for other in seen {
-                self.decisive.insert(other, false);
-            }
+            self.decisive.extend(seen.into_iter().map(|other| (other, false)));
         }
         found
     }
@@ -156,10 +194,9 @@ impl Summaries {
     fn scan(&mut self, image: &Image<'_>, function: u64, depth: usize) -> Body {
         let mut body = Body::default();
         let mut seen = HashSet::new();
-        let mut waiting = vec![function];
-        while let Some(start) = waiting.pop() {
+        let mut waiting = vec![(function, aarch64::Pages::default())];
+        while let Some((start, mut registers)) = waiting.pop() {
             let mut at = start;
-            let mut registers = aarch64::Pages::default();
             loop {
                 if !seen.insert(at) {
                     break;
@@ -176,9 +213,11 @@ impl Summaries {
                 let Some(scanned) = scanned else { break };
                 body.instructions += 1;
                 self.scanned += 1;
-                if let Some(mentioned) = scanned.mentions {
-                    self.mention(image, mentioned, &mut body);
-                }
+                body.data.extend(
+                    scanned
+                        .mentions
+                        .filter(|address| image.segment(*address).is_some_and(|segment| !segment.executable)),
+                );
                 match scanned.flow {
                     Flow::Next => {}
                     Flow::Return => {
@@ -188,13 +227,13 @@ impl Summaries {
                     Flow::Stop => break,
                     Flow::Branch(target) => {
                         body.loops |= target <= at;
-                        waiting.push(target);
+                        waiting.push((target, registers.clone()));
                     }
                     Flow::Jump(target) => {
                         match resolve(image, target) {
                             Reached::Code(target) => {
                                 body.loops |= target <= at && target >= function;
-                                waiting.push(target);
+                                waiting.push((target, registers));
                             }
                             Reached::Import(name) => {
                                 body.returns |= !is_no_return(&name);
@@ -231,14 +270,6 @@ impl Summaries {
             }
         }
         body
-    }
-
-    fn mention(&mut self, image: &Image<'_>, address: u64, body: &mut Body) {
-        if let Some(segment) = image.segment(address)
-            && segment.writable
-        {
-            body.data.push(address);
-        }
     }
 }
 

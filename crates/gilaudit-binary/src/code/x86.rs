@@ -8,7 +8,7 @@ use iced_x86::{
 use super::path::{Condition, Flags, Path, Test};
 use super::summary::{Flow, Scanned, Target};
 use super::value::{Value, mask, sign_extend};
-use super::{Engine, Origin, Step};
+use super::{Engine, Step};
 use crate::image::Image;
 
 pub(super) const AX: usize = 0;
@@ -120,6 +120,9 @@ impl Machine<'_, '_, '_> {
             }
             FlowControl::Interrupt | FlowControl::Exception => return Step::Stop,
             FlowControl::Next | FlowControl::XbeginXabortXend => {}
+        }
+        if is_conditional_move(instruction.mnemonic()) {
+            return self.conditional_move();
         }
         self.compute();
         Step::Next
@@ -365,6 +368,15 @@ impl Machine<'_, '_, '_> {
                 self.write(0, value);
             }
             Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar => self.shift(),
+            Mnemonic::Rol | Mnemonic::Ror => self.rotate(),
+            Mnemonic::Bt => self.bit_test(),
+            Mnemonic::Bswap => {
+                let width = self.width(0);
+                let swapped =
+                    |bits: u64| if width == 8 { bits.swap_bytes() } else { u64::from((bits as u32).swap_bytes()) };
+                let value = self.read(0).known().map_or(Value::Unknown, |bits| Value::Known(swapped(bits)));
+                self.write(0, value);
+            }
             Mnemonic::Imul if instruction.op_count() > 1 => self.multiply(),
             Mnemonic::Sbb
                 if instruction.op0_kind() == OpKind::Register
@@ -394,7 +406,6 @@ impl Machine<'_, '_, '_> {
                 self.path.flags = Flags::Result { result: a.add(b), width };
             }
             Mnemonic::Cmpxchg => self.compare_exchange(),
-            _ if is_conditional_move(instruction.mnemonic()) => self.conditional_move(),
             _ if instruction.condition_code() != ConditionCode::None => {
                 // setcc.
                 let condition = self.condition(instruction.condition_code());
@@ -520,6 +531,37 @@ impl Machine<'_, '_, '_> {
         self.write(0, result);
     }
 
+    fn rotate(&mut self) {
+        let width = self.width(0);
+        let size = 8 * u32::from(width);
+        let (value, count) = (self.read(0).truncate(width), self.read(1).truncate(1));
+        let result = match (value, count) {
+            (Value::Known(bits), Value::Known(count)) => {
+                let count = (count as u32) % size;
+                let left = if self.instruction.mnemonic() == Mnemonic::Rol { count } else { (size - count) % size };
+                let low = if left == 0 { 0 } else { bits >> (size - left) };
+                Value::Known((bits << left | low) & mask(width))
+            }
+            _ => Value::Unknown,
+        };
+        self.path.flags = Flags::Unknown;
+        self.write(0, result);
+    }
+
+    /// `bt`: the carry becomes the bit; the flags that it leaves alone are not looked at after it.
+    fn bit_test(&mut self) {
+        let width = self.width(0);
+        let in_register = self.instruction.op0_kind() == OpKind::Register;
+        let (value, bit) = (self.read(0), self.read(1));
+        self.path.flags = match (value, bit) {
+            (Value::Known(bits), Value::Known(bit)) if in_register => {
+                let carry = bits >> (bit % (8 * u64::from(width))) & 1 == 1;
+                Flags::Exact { zero: false, sign: false, carry, overflow: false }
+            }
+            _ => Flags::Unknown,
+        };
+    }
+
     fn multiply(&mut self) {
         let width = self.width(0);
         let last = self.instruction.op_count() - 1;
@@ -566,19 +608,21 @@ impl Machine<'_, '_, '_> {
         }
     }
 
-    fn conditional_move(&mut self) {
+    /// `cmovcc`: both values are followed when the condition is not known, since one of them may be what the function returns.
+    fn conditional_move(&mut self) -> Step {
         let condition = self.condition(self.instruction.condition_code());
         let width = self.width(0);
-        let moved = self.read(1);
-        let kept = self.read(0);
-        let value = match self.path.decide(&condition) {
-            Some(true) => moved,
-            Some(false) => kept,
-            None if moved == kept => moved,
-            // Which of the two is not known: something else than either, but one thing.
-            None => self.engine.symbol(Origin::Contents),
-        };
-        self.write(0, value.truncate(width));
+        let (holds, fails) = (self.read(1).truncate(width), self.read(0).truncate(width));
+        match self.path.decide(&condition) {
+            Some(truth) => self.write(0, if truth { holds } else { fails }),
+            None if holds == fails => self.write(0, holds),
+            None if width < 4 => self.write(0, Value::Unknown),
+            None => {
+                let register = self.instruction.op0_register().full_register().number();
+                return Step::Select { condition, register, holds, fails };
+            }
+        }
+        Step::Next
     }
 
     /// `rep movs`, `rep stos`, `repe cmps`, and the same without a prefix.
@@ -613,6 +657,7 @@ impl Machine<'_, '_, '_> {
             self.engine.copy(self.path, target, source, length);
         } else {
             let mut done = 0u64;
+            self.engine.charge(length.known().map_or(0, |length| length.min(0x1_0000)));
             let value = self.path.register(AX).truncate(unit as u8);
             while let Value::Known(length) = length
                 && done < length.min(0x1_0000)

@@ -10,6 +10,9 @@ use object::{Endian, Endianness, Pod};
 
 use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
 
+/// Program headers of one file; linkers write about a dozen.
+const MAX_PROGRAMS: usize = 256;
+
 /// Opens an ELF file.
 pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
     // e_ident[EI_CLASS], System V ABI.
@@ -86,6 +89,9 @@ where
         return Err("an ELF file, but not a shared object".to_owned());
     }
     let programs = header.program_headers(endian, data).map_err(error)?;
+    if programs.len() > MAX_PROGRAMS {
+        return Err(format!("{} program headers, more than any loader's segments", programs.len()));
+    }
     let mut segments = Vec::new();
     let mut dynamic: &[Elf::Dyn] = &[];
     let mut thread_local = None;
@@ -154,6 +160,7 @@ struct ElfTables<'data, Elf: FileHeader<Endian = Endianness>> {
     rela: Vec<&'data [Elf::Rela]>,
     rel: Vec<&'data [Elf::Rel]>,
     relr: &'data [Elf::Relr],
+    init_array: Option<(u64, u64)>,
 }
 
 /// The bytes of the file from `address` to the end of its segment's data.
@@ -219,6 +226,7 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             rela,
             rel,
             relr,
+            init_array: sized(elf::DT_INIT_ARRAY, elf::DT_INIT_ARRAYSZ),
         };
         tables.needed = needed.into_iter().filter_map(|offset| tables.string(offset)).collect();
         tables
@@ -388,7 +396,9 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
                 symbols.iter().find(|symbol| self.name_of(symbol) == Some(name) && self.defined(symbol).is_some())
             }
         };
-        symbol.and_then(|symbol| self.defined(symbol)).map(Export::Address)
+        let symbol = symbol?;
+        let address = self.defined(symbol)?;
+        Some(if symbol.st_type() == elf::STT_GNU_IFUNC { Export::Indirect(address) } else { Export::Address(address) })
     }
 
     fn exports_starting(&self, prefix: &str) -> Vec<String> {
@@ -405,5 +415,9 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
 
     fn needed(&self) -> Vec<String> {
         self.needed.clone()
+    }
+
+    fn initializers(&self) -> Vec<(u64, u64)> {
+        self.init_array.into_iter().collect()
     }
 }

@@ -6,16 +6,22 @@
 //! Only what is asked for is read: relocations are decoded on first use, exports are looked up by name.
 
 mod elf;
+mod imports;
 mod macho;
 mod pe;
+#[cfg(test)]
+mod tests;
 
 use std::cell::OnceCell;
 
 use gilaudit_model::{Arch, Format, Place};
 
 pub(crate) use elf::open as open_elf;
-pub(crate) use macho::open as open_macho;
+pub(crate) use macho::{open as open_macho, slices as macho_slices};
 pub(crate) use pe::open as open_pe;
+
+/// Initialisers looked at in one table.
+const MAX_INITIALIZERS: u64 = 4096;
 
 /// A range of memory that the loader maps.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +110,8 @@ impl Cells {
 pub(crate) enum Export {
     /// An address in this image.
     Address(u64),
+    /// A function in this image that the loader calls for the address.
+    Indirect(u64),
     /// Another file's symbol: a PE forwarder, a Mach-O re-export.
     Forward(String),
 }
@@ -118,6 +126,10 @@ pub(crate) trait Tables {
     fn exports_starting(&self, prefix: &str) -> Vec<String>;
     /// The libraries it names as needed.
     fn needed(&self) -> Vec<String>;
+    /// Where the addresses of the functions that the loader runs first lie: address and size of each table.
+    fn initializers(&self) -> Vec<(u64, u64)> {
+        Vec::new()
+    }
 }
 
 /// A file as the loader would lay it out.
@@ -151,7 +163,8 @@ impl<'data> Image<'data> {
     ) -> Self {
         segments.sort_by_key(|segment| segment.address);
         let stub = |section: &&Section| {
-            section.name.starts_with(".plt") || matches!(section.name.as_str(), "__stubs" | "__auth_stubs")
+            section.name.starts_with(".plt")
+                || matches!(section.name.as_str(), "__TEXT,__stubs" | "__TEXT,__auth_stubs")
         };
         let stubs =
             sections.iter().filter(stub).map(|section| (section.address, section.address.saturating_add(section.size)));
@@ -179,6 +192,26 @@ impl<'data> Image<'data> {
 
     pub(crate) fn needed(&self) -> Vec<String> {
         self.tables.needed()
+    }
+
+    /// The functions that the loader runs before anything else, in its order.
+    pub(crate) fn initializers(&self) -> Vec<u64> {
+        let width = u64::from(self.pointer);
+        let mut functions = Vec::new();
+        let constructors = self.sections.iter().filter(|section| section.name.ends_with(",__mod_init_func"));
+        let named = constructors.map(|section| (section.address, section.size));
+        for (table, size) in self.tables.initializers().into_iter().chain(named) {
+            for index in 0..(size / width).min(MAX_INITIALIZERS) {
+                let place = table.saturating_add(index * width);
+                let function = match self.cells().get(place) {
+                    Some(Cell::Address(address)) => Some(address),
+                    Some(_) => None,
+                    None => self.number(place, self.pointer),
+                };
+                functions.extend(function.filter(|function| self.is_code(*function)));
+            }
+        }
+        functions
     }
 
     pub(crate) fn segment(&self, address: u64) -> Option<&Segment<'data>> {
@@ -229,6 +262,30 @@ impl<'data> Image<'data> {
         let end = memchr::memchr(0, window)?;
         let text = std::str::from_utf8(window.get(..end)?).ok()?;
         (!text.chars().any(char::is_control)).then(|| text.to_owned())
+    }
+
+    /// The data that is neither code nor written to, at most `limit` bytes of it: the sections that hold texts where there are
+    /// sections, else the segments.
+    pub(crate) fn read_only_data(&self, limit: usize) -> Vec<&'data [u8]> {
+        let texts = |name: &str| {
+            matches!(name, ".rodata" | ".rdata" | "__TEXT,__cstring" | "__TEXT,__const" | "__DATA_CONST,__const")
+        };
+        let mut ranges: Vec<&'data [u8]> = Vec::new();
+        for section in self.sections.iter().filter(|section| texts(&section.name)) {
+            let bytes = self.bytes_from(section.address).unwrap_or_default();
+            let length = usize::try_from(section.size).unwrap_or(usize::MAX).min(bytes.len());
+            ranges.extend(bytes.get(..length));
+        }
+        if ranges.is_empty() {
+            let plain = self.segments.iter().filter(|segment| !segment.executable && !segment.writable);
+            ranges = plain.map(|segment| segment.data).collect();
+        }
+        let mut left = limit;
+        for range in &mut ranges {
+            *range = range.get(..range.len().min(left)).unwrap_or_default();
+            left -= range.len();
+        }
+        ranges
     }
 
     /// The place of an address, for evidence.

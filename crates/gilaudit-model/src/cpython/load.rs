@@ -49,7 +49,24 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
     if loading.failure.is_none() {
         loading.failure = wrong_build(facts, target);
     }
+    loading.declaration.declared_by_tool = declared_by_tool(facts, &loading.declaration);
     Some(Loading { hook: hook.symbol.clone(), ..loading })
+}
+
+/// The tool that declares support for every module it makes, whether or not its author looked at thread safety.
+///
+/// python/mypy v1.17.0 and later, `mypyc/codegen/emitmodule.py`: always, on free-threaded builds. `PyO3/pyo3` v0.28.0,
+/// `CHANGELOG.md`: by default, opting out is possible.
+fn declared_by_tool(facts: &BinaryFacts, declaration: &Declaration) -> Option<String> {
+    let framework = facts.framework.as_ref()?;
+    let minor = || framework.version.as_deref()?.strip_prefix("0.")?.split('.').next()?.parse::<u32>().ok();
+    let by_default = match framework.name {
+        "mypyc" => true,
+        "pyo3" => minor().is_some_and(|minor| minor >= 28),
+        _ => false,
+    };
+    let declares = declaration.status == Status::NotUsed && declaration.mechanism == Mechanism::Slot;
+    (by_default && declares).then(|| framework.name.to_owned())
 }
 
 fn unjudged(declaration: Declaration) -> Loading {
