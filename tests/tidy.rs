@@ -65,7 +65,7 @@ fn no_machine_paths() {
 /// Invariant: only `gilaudit-input` and the command touch files, and only the command prints.
 #[test]
 fn no_input_or_output_in_the_core() {
-    for crate_name in ["model", "binary", "rules", "policy"] {
+    for crate_name in ["model", "binary", "source", "rules", "policy"] {
         for path in files(&root().join(format!("crates/gilaudit-{crate_name}/src")), ".rs") {
             if is_test(&path) {
                 continue;

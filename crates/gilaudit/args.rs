@@ -30,7 +30,7 @@ pub(crate) enum Command {
     },
     /// List the rules
     Rules,
-    /// List or show the policies that are built in
+    /// List, show, check or begin policies
     #[command(subcommand)]
     Policy(PolicyCommand),
 }
@@ -44,6 +44,19 @@ pub(crate) enum PolicyCommand {
     Show {
         /// The policy's name: pep703
         name: String,
+    },
+    /// Check a policy file, and show every mistake with the line it is in
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print a starting policy for what is audited, with an exception for every module that turns the GIL on
+    Init {
+        /// What to audit, as for gilaudit check; without it, the active environment
+        #[arg(value_name = "PATH")]
+        inputs: Vec<String>,
+        #[command(flatten)]
+        target: TargetArgs,
     },
 }
 
@@ -63,6 +76,8 @@ pub(crate) struct CheckArgs {
     pub(crate) target: TargetArgs,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) imports: ImportArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -103,6 +118,28 @@ pub(crate) struct PolicyArgs {
     /// Exit with 1 from this severity on: note, warning or error [default: the policy's, else error]
     #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
     pub(crate) fail_on: Option<Severity>,
+}
+
+/// What is imported, for an answer about the process instead of about files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Imports")]
+pub(crate) struct ImportArgs {
+    /// Follow what `import NAME` loads, in order, and say whether the GIL stays off; may be given several times
+    #[arg(long = "import", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Follow what running this script loads
+    #[arg(long = "entry", value_name = "SCRIPT")]
+    pub(crate) scripts: Vec<PathBuf>,
+    /// Follow the import of every top-level module and every extension of the inputs
+    #[arg(long)]
+    pub(crate) import_all: bool,
+}
+
+impl ImportArgs {
+    /// Whether anything is asked about imports.
+    pub(crate) fn any(&self) -> bool {
+        self.import_all || !self.names.is_empty() || !self.scripts.is_empty()
+    }
 }
 
 /// What is printed, and where.

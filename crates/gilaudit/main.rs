@@ -6,6 +6,7 @@ mod command;
 mod delegate;
 mod elsewhere;
 mod error;
+mod imports;
 mod output;
 mod policies;
 mod progress;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
         Command::Rules => command::rules::run(cli.color),
         Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),
         Command::Policy(PolicyCommand::Show { name }) => command::policy::show(name, cli.color),
+        Command::Policy(PolicyCommand::Check { file }) => command::policy::check(file, cli.color),
+        Command::Policy(PolicyCommand::Init { inputs, target }) => command::policy::init(inputs, target, cli.color),
     };
     match result {
         Ok(code) => ExitCode::from(code),

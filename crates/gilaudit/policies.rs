@@ -56,11 +56,16 @@ impl From<Error> for Rejected {
 /// Loads a built-in policy by its name, or else a file.
 pub(crate) fn load(name: &str) -> Result<Applied, Rejected> {
     let text = text_of(name)?;
+    load_file(name, &text)
+}
+
+/// Loads a policy whose text was read already.
+pub(crate) fn load_file(name: &str, text: &str) -> Result<Applied, Rejected> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let today = Date::from_unix_seconds(seconds);
     let rules: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
     let known = Known { rules: &rules, today, base: &|name| text_of(name).ok() };
-    match Policy::parse(name, &text, &known) {
+    match Policy::parse(name, text, &known) {
         (Some(policy), diagnostics) => Ok(Applied { policy, diagnostics, today }),
         (None, diagnostics) => Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics }),
     }
@@ -88,6 +93,11 @@ pub(crate) fn unknown(name: &str) -> Error {
 impl Applied {
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// What is to be said about the policy's file alone.
+    pub(crate) fn about_the_file(self) -> Vec<Diagnostic> {
+        self.diagnostics
     }
 
     /// Gives findings the severity that the policy wants, and drops those of rules that it turns off.

@@ -10,6 +10,8 @@ use gilaudit_model::{
 };
 use gilaudit_policy::Diagnostic;
 
+use crate::imports::Imports;
+
 /// Nothing to complain about.
 pub(crate) const EXIT_OK: u8 = 0;
 /// Findings at or above the threshold, or the policy refuses something.
@@ -51,6 +53,8 @@ pub(crate) struct Answers {
     pub(crate) libraries: Vec<Library>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) problems: Vec<Problem>,
+    /// What the imports asked about do to the process, when any were.
+    pub(crate) imports: Option<Imports>,
 }
 
 /// What happens to the process on one platform, if all extensions listed for it were imported.

@@ -49,6 +49,23 @@ impl Settings {
         })
     }
 
+    /// For an audit that only asks what there is: no rule runs, nothing fails.
+    pub(crate) fn of_everything(inputs: &[String], policy: Applied) -> Result<Self, Error> {
+        Ok(Self {
+            given: given(inputs)?,
+            policy,
+            rules: BTreeSet::new(),
+            min_severity: Severity::Error,
+            min_confidence: Confidence::High,
+            fail_on: Severity::Error,
+            hash: false,
+            jobs: 0,
+            progress: false,
+            input_limits: gilaudit_input::Limits::default(),
+            binary_limits: gilaudit_binary::Limits::default(),
+        })
+    }
+
     /// Whether this rule runs, by `--select` and `--ignore`.
     pub(crate) fn runs(&self, rule: &str) -> bool {
         self.rules.contains(rule)

@@ -28,6 +28,7 @@ mod code;
 mod definition;
 mod framework;
 mod image;
+mod imports_of;
 mod names;
 mod scan;
 
@@ -37,6 +38,8 @@ use gilaudit_model::{
 };
 
 use image::{Export, Image};
+
+pub use imports_of::{Mentioned, ModuleNames, imports_of};
 
 /// What is known about a file besides its bytes.
 #[derive(Clone, Copy, Debug)]

@@ -42,6 +42,34 @@ pub(crate) fn wheel_tags(wheel: &[u8]) -> Result<Option<WheelTags>, String> {
     Ok((!tags.python.is_empty()).then_some(tags))
 }
 
+/// The names that `Requires-Dist` lines of METADATA require: with an extra, or whatever extras are chosen.
+pub(crate) fn requires(metadata: &[u8], with_extra: bool) -> Vec<String> {
+    let Ok(headers) = headers(metadata) else { return Vec::new() };
+    let name = |line: String| {
+        let (requirement, marker) = line.split_once(';').unwrap_or((&line, ""));
+        let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-');
+        let name: String = requirement.trim().chars().take_while(|letter| is_name(*letter)).collect();
+        (marker.contains("extra") == with_extra && !name.is_empty()).then_some(name)
+    };
+    headers.get_all_values("Requires-Dist").into_iter().filter_map(name).collect()
+}
+
+/// The files of RECORD that Python can import from, as it lists them.
+pub(crate) fn importable(record: &[u8]) -> Vec<String> {
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record);
+    let mut row = csv::ByteRecord::new();
+    let mut files = Vec::new();
+    while let Ok(true) = rows.read_byte_record(&mut row) {
+        let Some(Ok(path)) = row.get(0).map(std::str::from_utf8) else { continue };
+        let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let code = [".py", ".pyi", ".pth"].iter().any(|end| name.ends_with(end));
+        if code || shared_library(name).is_some() {
+            files.push(path.replace('\\', "/"));
+        }
+    }
+    files
+}
+
 /// The header lines, continuation lines joined. The body, which may be a whole README, is not looked at.
 fn headers(text: &[u8]) -> Result<Vec<MailHeader<'_>>, String> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);

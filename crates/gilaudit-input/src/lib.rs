@@ -42,6 +42,7 @@ mod pip;
 mod platform_tags;
 mod problems;
 mod python;
+mod python_tree;
 mod walk;
 mod wheel;
 mod wheel_name;
@@ -54,6 +55,7 @@ pub use bytes::Bytes;
 pub use given::Given;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind};
 pub use limits::Limits;
+pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
 
 /// Lists what there is to read in what the user named, sorted by origin. Reads no member's contents.
 ///

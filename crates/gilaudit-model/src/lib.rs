@@ -18,6 +18,7 @@ mod declaration;
 mod distribution;
 mod extension;
 mod finding;
+mod imports;
 mod origin;
 mod platform;
 mod problem;
@@ -34,6 +35,7 @@ pub use declaration::{Declaration, Evidence, FailureKind, ImportFailure, Init, L
 pub use distribution::{Distribution, WheelTags};
 pub use extension::{Abi, BuiltFor, Extension, Library};
 pub use finding::{Confidence, Finding, Location, Related, Severity};
+pub use imports::{Catches, Handler, Import, ImportKind, LazyName, PythonFacts, Step};
 pub use origin::Origin;
 pub use platform::{Arch, Format, Os, Platform};
 pub use problem::{Problem, Stage};

@@ -14,6 +14,7 @@ mod decide;
 mod diagnostic;
 mod exceptions;
 mod glob;
+pub mod imports;
 mod inherit;
 mod level;
 mod matches;

@@ -10,6 +10,7 @@ use gilaudit_model::{Origin, Problem, Severity, Stage};
 use crate::args::{CheckArgs, Colour, Format};
 use crate::audit::audit;
 use crate::error::Error;
+use crate::imports;
 use crate::output::{self, Detail};
 use crate::policies::{self, Rejected};
 use crate::progress;
@@ -52,7 +53,13 @@ fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
     let downloads = settings.given.iter().any(|given| matches!(given, Given::Pypi { .. }));
     let (target, target_from) = settings::target(&args.target, (!downloads).then_some(&inventory))?;
     let bar = progress::bar(inventory.members.len(), settings.progress);
-    let answers = pool.install(|| audit(&inventory, &settings, &target, &bar));
+    let answers = pool.install(|| {
+        let mut answers = audit(&inventory, &settings, &target, &bar);
+        if args.imports.any() {
+            imports::follow(&args.imports, &inventory, &settings, &target, &mut answers);
+        }
+        answers
+    });
     let question = Question {
         target,
         target_from,

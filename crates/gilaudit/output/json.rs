@@ -36,6 +36,7 @@ fn report(audit: &Audit) -> Report<'_> {
         libraries: audit.answers.libraries.iter().map(library).collect(),
         findings: audit.answers.findings.iter().map(finding).collect(),
         problems: audit.answers.problems.iter().map(problem).collect(),
+        imports: audit.answers.imports.as_ref().map(super::report_v1_imports::imports),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The output formats: one file each, each a function from the report to a writer.
 
 mod group;
+mod imports;
 mod json;
 mod report_v1;
+mod report_v1_imports;
 #[cfg(test)]
 pub(crate) mod sample;
 mod table;
@@ -50,6 +52,23 @@ pub(crate) fn diagnostics(diagnostics: &[Diagnostic], colour: Colour) {
         // Nobody is left to be told when standard error is gone.
         let _ = text::policy_diagnostic(diagnostic, &mut out);
     }
+}
+
+/// Writes what is wrong with a policy file, each with the line that it is in, and a line that counts.
+pub(crate) fn snippets(diagnostics: &[Diagnostic], file: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+    for diagnostic in diagnostics {
+        text::policy_snippet(diagnostic, file, text, out)?;
+    }
+    let errors = diagnostics.iter().filter(|it| it.severity == gilaudit_model::Severity::Error).count();
+    let others = diagnostics.len() - errors;
+    writeln!(out, "{file}: {}, {}", count(errors, "error"), count(others, "warning"))
+}
+
+/// Shows the inputs that could not be read, on standard error.
+pub(crate) fn problems_to_stderr(problems: &[gilaudit_model::Problem], colour: Colour) {
+    let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
+    // Nobody is left to be told when standard error is gone.
+    let _ = text::problems(problems, Detail { quiet: true, verbose: false }, &mut out);
 }
 
 /// `1 module`, `2 modules`, `0 libraries`.

@@ -27,6 +27,8 @@ pub(super) struct Report<'a> {
     pub(super) findings: Vec<FindingOut<'a>>,
     /// Inputs that could not be audited, or only in part.
     pub(super) problems: Vec<ProblemOut<'a>>,
+    /// What the imports asked about (`--import`, `--entry`, `--import-all`) do to the process; null when none were.
+    pub(super) imports: Option<super::report_v1_imports::ImportsOut<'a>>,
 }
 
 /// Who wrote the report.

@@ -78,6 +78,7 @@ pub(crate) fn report() -> Report {
         last.decision.policy_at = Some("ours.yaml:3:5".to_owned());
     }
     let answers = Answers {
+        imports: None,
         artifacts: 3,
         recognised: true,
         extensions,

@@ -23,6 +23,9 @@ pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io:
     for diagnostic in &report.question.policy_diagnostics {
         policy_diagnostic(diagnostic, out)?;
     }
+    if let Some(imports) = &report.answers.imports {
+        super::imports::write(imports, detail, out)?;
+    }
     if !detail.quiet {
         headline(report, out)?;
     }
@@ -57,6 +60,32 @@ pub(super) fn policy_diagnostic(diagnostic: &Diagnostic, out: &mut dyn Write) ->
     writeln!(out, "  {DIM}at{DIM:#} {}", diagnostic.place)?;
     if let Some(hint) = &diagnostic.hint {
         writeln!(out, "  {BOLD}hint:{BOLD:#} {}", wrap::hang_after(hint, 8, 8))?;
+    }
+    writeln!(out)
+}
+
+/// A diagnostic with the line it is in, the way rustc shows its own.
+pub(super) fn policy_snippet(diagnostic: &Diagnostic, file: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let style = colour(diagnostic.severity);
+    let head = diagnostic.severity.as_str();
+    writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&diagnostic.message, head.len() + 2, 4))?;
+    let place = &diagnostic.place;
+    let number = place.line.to_string();
+    let gap = " ".repeat(number.len());
+    writeln!(out, "{gap}{DIM}-->{DIM:#} {place}")?;
+    // A mistake of a policy that this one extends is in another file.
+    let line = usize::try_from(place.line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
+    if let Some(line) = line.filter(|_| &*place.file == file) {
+        let before = place.column.saturating_sub(1) as usize;
+        let end = if place.end_line == place.line { place.end_column } else { u32::MAX };
+        let length =
+            (end.saturating_sub(place.column) as usize).min(line.chars().count().saturating_sub(before)).max(1);
+        writeln!(out, "{gap} {DIM}|{DIM:#}")?;
+        writeln!(out, "{DIM}{number} |{DIM:#} {line}")?;
+        writeln!(out, "{gap} {DIM}|{DIM:#} {}{style}{}{style:#}", " ".repeat(before), "^".repeat(length))?;
+    }
+    if let Some(hint) = &diagnostic.hint {
+        writeln!(out, "{gap} {DIM}={DIM:#} {BOLD}hint:{BOLD:#} {hint}")?;
     }
     writeln!(out)
 }
@@ -160,7 +189,7 @@ fn judged_list(
     writeln!(out)
 }
 
-fn problems(problems: &[Problem], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn problems(problems: &[Problem], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     // What left nothing unread does not change any answer; it is for those who ask for everything.
     let shown: Vec<&Problem> = problems.iter().filter(|problem| problem.unread || !detail.quiet).collect();
     for problem in &shown {

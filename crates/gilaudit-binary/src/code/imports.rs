@@ -335,7 +335,7 @@ impl Engine<'_, '_> {
             if let Value::Known(address) = argument
                 && self.space.region(*address) == Some(Region::Stack)
             {
-                path.memory.store(*address, self.image.pointer, Value::Unknown, path.at);
+                self.forget(path, *address);
             }
         }
     }

@@ -49,7 +49,7 @@ const SYMBOLS: usize = 400_000;
 /// Calls inlined into each other.
 const DEPTH: usize = 32;
 /// Callees of moderate size followed inside each other.
-const MODERATE_DEPTH: usize = 1;
+const MODERATE_DEPTH: usize = 2;
 /// How often the function is run again with more callees inlined.
 const RERUNS: usize = 4;
 
@@ -131,6 +131,8 @@ pub(crate) struct Engine<'i, 'd> {
     effects: HashMap<u32, imports::Effect>,
     /// Whether callees of moderate size are followed although they cannot reach a decisive call.
     follow_moderate: bool,
+    /// Whether tables that a callee is given are looked through for functions that it may call.
+    through_tables: bool,
     /// The file's initialisers that are run before the function, because the result depends on memory that they mention.
     initializers: Vec<u64>,
     /// Functions that must not be passed over.
@@ -199,9 +201,13 @@ pub(crate) fn run(
     let mut initializers: Vec<u64> = Vec::new();
     let mut consulted = false;
     // Callees are passed over first, which is fast and settles most modules. What that leaves open, or would call undeclared, is
-    // looked at once more with callees of moderate size followed: they may set what was taken for unset.
+    // looked at again with callees of moderate size followed, which may set what was taken for unset; and at last with tables of
+    // functions looked through: a closure that creates the module is called through one.
     let mut first = None;
-    for follow_moderate in [false, true] {
+    for (follow_moderate, through_tables) in [(false, false), (true, false), (true, true)] {
+        if through_tables {
+            known.1.look_through_tables();
+        }
         let (mut result, mut exhausted) = (None, false);
         for _ in 0..=RERUNS {
             let (inline, summaries) = known;
@@ -211,6 +217,7 @@ pub(crate) fn run(
                 budget: *budget,
                 convention,
                 follow_moderate,
+                through_tables,
                 ..Engine::reader(image, version)
             };
             engine.initializers.clone_from(&initializers);
@@ -235,11 +242,14 @@ pub(crate) fn run(
         match (first.take(), &result) {
             (None, _) if exhausted || outcome::is_settled(&result) => return (result, consulted),
             (None, _) => first = Some(result),
-            (Some(first), InitResult::Unknown(_) | InitResult::Fails(_)) => return (first, consulted),
-            (Some(_), _) => return (result, consulted),
+            (Some(_), _) if outcome::is_settled(&result) => return (result, consulted),
+            // Looked at more closely it says less: the first answer stays, unless there was none.
+            (Some(before), InitResult::Unknown(_) | InitResult::Fails(_)) => first = Some(before),
+            (Some(_), _) => first = Some(result),
         }
     }
-    (InitResult::Unknown("the init function could not be evaluated".to_owned()), consulted)
+    let result = first.unwrap_or_else(|| InitResult::Unknown("the init function could not be evaluated".to_owned()));
+    (result, consulted)
 }
 
 impl<'i, 'd> Engine<'i, 'd> {
@@ -255,6 +265,7 @@ impl<'i, 'd> Engine<'i, 'd> {
             summaries: Summaries::default(),
             effects: HashMap::new(),
             follow_moderate: false,
+            through_tables: false,
             initializers: Vec::new(),
             inline: HashSet::new(),
             arrivals: HashMap::new(),
@@ -454,12 +465,23 @@ impl Engine<'_, '_> {
                 _ => 0,
             };
             for offset in (0..length).step_by(usize::from(self.image.pointer)) {
-                path.memory.store(pointer.wrapping_add(offset), self.image.pointer, Value::Unknown, path.at);
+                self.forget(path, pointer.wrapping_add(offset));
             }
         }
         let result = self.symbol(Origin::Skipped(address));
         self.pass_over(path, result, return_to);
         true
+    }
+
+    /// A pointer-sized place that a callee was given is no longer known. But a module that it is given by reference, it fills in and
+    /// does not replace; and where the caller keeps registers and return addresses, no local lies.
+    fn forget(&self, path: &mut Path, place: u64) {
+        let held = path.memory.load(place, self.image.pointer);
+        let module = matches!(held, memory::Stored::All(Value::Known(address)) if path.modules.contains_key(&address));
+        let saved = path.saved.get(&place) == Some(true);
+        if !module && !saved {
+            path.memory.store(place, self.image.pointer, Value::Unknown, path.at);
+        }
     }
 
     /// Continues in the callee.
@@ -471,6 +493,7 @@ impl Engine<'_, '_> {
                 let top = path.register(x86::SP).sub(Value::Known(u64::from(pointer)));
                 path.set_register(x86::SP, top);
                 self.store(path, top, pointer, Value::Known(return_to));
+                path.keep(top, true);
             }
         }
         path.frames.push(Frame { function, return_to, call_site: path.at, moderate: false });
@@ -491,6 +514,7 @@ impl Engine<'_, '_> {
                 let pointer = self.image.pointer;
                 let top = path.register(x86::SP);
                 let to = self.load(path, top, pointer);
+                path.keep(top, false);
                 path.set_register(x86::SP, top.add(Value::Known(u64::from(pointer))));
                 to
             }
@@ -669,6 +693,9 @@ impl Engine<'_, '_> {
     fn code_pointers(&mut self, path: &mut Path, pointer: u64) -> Vec<u64> {
         if self.image.is_code(pointer) {
             return vec![pointer];
+        }
+        if self.through_tables && self.image.segment(pointer).is_some() {
+            return summary::functions_in_table(self.image, pointer).collect();
         }
         if self.space.region(pointer) != Some(Region::Stack) {
             return Vec::new();

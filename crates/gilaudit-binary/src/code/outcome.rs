@@ -16,6 +16,8 @@ pub(super) struct End {
     suspects: Vec<u64>,
     /// The imports whose results decided a branch on the way.
     depends_on: Vec<u32>,
+    /// Whether callees were passed over on the way.
+    passed_over: bool,
     /// The path ended with NULL: the import fails there.
     failed: bool,
 }
@@ -34,6 +36,7 @@ impl Engine<'_, '_> {
     pub(super) fn end(&mut self, mut path: Path, hook: HookKind) -> End {
         let value = self.result(&path);
         let failed = value == Value::ZERO;
+        let passed_over = path.skipped.len() > 0;
         let (result, ranges) = match value {
             Value::Known(0) => (InitResult::Fails("the init function returns NULL".to_owned()), Vec::new()),
             Value::Known(address) if hook == HookKind::Export => self.export(&mut path, address),
@@ -44,7 +47,14 @@ impl Engine<'_, '_> {
                     let result =
                         InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
                     let initializers = Vec::new();
-                    return End { result, initializers, suspects: vec![function], depends_on: path.depends_on, failed };
+                    return End {
+                        result,
+                        initializers,
+                        suspects: vec![function],
+                        depends_on: path.depends_on,
+                        passed_over,
+                        failed,
+                    };
                 }
                 (self.handed_on(&mut path, origin.as_ref()), Vec::new())
             }
@@ -59,7 +69,7 @@ impl Engine<'_, '_> {
             ),
             result => result,
         };
-        End { result, initializers, suspects, depends_on: path.depends_on, failed }
+        End { result, initializers, suspects, depends_on: path.depends_on, passed_over, failed }
     }
 
     fn export(&mut self, path: &mut Path, address: u64) -> (InitResult, Vec<(u64, u64)>) {
@@ -270,10 +280,11 @@ impl Engine<'_, '_> {
         let fails = |end: &End| end.failed || matches!(end.result, InitResult::Fails(_));
         let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(fails);
         let Some(first) = done.pop() else {
-            // Failing on every path that was followed is failing only if every path was followed.
-            let failed = if self.gave_up { None } else { failed.into_iter().next() };
+            // Failing on every path that was followed is failing only if all there is was followed.
+            let all = !self.gave_up && !failed.iter().any(|end| end.passed_over);
+            let failed = if all { failed.into_iter().next() } else { None };
             let result = failed.map_or_else(
-                || InitResult::Unknown("no path through the init function was followed to its end".to_owned()),
+                || InitResult::Unknown("no path through the init function was followed to a module".to_owned()),
                 |end| end.result,
             );
             return Conclusion::Result(Box::new(result));

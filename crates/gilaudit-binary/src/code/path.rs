@@ -131,6 +131,8 @@ pub(crate) struct Path {
     pub(crate) stored: u64,
     /// The same sum over the numbers on the stack.
     pub(crate) locals: u64,
+    /// Where on the stack registers and return addresses are kept: pushed and not yet popped.
+    pub(crate) saved: Layered<u64, bool>,
     /// Functions still to be run, the last one first.
     pub(crate) queue: Vec<u64>,
     /// Whether an exception is set.
@@ -161,11 +163,19 @@ impl Path {
             skipped: Layered::default(),
             stored: 0,
             locals: 0,
+            saved: Layered::default(),
             queue: Vec::new(),
             raised: false,
             turns: Layered::default(),
             depends_on: Vec::new(),
             unclear_module: false,
+        }
+    }
+
+    /// Notes that a place on the stack keeps a register or return address, or no longer does.
+    pub(crate) fn keep(&mut self, place: Value, kept: bool) {
+        if let Value::Known(place) = place {
+            self.saved.insert(place, kept);
         }
     }
 
@@ -187,6 +197,7 @@ impl Path {
             skipped: self.skipped.fork(),
             stored: self.stored,
             locals: self.locals,
+            saved: self.saved.fork(),
             queue: self.queue.clone(),
             raised: self.raised,
             turns: self.turns.fork(),

@@ -83,6 +83,24 @@ pub(super) struct Summaries {
     decisive: HashMap<u64, bool>,
     scanned: usize,
     searched: usize,
+    /// Whether functions that a mentioned table points at (a closure's vtable) count as callees when it is asked what can be reached.
+    through_tables: bool,
+}
+
+/// Pointers looked at in a table: a Rust vtable has its calls at 3, 4 and 5.
+const TABLE: u64 = 6;
+
+/// The functions that the first pointers of a table in the file lead to.
+pub(super) fn functions_in_table(image: &Image<'_>, table: u64) -> impl Iterator<Item = u64> {
+    (0..TABLE).filter_map(move |index| {
+        let place = table.checked_add(index.checked_mul(u64::from(image.pointer))?)?;
+        let function = match image.cells().get(place) {
+            Some(Cell::Address(address)) => address,
+            Some(_) => return None,
+            None => image.number(place, image.pointer)?,
+        };
+        image.is_code(function).then_some(function)
+    })
 }
 
 impl Summaries {
@@ -91,6 +109,12 @@ impl Summaries {
         let small = body.instructions <= SMALL && !body.loops && body.callees.is_empty() && !body.cut;
         let moderate = body.instructions <= MODERATE && !body.cut;
         Summary { decisive: self.is_decisive(image, function), returns: body.returns, small, moderate }
+    }
+
+    /// From now on tables of functions are looked through.
+    pub(super) fn look_through_tables(&mut self) {
+        self.through_tables = true;
+        self.decisive.clear();
     }
 
     /// Whether the function or anything it calls mentions an address in one of the ranges.
@@ -139,6 +163,10 @@ impl Summaries {
                 break;
             }
             waiting.extend(body.callees.iter().filter(|callee| seen.insert(**callee)));
+            if self.through_tables {
+                let tables = body.data.iter().flat_map(|table| functions_in_table(image, *table));
+                waiting.extend(tables.filter(|function| seen.insert(*function)));
+            }
         }
         if found {
             self.decisive.insert(function, true);
@@ -185,9 +213,11 @@ impl Summaries {
                 let Some(scanned) = scanned else { break };
                 body.instructions += 1;
                 self.scanned += 1;
-                if let Some(mentioned) = scanned.mentions {
-                    self.mention(image, mentioned, &mut body);
-                }
+                body.data.extend(
+                    scanned
+                        .mentions
+                        .filter(|address| image.segment(*address).is_some_and(|segment| !segment.executable)),
+                );
                 match scanned.flow {
                     Flow::Next => {}
                     Flow::Return => {
@@ -240,14 +270,6 @@ impl Summaries {
             }
         }
         body
-    }
-
-    fn mention(&mut self, image: &Image<'_>, address: u64, body: &mut Body) {
-        if let Some(segment) = image.segment(address)
-            && segment.writable
-        {
-            body.data.push(address);
-        }
     }
 }
 

@@ -300,6 +300,7 @@ impl Machine<'_, '_, '_> {
         let width = self.engine.image.pointer;
         let top = self.path.register(SP);
         let value = self.engine.load(self.path, top, width);
+        self.path.keep(top, false);
         self.path.set_register(SP, top.add(Value::Known(u64::from(width))));
         value
     }
@@ -309,6 +310,7 @@ impl Machine<'_, '_, '_> {
         let top = self.path.register(SP).sub(Value::Known(u64::from(width)));
         self.path.set_register(SP, top);
         self.engine.store(self.path, top, width, value);
+        self.path.keep(top, true);
     }
 
     // Instructions.

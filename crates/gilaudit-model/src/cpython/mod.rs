@@ -6,9 +6,11 @@
 mod load;
 mod outcome;
 mod slots;
+mod stdlib;
 mod suffixes;
 
 pub use load::load;
 pub use outcome::{outcome, warning};
 pub use slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, slot_name};
+pub use stdlib::is_stdlib;
 pub use suffixes::{Found, find, module_stem, suffixes};

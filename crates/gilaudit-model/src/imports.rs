@@ -1,0 +1,148 @@
+//! What a Python file imports, and under which circumstances.
+//!
+//! A file's facts are two views of the same imports: a flat list with positions, for people, and [`Step`]s in the order in which
+//! the module's body runs, for whoever asks what happens at import.
+
+/// The circumstances under which an import runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ImportKind {
+    /// It runs when the module is imported.
+    Plain,
+    /// It runs when the module is imported, in the body of a `try` that survives an `ImportError`.
+    Try,
+    /// It runs when the module is imported, if a condition holds that cannot be told from the text.
+    Conditional,
+    /// Only if a function is called.
+    Function,
+    /// Only if an attribute is asked for: in a module's `__getattr__`, or named to a lazy loader.
+    Lazy,
+    /// Only for type checkers.
+    TypeChecking,
+    /// Only if the file is run as a script.
+    Main,
+    /// Not on this target: the other branch of a condition on version or platform.
+    OtherTarget,
+    /// An extension module does it, as its binary shows.
+    Extension,
+    /// A line of a `.pth` file, which runs when the interpreter starts.
+    Startup,
+}
+
+impl ImportKind {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Try => "try",
+            Self::Conditional => "conditional",
+            Self::Function => "function",
+            Self::Lazy => "lazy",
+            Self::TypeChecking => "type-checking",
+            Self::Main => "main",
+            Self::OtherTarget => "other-target",
+            Self::Extension => "extension",
+            Self::Startup => "startup",
+        }
+    }
+}
+
+/// One import as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// The module, dotted; empty in `from . import x`.
+    pub module: String,
+    /// The names in `from module import names`; `None` for `import module`. A star is `*`.
+    pub names: Option<Vec<String>>,
+    /// The number of leading dots.
+    pub level: u32,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in bytes of the line.
+    pub column: u32,
+    /// When it runs.
+    pub kind: ImportKind,
+}
+
+/// Which failures an `except` clause catches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Catches {
+    /// `ModuleNotFoundError` only.
+    NotFound,
+    /// `ImportError`, and with it `ModuleNotFoundError`.
+    ImportError,
+    /// Everything: bare, `Exception`, `BaseException`.
+    Everything,
+    /// Other exceptions.
+    Other,
+}
+
+/// One `except` clause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// What it catches.
+    pub catches: Catches,
+    /// What it does.
+    pub steps: Vec<Step>,
+}
+
+/// A part of a module's body that matters for what is imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The import with this index in [`PythonFacts::imports`].
+    Import(usize),
+    /// At most one of these runs, and it cannot be told which; with `exhaustive`, exactly one.
+    Either {
+        /// The branches.
+        branches: Vec<Vec<Self>>,
+        /// Whether one of them runs in any case.
+        exhaustive: bool,
+    },
+    /// A `try` statement.
+    Try {
+        /// Its body.
+        body: Vec<Self>,
+        /// Its `except` clauses.
+        handlers: Vec<Handler>,
+        /// Its `else` clause.
+        otherwise: Vec<Self>,
+        /// Its `finally` clause.
+        last: Vec<Self>,
+    },
+    /// Calls this function or class of the same file, whose body imports.
+    Call(String),
+    /// Raises; `true` when it is an `ImportError` or a re-raise of one.
+    Raise(bool),
+}
+
+/// A name that a package gives out lazily: whoever asks for the attribute imports the submodule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LazyName {
+    /// The attribute.
+    pub attribute: String,
+    /// The submodule, relative to the package.
+    pub submodule: String,
+}
+
+/// What a Python file imports.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct PythonFacts {
+    /// Every import that was read, in the order of the text.
+    pub imports: Vec<Import>,
+    /// The module's body.
+    pub steps: Vec<Step>,
+    /// The imports in functions and classes of the file, by the name of the outermost one: what [`Step::Call`] runs.
+    pub functions: Vec<(String, Vec<usize>)>,
+    /// Names that the body binds by `def`, `class`, assignment or `from … import`, sorted. Such a name is an attribute already, so
+    /// that `from package import name` need not import a submodule.
+    pub binds: Vec<String>,
+    /// The literal value of `__all__`, which `from package import *` imports submodules of.
+    pub all: Vec<String>,
+    /// What `lazy_loader.attach` was told.
+    pub lazy: Vec<LazyName>,
+    /// Whether `lazy_loader.attach_stub` reads the rest from the `.pyi` file beside this one.
+    pub lazy_stub: bool,
+    /// Whether it has a `__getattr__` of its own.
+    pub getattr: bool,
+    /// Why the text was not read completely, when it was not.
+    pub incomplete: Option<String>,
+}

@@ -1,0 +1,258 @@
+//! What of a file matters for its imports: a shorter text with the same statements where it counts.
+//!
+//! Kept are lines that import, the headers of the blocks around them, and the few others that say when an import runs. Every other
+//! statement is left out; a block that would be empty gets a `0`. Columns stay as they are, and every row of the short text knows
+//! its row in the file.
+
+use memchr::memmem;
+
+use super::logical::{Line, is_word, lines};
+
+/// The short text.
+#[derive(Debug, Default)]
+pub(super) struct Skeleton {
+    pub(super) text: Vec<u8>,
+    /// The row in the file of every row of the text, both from 0.
+    pub(super) rows: Vec<usize>,
+    /// Names that the file binds at the outermost level by `def`, `class` or assignment.
+    pub(super) binds: Vec<String>,
+    /// Whether lines were left out that CPython itself would refuse.
+    pub(super) refused: bool,
+}
+
+/// CPython 3.14.7 `Parser/lexer/state.h`: MAXINDENT.
+const BLOCKS: usize = 100;
+
+/// Words that make a line matter wherever it stands.
+const MATTERS: [&[u8]; 2] = [b"import", b"attach"];
+
+/// The short form of a file.
+pub(super) fn of(text: &[u8]) -> Skeleton {
+    let mut skeleton = Skeleton::default();
+    if !MATTERS.iter().any(|word| memmem::find(text, word).is_some()) {
+        return skeleton;
+    }
+    let mut lines = lines(text);
+    let all = lines.len();
+    drop_too_deep(&mut lines);
+    skeleton.refused = lines.len() < all;
+    let mut keep: Vec<bool> = lines.iter().map(|line| matters(slice(text, line))).collect();
+    let parents = parents(&lines);
+    keep_callers(text, &lines, &parents, &mut keep);
+    keep_structure(text, &lines, &parents, &mut keep);
+    skeleton.binds = lines.iter().filter(|line| line.indent == 0).filter_map(|line| bound(slice(text, line))).collect();
+    skeleton.write(text, &lines, &parents, &keep);
+    skeleton
+}
+
+fn slice<'t>(text: &'t [u8], line: &Line) -> &'t [u8] {
+    text.get(line.start..line.end).unwrap_or_default()
+}
+
+/// The first word of a statement, after `async`.
+fn keyword(statement: &[u8]) -> &[u8] {
+    let word = first_word(statement);
+    if word == b"async" { first_word(statement.get(5..).unwrap_or_default().trim_ascii_start()) } else { word }
+}
+
+fn first_word(statement: &[u8]) -> &[u8] {
+    let end = statement.iter().position(|byte| !is_word(*byte)).unwrap_or(statement.len());
+    statement.get(..end).unwrap_or_default()
+}
+
+fn matters(statement: &[u8]) -> bool {
+    match statement.first() {
+        // A docstring, or any other text that stands for itself.
+        Some(b'"' | b'\'') => false,
+        _ => {
+            MATTERS.iter().any(|word| memmem::find(statement, word).is_some())
+                || statement.starts_with(b"__all__")
+                || statement.starts_with(b"def __getattr__")
+        }
+    }
+}
+
+/// Leaves out what nests deeper than CPython takes, which also bounds the work of everything after this.
+fn drop_too_deep(lines: &mut Vec<Line>) {
+    let mut indents: Vec<usize> = Vec::new();
+    lines.retain(|line| {
+        while indents.last().is_some_and(|indent| *indent >= line.indent) {
+            indents.pop();
+        }
+        indents.push(line.indent);
+        indents.len() <= BLOCKS && !line.too_deep
+    });
+}
+
+/// For every line, the header of the block that it is in.
+fn parents(lines: &[Line]) -> Vec<Option<usize>> {
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut parents = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        while open.last().is_some_and(|(indent, _)| *indent >= line.indent) {
+            open.pop();
+        }
+        parents.push(open.last().map(|(_, header)| *header));
+        if line.opens {
+            open.push((line.indent, index));
+        }
+    }
+    parents
+}
+
+/// Keeps lines outside functions that mention a function or class of the file in which something is imported: they may call it.
+fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for index in 0..lines.len() {
+        if keep.get(index) == Some(&true)
+            && let Some(outermost) = definitions(text, lines, parents, index).last()
+        {
+            let name = defined(slice_at(text, lines, outermost)).unwrap_or_default();
+            if !names.contains(&name) && names.len() < 64 {
+                names.push(name);
+            }
+        }
+    }
+    if names.is_empty() {
+        return;
+    }
+    let finders: Vec<memmem::Finder<'_>> = names.iter().map(memmem::Finder::new).collect();
+    for (index, line) in lines.iter().enumerate() {
+        let statement = slice(text, line);
+        let calls = memchr::memchr(b'(', statement).is_some() || statement.starts_with(b"@");
+        let kept = keep.get(index) == Some(&true);
+        if !kept && calls && !matches!(keyword(statement), b"def" | b"class") {
+            let mentions = finders.iter().any(|finder| finder.find(statement).is_some());
+            let runs = mentions && definitions(text, lines, parents, index).next().is_none();
+            if runs {
+                // A decorator stands before a definition, which must not be missing.
+                let decorators =
+                    lines.iter().skip(index).take_while(|line| slice(text, line).starts_with(b"@")).count();
+                keep.iter_mut().skip(index).take(decorators + 1).for_each(|keep| *keep = true);
+            }
+        }
+    }
+}
+
+fn slice_at<'t>(text: &'t [u8], lines: &[Line], index: usize) -> &'t [u8] {
+    lines.get(index).map(|line| slice(text, line)).unwrap_or_default()
+}
+
+/// The functions that a line is in, innermost first; a class counts at the outermost place only.
+fn definitions<'a>(
+    text: &'a [u8],
+    lines: &'a [Line],
+    parents: &'a [Option<usize>],
+    index: usize,
+) -> impl Iterator<Item = usize> + 'a {
+    let parent = |index: &usize| parents.get(*index).copied().flatten();
+    let mut functions = 0_usize;
+    std::iter::successors(parent(&index), parent).filter(move |header| match keyword(slice_at(text, lines, *header)) {
+        b"def" => {
+            functions += 1;
+            true
+        }
+        b"class" => functions > 0,
+        _ => false,
+    })
+}
+
+/// The name that a `def` or `class` defines.
+fn defined(statement: &[u8]) -> Option<&[u8]> {
+    let statement = statement.strip_prefix(b"async").map_or(statement, <[u8]>::trim_ascii_start);
+    let rest = statement.strip_prefix(b"def").or_else(|| statement.strip_prefix(b"class"))?;
+    let name = first_word(rest.trim_ascii_start());
+    (!name.is_empty() && !first_word(rest).starts_with(name)).then_some(name)
+}
+
+/// The name that a statement of the outermost level binds, when that is plain to see.
+fn bound(statement: &[u8]) -> Option<String> {
+    let name = defined(statement).or_else(|| {
+        let name = first_word(statement);
+        let rest = statement.get(name.len()..)?.trim_ascii_start();
+        let assigns = rest.starts_with(b"=") && !rest.starts_with(b"==") || rest.starts_with(b":");
+        (assigns && !name.is_empty() && !is_clause(name)).then_some(name)
+    })?;
+    std::str::from_utf8(name).ok().map(str::to_owned)
+}
+
+/// Whether a keyword opens a block that is not a definition.
+fn is_clause(keyword: &[u8]) -> bool {
+    matches!(
+        keyword,
+        b"if" | b"elif" | b"else" | b"try" | b"except" | b"finally" | b"with" | b"for" | b"while" | b"match" | b"case"
+    )
+}
+
+/// Keeps the headers around what is kept, the other clauses of the same statements, and `raise` beside them.
+fn keep_structure(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) {
+    // From the end, because a header stands before its block.
+    for index in (0..lines.len()).rev() {
+        if keep.get(index) == Some(&true)
+            && let Some(parent) = parents.get(index).copied().flatten()
+            && let Some(keep) = keep.get_mut(parent)
+        {
+            *keep = true;
+        }
+    }
+    // What is in the same block as something kept: clauses belong together, and a raise ends the block.
+    let mut interesting: Vec<bool> = vec![false; lines.len() + 1];
+    for (index, kept) in keep.iter().enumerate() {
+        if *kept
+            && let Some(place) =
+                interesting.get_mut(parents.get(index).copied().flatten().map_or(0, |parent| parent + 1))
+        {
+            *place = true;
+        }
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let parent = parents.get(index).copied().flatten().map_or(0, |parent| parent + 1);
+        if interesting.get(parent) != Some(&true) {
+            continue;
+        }
+        let word = keyword(slice(text, line));
+        // `match` and `case` are names elsewhere; the others are clauses also with their block on the same line.
+        let clause = is_clause(word) && (line.opens || !matches!(word, b"match" | b"case"));
+        let matters = clause || word == b"raise";
+        if matters && let Some(keep) = keep.get_mut(index) {
+            *keep = true;
+            if let Some(place) = interesting.get_mut(index + 1) {
+                *place |= line.opens;
+            }
+        }
+    }
+}
+
+impl Skeleton {
+    fn write(&mut self, text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &[bool]) {
+        let mut in_block: Vec<bool> = vec![false; lines.len()];
+        // Whether anything inside a block is kept, so that the others get a placeholder.
+        for (index, kept) in keep.iter().enumerate() {
+            if *kept
+                && let Some(parent) = parents.get(index).copied().flatten()
+                && let Some(place) = in_block.get_mut(parent)
+            {
+                *place = true;
+            }
+        }
+        for (index, line) in lines.iter().enumerate() {
+            let parent = parents.get(index).copied().flatten();
+            let empties = |parent: usize| {
+                parent + 1 == index && keep.get(parent) == Some(&true) && in_block.get(parent) == Some(&false)
+            };
+            if keep.get(index) == Some(&true) {
+                self.push(text.get(line.line_start..line.start), slice(text, line), line.row);
+            } else if parent.is_some_and(empties) {
+                self.push(text.get(line.line_start..line.start), b"0", line.row);
+            }
+        }
+    }
+
+    fn push(&mut self, indentation: Option<&[u8]>, statement: &[u8], row: usize) {
+        self.text.extend_from_slice(indentation.unwrap_or_default());
+        self.text.extend_from_slice(statement);
+        self.text.push(b'\n');
+        let more = memchr::memchr_iter(b'\n', statement).count();
+        self.rows.extend((0..=more).map(|offset| row + offset));
+    }
+}

@@ -1,0 +1,199 @@
+//! What is read of snippets.
+
+use gilaudit_model::{ImportKind, Os, PythonFacts, Step, Version};
+
+use super::{PthLine, Reading, read, read_pth, read_stub};
+
+const LINUX: Reading = Reading { version: Version::V3_14, os: Some(Os::Linux), main: false };
+
+fn facts(text: &str) -> PythonFacts {
+    read(text.as_bytes(), &LINUX)
+}
+
+/// Every import in one line: kind, line:column, module and names.
+fn shown(text: &str) -> Vec<String> {
+    let import = |import: &gilaudit_model::Import| {
+        let dots = ".".repeat(import.level as usize);
+        let names = import.names.as_ref().map_or(String::new(), |names| format!("({})", names.join(" ")));
+        format!("{} {}:{} {dots}{}{names}", import.kind.as_str(), import.line, import.column, import.module)
+    };
+    facts(text).imports.iter().map(import).collect()
+}
+
+#[test]
+fn statements() {
+    let text =
+        "import a, b.c as d\nx = 1\nfrom e.f import (\n    g,\n    h as i,\n)\nfrom . import j\nfrom ..k import *\n";
+    assert_eq!(
+        shown(text),
+        ["plain 1:1 a", "plain 1:1 b.c", "plain 3:1 e.f(g h)", "plain 7:1 .(j)", "plain 8:1 ..k(*)",]
+    );
+    assert_eq!(facts(text).steps.len(), 5);
+    assert_eq!(facts(text).binds, ["g", "i", "x"]);
+}
+
+#[test]
+fn circumstances() {
+    let text = "\
+import sys
+if TYPE_CHECKING:
+    import only_types
+else:
+    import not_types
+try:
+    import maybe
+except ImportError:
+    import instead
+if sys.version_info >= (3, 11):
+    import new
+else:
+    import old
+if sys.platform == 'win32':
+    import windows
+if DEBUG:
+    import debug
+def f():
+    import in_function
+class A:
+    import in_class
+    def m(self):
+        import in_method
+if __name__ == '__main__':
+    import in_main
+def __getattr__(name):
+    import in_getattr
+";
+    assert_eq!(
+        shown(text),
+        [
+            "plain 1:1 sys",
+            "type-checking 3:5 only_types",
+            "plain 5:5 not_types",
+            "try 7:5 maybe",
+            "conditional 9:5 instead",
+            "plain 11:5 new",
+            "other-target 13:5 old",
+            "other-target 15:5 windows",
+            "conditional 17:5 debug",
+            "function 19:5 in_function",
+            "plain 21:5 in_class",
+            "function 23:9 in_method",
+            "main 25:5 in_main",
+            "lazy 27:5 in_getattr",
+        ]
+    );
+    assert!(facts(text).getattr);
+    let script = read(text.as_bytes(), &Reading { main: true, ..LINUX });
+    assert!(script.imports.iter().any(|import| import.module == "in_main" && import.kind == ImportKind::Plain));
+}
+
+#[test]
+fn one_line_clauses_and_comments() {
+    let text = "try: import a # a\nexcept ImportError: a = None\nif x: import b\nelse: import c\nx = 1; import d\n";
+    assert_eq!(shown(text), ["try 1:6 a", "conditional 3:7 b", "conditional 4:7 c", "plain 5:8 d"]);
+    assert_eq!(facts(text).incomplete, None);
+}
+
+#[test]
+fn text_that_only_looks_like_imports() {
+    let text = "'''\nimport a\n'''\nx = '''\nimport b\n'''\n# import c\nimportlib = 3\n";
+    assert_eq!(shown(text), Vec::<String>::new());
+}
+
+#[test]
+fn dynamic() {
+    let text = "import importlib\nm = importlib.import_module('a.b')\nn = __import__(\"c\")\no = importlib.import_module(f'{x}.d')\n\
+                p = import_module('.e', __package__)\nq = lambda: __import__('later')\n";
+    assert_eq!(shown(text), ["plain 1:1 importlib", "plain 2:5 a.b", "plain 3:5 c", "plain 5:5 .e"]);
+}
+
+#[test]
+fn lazy_loaders() {
+    let text =
+        "import lazy_loader as lazy\n__getattr__, __dir__, _ = lazy.attach(__name__, ['data'], {'_x': ['f', 'g']})\n";
+    let read = facts(text);
+    let lazy: Vec<String> = read.lazy.iter().map(|it| format!("{}={}", it.attribute, it.submodule)).collect();
+    assert_eq!(lazy, ["data=data", "f=_x", "g=_x"]);
+    assert_eq!(shown(text)[1], "lazy 2:27 .(_x data)");
+    assert!(read.getattr);
+    assert!(facts("import lazy_loader as lazy\n__getattr__, *_ = lazy.attach_stub(__name__, __file__)\n").lazy_stub);
+    let stub = read_stub(b"from . import data\nfrom ._x import f, g\n", &LINUX);
+    assert_eq!(stub.iter().map(|it| it.submodule.as_str()).collect::<Vec<_>>(), ["data", "_x", "_x"]);
+}
+
+#[test]
+fn functions_called_at_import() {
+    let text = "def f():\n    import a\ndef g(): pass\nclass C:\n    def m(self):\n        import b\ng()\nx = f()\ny = C()\n@f\ndef h(): pass\n";
+    let read = facts(text);
+    let calls: Vec<&str> = read
+        .steps
+        .iter()
+        .filter_map(|step| if let Step::Call(name) = step { Some(name.as_str()) } else { None })
+        .collect();
+    assert_eq!(calls, ["f", "C", "f"]);
+    let of = |name: &str| read.functions.iter().find(|(known, _)| known == name).map(|(_, imports)| imports.len());
+    assert_eq!((of("f"), of("C")), (Some(1), Some(1)));
+}
+
+#[test]
+fn conditions() {
+    let decided = |condition: &str| {
+        let facts = facts(&format!("if {condition}:\n    import a\n"));
+        facts.imports[0].kind
+    };
+    use ImportKind::{Conditional, OtherTarget, Plain, TypeChecking};
+    for (condition, kind) in [
+        ("sys.version_info >= (3, 14)", Plain),
+        ("sys.version_info >= (3, 15)", OtherTarget),
+        ("sys.version_info > (3, 14)", Plain),
+        ("sys.version_info <= (3, 14)", OtherTarget),
+        ("sys.version_info[:2] == (3, 14)", Plain),
+        ("sys.version_info < (3,)", OtherTarget),
+        ("sys.version_info >= (3, 14, 1)", Conditional),
+        ("sys.version_info >= (3, 13, 1)", Plain),
+        ("sys.version_info[0] == 2", OtherTarget),
+        ("sys.version_info.major >= 3", Plain),
+        ("sys.platform in ('linux', 'darwin')", Plain),
+        ("sys.platform.startswith('win')", OtherTarget),
+        ("os.name != 'nt'", Plain),
+        ("platform.system() == 'Darwin'", OtherTarget),
+        ("not typing.TYPE_CHECKING", Plain),
+        ("TYPE_CHECKING or x", Conditional),
+        ("TYPE_CHECKING and x", TypeChecking),
+        ("x and sys.platform == 'win32'", OtherTarget),
+        ("sys.platform == other", Conditional),
+        ("1", Plain),
+    ] {
+        assert_eq!(decided(condition), kind, "{condition}");
+    }
+}
+
+#[test]
+fn pth_files() {
+    let text = "# comment\n\n../src\nimport os; import a.b; exec('x')\n";
+    let lines = read_pth(text.as_bytes(), &LINUX);
+    assert_eq!(lines[0], PthLine::Folder("../src".to_owned()));
+    let PthLine::Code { line: 4, imports } = &lines[1] else { panic!("{lines:?}") };
+    assert_eq!(imports.iter().map(|it| it.module.as_str()).collect::<Vec<_>>(), ["os", "a.b"]);
+}
+
+#[test]
+fn hostile_text_ends() {
+    let nested: String = (0..2000).map(|depth| format!("{}if x:\n", " ".repeat(depth))).collect();
+    let texts = [
+        format!("{nested}{}import a\n", " ".repeat(2000)),
+        "import a\n".repeat(21_000),
+        format!("x = {}import{}\n", "(".repeat(50_000), ")".repeat(50_000)),
+        format!("f({})\nimport a", "g(".repeat(5000)),
+        "import".to_owned(),
+        "from".to_owned() + &" import".repeat(1000),
+        "try:\n import a\n".repeat(500),
+        "\0import a\n\0".to_owned(),
+        "import \u{fffd}".to_owned(),
+    ];
+    for text in texts {
+        read(text.as_bytes(), &LINUX);
+    }
+    read(b"import \xff\xfe\nfrom \xc3( import x", &LINUX);
+    assert!(facts(&"import a\n".repeat(20_001)).incomplete.is_some());
+}

@@ -1,0 +1,426 @@
+//! What an import does to the process: reads the Python files of the inputs, has the graph followed, and says who is responsible
+//! and what can be done.
+//!
+//! Only on request: an ordinary audit reads no Python file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use gilaudit_binary::{Mentioned, ModuleNames};
+use gilaudit_input::{Inventory, Member, Owners, PythonRoot, python_root};
+use gilaudit_model::cpython::{module_stem, suffixes};
+use gilaudit_model::{Distribution, FailureKind, Init, Origin, Os, Outcome, Problem, PythonFacts, Stage, Target};
+use gilaudit_policy::imports::{Answer, Blocker, Entry, ExtensionNode, PythonNode, World, answer, run};
+use gilaudit_source::python::{self, PthLine, Reading};
+use rayon::prelude::*;
+
+use crate::args::ImportArgs;
+use crate::report::{Answers, Judged};
+use crate::settings::Settings;
+
+/// The answer about a process, with what is known of the distributions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Imports {
+    /// What was asked: `--import pandas`, the script's path, `--import-all`.
+    pub(crate) entries: Vec<String>,
+    pub(crate) answer: Answer,
+    /// For every blocker of the answer, in its order.
+    pub(crate) ways: Vec<Ways>,
+    /// How many Python files were read.
+    pub(crate) files: usize,
+}
+
+/// Who is responsible for a blocker, and what can be done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ways {
+    /// The distributions that nobody requires, or that were asked for by name, through which it is there.
+    pub(crate) required_by: Vec<String>,
+    /// For its authors.
+    pub(crate) declare: String,
+    /// Another version among the inputs that does not block.
+    pub(crate) newer: Option<Distribution>,
+    /// What `PYTHON_GIL=0` would do here.
+    pub(crate) python_gil_0: String,
+    /// An entry for the `exceptions` of a policy.
+    pub(crate) exception: String,
+}
+
+/// Follows what is asked for and puts the answer into `answers`.
+pub(crate) fn follow(
+    args: &ImportArgs,
+    inventory: &Inventory,
+    settings: &Settings,
+    target: &Target,
+    answers: &mut Answers,
+) {
+    let os = answers.extensions.iter().map(|judged| judged.extension.format.os()).next();
+    let reading = Reading { version: target.version, os, main: false };
+    let mut files = Files::read(args, inventory, settings, &reading, &mut answers.problems);
+    let (world, count) = files.world(target, os, inventory, answers);
+    let mut entries = std::mem::take(&mut files.startup);
+    let mut asked = Vec::new();
+    for name in &args.names {
+        if !world.has(name) {
+            let error = format!("no module named '{name}' in the inputs or the standard library of {target}");
+            let origin = Origin::path(format!("--import {name}"));
+            answers.problems.push(Problem { origin, stage: Stage::Find, unread: true, error });
+        }
+        entries.push(Entry::Import(name.clone()));
+        asked.push(format!("--import {name}"));
+    }
+    for script in &args.scripts {
+        match script_node(script, settings, &reading) {
+            Ok(node) => entries.push(Entry::Script(Box::new(node))),
+            Err(problem) => answers.problems.push(problem),
+        }
+        asked.push(script.display().to_string());
+    }
+    if args.import_all {
+        let mut names = world.top_level();
+        names.extend(answers.extensions.iter().map(|judged| judged.extension.module.clone()));
+        entries.extend(names.into_iter().filter(|name| world.has(name)).map(Entry::Import));
+        asked.push("--import-all".to_owned());
+    }
+    let answer = answer(&world, run(&world, &entries, !args.import_all));
+    let requirements = Requirements::new(&files.roots);
+    let ways =
+        answer.blockers.iter().map(|blocker| ways(blocker, &answer, &requirements, &answers.extensions)).collect();
+    answers.recognised |= count > 0;
+    answers.imports = Some(Imports { entries: asked, answer, ways, files: count });
+}
+
+/// The folders on `sys.path`, and what their `.pth` files run.
+struct Files {
+    roots: Vec<(PythonRoot, Vec<(String, PythonFacts)>)>,
+    startup: Vec<Entry>,
+}
+
+impl Files {
+    fn read(
+        args: &ImportArgs,
+        inventory: &Inventory,
+        settings: &Settings,
+        reading: &Reading,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let scripts = args.scripts.iter().map(|script| match script.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        });
+        // As CPython has it: the script's folder first.
+        let mut folders: Vec<PathBuf> = scripts.chain(inventory.python_folders()).collect();
+        let mut files = Self { roots: Vec::new(), startup: Vec::new() };
+        let mut seen = BTreeSet::new();
+        let mut next = 0;
+        while let Some(folder) = folders.get(next).cloned() {
+            next += 1;
+            if !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+                continue;
+            }
+            let (root, found) = python_root(&folder, &settings.input_limits);
+            problems.extend(found);
+            for file in root.files.iter().filter(|file| root.is_site && file.ends_with(".pth")) {
+                let Ok(text) = root.read(file, &settings.input_limits) else { continue };
+                for line in python::read_pth(&text, reading) {
+                    match line {
+                        PthLine::Folder(folder) => folders.extend(root.beside(&folder)),
+                        PthLine::Code { imports, .. } => {
+                            files.startup.push(Entry::Startup(format!("{}/{file}", root.path), imports));
+                        }
+                    }
+                }
+            }
+            let read: Vec<Result<(String, PythonFacts), Problem>> = root
+                .files
+                .par_iter()
+                .filter(|file| file.ends_with(".py"))
+                .map(|file| read_file(&root, file, settings, reading).map(|facts| (file.clone(), facts)))
+                .collect();
+            let mut facts = Vec::new();
+            for read in read {
+                match read {
+                    Ok(read) => facts.push(read),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            files.roots.push((root, facts));
+        }
+        files
+    }
+
+    /// Builds the world of modules, and counts the Python files in it.
+    fn world(&mut self, target: &Target, os: Option<Os>, inventory: &Inventory, answers: &Answers) -> (World, usize) {
+        let mut world = World::new(*target, os);
+        let mut binaries: Vec<(usize, &Judged)> = Vec::new();
+        let mut count = 0;
+        for (root, facts) in &mut self.roots {
+            let index = world.root(root.is_site);
+            let owners = Owners::new(root);
+            for (file, facts) in facts.drain(..) {
+                count += 1;
+                let distribution = owners.of(&file).cloned();
+                world.python(index, &file, PythonNode { file: format!("{}/{file}", root.path), facts, distribution });
+            }
+            for judged in &answers.extensions {
+                let Some(path) = below(judged.extension.origin.file_path(), &root.path) else { continue };
+                let Some((rank, folder, stem)) = searched(path, judged, target) else { continue };
+                let extension = &judged.extension;
+                let node = ExtensionNode {
+                    file: extension.origin.to_string(),
+                    outcome: judged.decision.outcome,
+                    init: extension.init,
+                    failure: extension.failure.clone(),
+                    imports: None,
+                    distribution: extension.distribution.clone().or_else(|| owners.of(path).cloned()),
+                };
+                let node = world.extension(index, folder, stem, rank, node);
+                binaries.push((node, judged));
+            }
+        }
+        let names = ModuleNames::new(mentionable(&world));
+        let by_origin: BTreeMap<&str, &Member> =
+            inventory.members.iter().map(|member| (member.origin.file_path(), member)).collect();
+        let read: Vec<(usize, &Judged, Option<Mentioned>)> = binaries
+            .par_iter()
+            .map(|(node, judged)| {
+                let member = by_origin.get(judged.extension.origin.file_path());
+                let bytes = member.and_then(|member| inventory.read(member).ok());
+                let mentioned = bytes.and_then(|bytes| gilaudit_binary::imports_of(&bytes, &names).ok());
+                (*node, *judged, mentioned)
+            })
+            .collect();
+        let requirements = Requirements::new(&self.roots);
+        for (node, judged, mentioned) in read {
+            let imports = match mentioned {
+                Some(mentioned) => {
+                    let mut imports = plausible(&world, &requirements, judged, &mentioned);
+                    if !mentioned.unsplit.is_empty() {
+                        let in_reach = in_reach(&requirements, judged, &answers.extensions, true).into_iter();
+                        imports.extend(in_reach.filter(|name| is_part(name, &mentioned.unsplit)));
+                    }
+                    imports
+                }
+                None => in_reach(&requirements, judged, &answers.extensions, false),
+            };
+            world.extension_imports(node, imports);
+        }
+        (world, count)
+    }
+}
+
+/// A name within longer text counts from this length on: shorter ones are parts of words everywhere.
+const SHORTEST_WITHIN: usize = 5;
+
+/// Which modules the code of an extension may mean by the names that its file mentions.
+///
+/// A C string that is a module's name counts. A name within longer text counts when it is dotted, when it is a sibling of the
+/// extension, or when it is of a distribution that the extension's own requires, extras included: text has all sorts of words.
+fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentioned: &Mentioned) -> Vec<String> {
+    let own = &judged.extension;
+    let package = own.module.rsplit_once('.').map(|(package, _)| package);
+    let relative = |name: &String| package.map(|package| format!("{package}.{name}")).filter(|name| world.has(name));
+    let required = own.distribution.as_ref().map(|it| requirements.reachable(&it.name, true)).unwrap_or_default();
+    let is_required = |name: &str| {
+        world.distribution(name).is_some_and(|distribution| required.contains(&normalised(&distribution.name)))
+    };
+    let mut imports: BTreeSet<String> = BTreeSet::new();
+    for name in &mentioned.exactly {
+        imports.extend(relative(name));
+        imports.extend(world.has(name).then(|| name.clone()));
+    }
+    for name in mentioned.within.iter().filter(|name| name.len() >= SHORTEST_WITHIN) {
+        imports.extend(relative(name));
+        let plausible = (name.contains('.') || is_required(name)) && world.has(name);
+        imports.extend(plausible.then(|| name.clone()));
+    }
+    imports.remove(&own.module);
+    imports.into_iter().collect()
+}
+
+/// Whether an import of this module by its whole name, or of its last part by a relative one, can have its name from these texts.
+fn is_part(module: &str, texts: &[Vec<u8>]) -> bool {
+    let has = |name: &str| texts.iter().any(|text| text.windows(name.len()).any(|part| part == name.as_bytes()));
+    let top = module.split('.').next().unwrap_or(module);
+    let tail = module.rsplit('.').next().unwrap_or(module);
+    has(top) || has(tail)
+}
+
+/// What an extension may import that matters here, when its file does not say: the blockers of its own distribution and of those
+/// that this one requires. What is not required is taken not to be imported.
+fn in_reach(requirements: &Requirements, judged: &Judged, extensions: &[Judged], extras: bool) -> Vec<String> {
+    let own = judged.extension.distribution.as_ref();
+    let reachable = own.map(|it| requirements.reachable(&it.name, extras));
+    let blocks = |other: &&Judged| {
+        let outcome = other.decision.outcome;
+        matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
+            && other.extension.module != judged.extension.module
+            && match (&reachable, &other.extension.distribution) {
+                (Some(reachable), Some(it)) => reachable.contains(&normalised(&it.name)),
+                _ => true,
+            }
+    };
+    extensions.iter().filter(blocks).map(|other| other.extension.module.clone()).collect()
+}
+
+/// The names that an extension may import something by: every module's, and the last part of it for relative imports.
+fn mentionable(world: &World) -> BTreeSet<String> {
+    let mut names = world.modules();
+    let tails: Vec<String> =
+        names.iter().filter_map(|name| name.rsplit_once('.')).map(|(_, tail)| tail.to_owned()).collect();
+    names.extend(tails);
+    names
+}
+
+fn read_file(root: &PythonRoot, file: &str, settings: &Settings, reading: &Reading) -> Result<PythonFacts, Problem> {
+    let text = root.read(file, &settings.input_limits)?;
+    let mut facts = python::read(&text, reading);
+    if facts.lazy_stub
+        && let Ok(stub) = root.read(&format!("{file}i"), &settings.input_limits)
+    {
+        facts.lazy.extend(python::read_stub(&stub, reading));
+        facts.getattr = true;
+    }
+    Ok(facts)
+}
+
+fn script_node(script: &Path, settings: &Settings, reading: &Reading) -> Result<PythonNode, Problem> {
+    let folder = script.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let name = script.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let root = PythonRoot::unlisted(folder);
+    let text = root.read(&name, &settings.input_limits).map_err(|problem| Problem { unread: true, ..problem })?;
+    let facts = python::read(&text, &Reading { main: true, ..*reading });
+    Ok(PythonNode { file: script.display().to_string(), facts, distribution: None })
+}
+
+/// A path below a folder, both as origins show them.
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    path.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/')
+}
+
+/// The place of a file's suffix in the target's list, its folder, and its name without suffix; `None` when it is not searched for.
+fn searched<'p>(path: &'p str, judged: &Judged, target: &Target) -> Option<(usize, &'p str, &'p str)> {
+    if judged.extension.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NotSearched) {
+        return None;
+    }
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let stem = module_stem(name);
+    let suffix = name.get(stem.len()..)?;
+    let rank = suffixes(target, judged.extension.platform()).iter().position(|known| known == suffix)?;
+    Some((rank, folder, stem))
+}
+
+/// Which distribution requires which.
+struct Requirements {
+    /// By normalised name: the names it requires.
+    requires: BTreeMap<String, Vec<String>>,
+    /// The same for what it requires with an extra.
+    suggests: BTreeMap<String, Vec<String>>,
+    /// Those that nobody requires or that were asked for, as they are written.
+    tops: Vec<String>,
+}
+
+/// A distribution's name as PEP 503 compares names.
+fn normalised(name: &str) -> String {
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
+impl Requirements {
+    fn new(roots: &[(PythonRoot, Vec<(String, PythonFacts)>)]) -> Self {
+        let installed = || roots.iter().flat_map(|(root, _)| &root.installed);
+        let (mut requires, mut suggests) = (BTreeMap::new(), BTreeMap::new());
+        let mut required = BTreeSet::new();
+        for it in installed() {
+            let Some(distribution) = &it.distribution else { continue };
+            let names: Vec<String> = it.requires.iter().map(|name| normalised(name)).collect();
+            required.extend(names.iter().cloned());
+            let extras = it.suggests.iter().map(|name| normalised(name)).collect();
+            suggests.insert(normalised(&distribution.name), extras);
+            requires.insert(normalised(&distribution.name), names);
+        }
+        let tops = installed().filter_map(|it| {
+            let name = &it.distribution.as_ref()?.name;
+            (it.requested || !required.contains(&normalised(name))).then(|| name.clone())
+        });
+        let mut tops: Vec<String> = tops.collect();
+        tops.sort();
+        tops.dedup();
+        Self { requires, suggests, tops }
+    }
+
+    /// The normalised names of what `name` requires, itself included, and what its own extras do if asked for.
+    fn reachable(&self, name: &str, extras: bool) -> BTreeSet<String> {
+        let own = normalised(name);
+        let mut stack: Vec<String> = self.suggests.get(&own).filter(|_| extras).cloned().unwrap_or_default();
+        stack.push(own);
+        let mut seen = BTreeSet::new();
+        while let Some(next) = stack.pop() {
+            if seen.insert(next.clone()) {
+                stack.extend(self.requires.get(&next).into_iter().flatten().cloned());
+            }
+        }
+        seen
+    }
+
+    /// The top-level distributions through which `name` is installed, itself included.
+    fn responsible(&self, name: &str) -> Vec<String> {
+        let wanted = normalised(name);
+        let reaches = |top: &&String| {
+            let mut stack = vec![normalised(top)];
+            let mut seen = BTreeSet::new();
+            while let Some(next) = stack.pop() {
+                if next == wanted {
+                    return true;
+                }
+                if seen.insert(next.clone()) {
+                    stack.extend(self.requires.get(&next).into_iter().flatten().cloned());
+                }
+            }
+            false
+        };
+        self.tops.iter().filter(reaches).cloned().collect()
+    }
+}
+
+fn ways(blocker: &Blocker, answer: &Answer, requirements: &Requirements, extensions: &[Judged]) -> Ways {
+    let own = extensions.iter().find(|judged| judged.extension.origin.to_string() == blocker.file);
+    let framework = own.and_then(|judged| judged.extension.framework.as_ref()).map_or("", |framework| framework.name);
+    let init = own.map_or(Init::Unknown, |judged| judged.extension.init);
+    let declare = match (framework, init) {
+        ("cython", _) => "compile with -X freethreading_compatible=True",
+        ("pybind11", _) => "PYBIND11_MODULE(name, m, py::mod_gil_not_used())",
+        ("nanobind", _) => "nanobind_add_module(name FREE_THREADED …)",
+        ("pyo3", _) => "#[pymodule(gil_used = false)]",
+        (_, Init::SinglePhase) => "call PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) in the init function",
+        _ => "add the slot {Py_mod_gil, Py_MOD_GIL_NOT_USED}",
+    };
+    // Another version among the inputs whose module of the same name does not block.
+    let newer = extensions.iter().filter(|judged| {
+        let other = &judged.extension;
+        other.module == blocker.module
+            && other.distribution != blocker.distribution
+            && own.is_none_or(|own| own.extension.platform() == other.platform())
+            && judged.decision.outcome == Outcome::RunsFree
+    });
+    let newer = newer.filter_map(|judged| judged.extension.distribution.clone()).max();
+    let forced: Vec<&str> = answer.blockers.iter().filter(|it| !it.later).map(|it| it.module.as_str()).collect();
+    let matches = match &blocker.distribution {
+        Some(it) => format!("{{module: '{}', distribution: '{} =={}'}}", blocker.module, it.name, it.version),
+        None => format!("{{module: '{}'}}", blocker.module),
+    };
+    Ways {
+        required_by: blocker.distribution.as_ref().map(|it| requirements.responsible(&it.name)).unwrap_or_default(),
+        declare: format!("make it safe without the GIL, then declare it and rebuild: {declare}"),
+        newer,
+        python_gil_0: format!(
+            "runs it without the GIL although nobody says it is safe: a data race in {} may crash or corrupt data, without a warning",
+            match forced.as_slice() {
+                [] | [_] => blocker.module.clone(),
+                [_, others @ ..] => format!("it or in the {} others that this would force", others.len()),
+            }
+        ),
+        exception: format!(
+            "- match: {matches}\n  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n"
+        ),
+    }
+}

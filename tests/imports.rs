@@ -1,0 +1,179 @@
+//! What an import does to the process: `--import`, `--entry` and `--import-all` on small environments, and the policy commands.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::common::{check_json, folder, put, root, run};
+use crate::decisions::fixture;
+
+/// Puts a fixture into a package: `pkg/` and `mp_used` give `pkg.mp_used`.
+fn extension(site: &Path, package: &str, case: &str) {
+    let (name, bytes) = fixture(case);
+    put(site, &format!("{package}{name}"), bytes);
+}
+
+/// An environment with `app`, `low` (which has a module that turns the GIL on) and `clean`.
+fn environment() -> tempfile::TempDir {
+    let here = folder();
+    let site = here.path().join("site-packages");
+    put(&site, "app/__init__.py", "import os\nfrom . import middle\n");
+    put(&site, "app/middle.py", "\ntry:\n    from low import fast\nexcept ImportError:\n    fast = None\n");
+    put(&site, "low/__init__.py", "");
+    put(&site, "low/fast.py", "from low.mp_used import thing\n");
+    extension(&site, "low/", "mp_used");
+    extension(&site, "clean/", "mp_declared");
+    put(&site, "clean/__init__.py", "from .mp_declared import *\ndef later():\n    import low.fast\n");
+    put(
+        &site,
+        "typed.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import low.fast\nimport missing_one\nimport low.fast\n",
+    );
+    put(&site, "unsure.py", "import random\nif random.random() < 0.5:\n    import low.fast\n");
+    put(&site, "app-1.dist-info/METADATA", "Name: app\nVersion: 1\nRequires-Dist: low (>=2)\n");
+    put(&site, "app-1.dist-info/RECORD", "app/__init__.py,,\napp/middle.py,,\n");
+    put(&site, "low-2.dist-info/METADATA", "Name: low\nVersion: 2\n");
+    let (name, _) = fixture("mp_used");
+    put(&site, "low-2.dist-info/RECORD", format!("low/__init__.py,,\nlow/fast.py,,\nlow/{name},,\n"));
+    here
+}
+
+fn imports(here: &Path, words: &str) -> Value {
+    check_json(words, &[&here.join("site-packages")]).json()["imports"].clone()
+}
+
+#[test]
+fn nothing_is_said_of_imports_unless_asked() {
+    let here = environment();
+    assert_eq!(imports(here.path(), ""), Value::Null);
+}
+
+#[test]
+fn the_chain_and_who_is_responsible() {
+    let here = environment();
+    let answer = imports(here.path(), "--import app");
+    assert_eq!((answer["gil"].as_str(), answer["first"].as_str()), (Some("on"), Some("low.mp_used")));
+    let blocker = &answer["blockers"][0];
+    let chain: Vec<String> = blocker["chain"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| {
+            let at = link["at"].as_str().unwrap();
+            let at = at.rsplit_once("site-packages/").map_or(at, |(_, at)| at);
+            format!("{at} {} {}", link["kind"].as_str().unwrap(), link["module"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        chain,
+        [
+            "--import app plain app",
+            "app/__init__.py:2 plain app.middle",
+            "app/middle.py:3 try low.fast",
+            "low/fast.py:1 plain low.mp_used",
+        ]
+    );
+    assert_eq!(blocker["when"], "import");
+    assert_eq!(blocker["optional"], true);
+    assert_eq!(blocker["required_by"], serde_json::json!(["app"]));
+    assert_eq!(answer["free"][0]["name"], "low");
+    let ways = &blocker["ways_out"];
+    assert!(ways["python_gil_0"].as_str().unwrap().contains("low.mp_used"));
+    // The exception is a policy as it stands.
+    let policy = format!("extends: nogil\nexceptions:\n{}", ways["exception"].as_str().unwrap());
+    let policy = put(here.path(), "policy.yaml", policy);
+    run(["policy", "check", policy.to_str().unwrap()]).exits(0);
+    let site = here.path().join("site-packages");
+    let report = check_json(&format!("--policy {}", policy.display()), &[&site]).json();
+    assert_eq!(report["extensions"][1]["decision"]["action"], "allow");
+}
+
+#[test]
+fn what_is_not_run_at_import_does_not_count() {
+    let here = environment();
+    let clean = imports(here.path(), "--import clean");
+    assert_eq!((clean["gil"].as_str(), clean["first"].as_str()), (Some("off"), None));
+    assert_eq!(clean["blockers"][0]["when"], "later");
+    // The import after the one that fails is never reached.
+    let typed = imports(here.path(), "--import typed");
+    assert_eq!(typed["gil"], "off");
+    assert_eq!(typed["failed"][0]["name"], "typed");
+    let unsure = imports(here.path(), "--import unsure");
+    assert_eq!((unsure["gil"].as_str(), unsure["blockers"][0]["when"].as_str()), (Some("undetermined"), Some("maybe")));
+    // What may have been imported before leaves the first one open, unless it is the same module.
+    assert_eq!(imports(here.path(), "--import unsure --import app")["first"], "low.mp_used");
+}
+
+#[test]
+fn the_setting_of_the_interpreter_comes_first() {
+    let here = environment();
+    for (words, gil) in [("--gil 0", "off"), ("--gil 1", "on"), ("--python 3.14", "on")] {
+        assert_eq!(imports(here.path(), &format!("{words} --import app"))["gil"], gil, "{words}");
+    }
+}
+
+#[test]
+fn scripts_and_startup_lines() {
+    let here = environment();
+    let script = put(here.path(), "job/run.py", "import helper\nif __name__ == '__main__':\n    import app\n");
+    put(here.path(), "job/helper.py", "");
+    let answer = imports(here.path(), &format!("--entry {}", script.display()));
+    assert_eq!(answer["first"], "low.mp_used");
+    assert!(answer["blockers"][0]["chain"][0]["at"].as_str().unwrap().ends_with("job/run.py:3"));
+    assert_eq!(imports(here.path(), "--import helper"), imports(here.path(), "--import helper"));
+    put(here.path(), "site-packages/x.pth", "import app\n");
+    let answer = imports(here.path(), "--import clean");
+    assert_eq!(answer["gil"], "undetermined");
+    assert_eq!(answer["blockers"][0]["chain"][0]["kind"], "startup");
+}
+
+#[test]
+fn a_module_that_is_not_there_is_an_input_that_was_not_read() {
+    let here = environment();
+    let ran = check_json("--import nowhere", &[&here.path().join("site-packages")]).exits(2);
+    assert!(ran.json()["problems"][0]["error"].as_str().unwrap().contains("no module named 'nowhere'"));
+}
+
+#[test]
+fn everything() {
+    let here = environment();
+    let answer = imports(here.path(), "--import-all");
+    assert_eq!((answer["gil"].as_str(), answer["first"].as_str()), (Some("on"), Some("low.mp_used")));
+}
+
+#[test]
+fn a_policy_is_begun_and_checked() {
+    let here = environment();
+    let site = here.path().join("site-packages");
+    let begun = run(["policy", "init", site.to_str().unwrap()]).exits(0).stdout;
+    assert!(begun.contains("module: 'low.mp_used', distribution: 'low ==2'"), "{begun}");
+    let path = put(here.path(), "begun.yaml", begun);
+    let ran = run(["policy", "check", path.to_str().unwrap()]);
+    assert!(ran.stdout.contains("0 errors"), "{}", ran.stdout);
+    let report = check_json(&format!("--policy {}", path.display()), &[&site]).exits(0).json();
+    assert_eq!(report["policy"]["diagnostics"], serde_json::json!([]));
+}
+
+#[test]
+fn mistakes_of_a_policy_are_shown_with_their_lines() {
+    let here = folder();
+    let path = put(here.path(), "bad.yaml", "declarations:\n  used: refuze\nexeptions: []\n");
+    let ran = run(["policy", "check", path.to_str().unwrap()]).exits(2);
+    assert!(ran.stdout.contains("2 |   used: refuze") && ran.stdout.contains("^^^^^^"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("3 | exeptions: []") && ran.stdout.contains("2 errors"), "{}", ran.stdout);
+}
+
+/// The measuring script says so when it has nothing to measure with.
+#[test]
+fn the_measuring_script_skips_without_an_interpreter() {
+    let script = root().join("corpus/import_order.py");
+    let here = folder();
+    let words = [script.as_os_str(), "--gilaudit".as_ref(), "x".as_ref(), "--env".as_ref(), here.path().as_os_str()];
+    match std::process::Command::new("python3").args(words).output() {
+        Ok(output) => {
+            assert_eq!(output.status.code(), Some(77));
+            assert!(String::from_utf8_lossy(&output.stdout).starts_with("skipped"));
+        }
+        Err(_) => crate::common::skipped("no python3 to run corpus/import_order.py with"),
+    }
+}
