@@ -53,6 +53,8 @@ pub struct Import {
     pub module: String,
     /// The names in `from module import names`; `None` for `import module`. A star is `*`.
     pub names: Option<Vec<String>>,
+    /// The name that `as` gives to what is imported, where it has one: name, alias.
+    pub aliases: Vec<(String, String)>,
     /// The number of leading dots.
     pub level: u32,
     /// 1-based.
@@ -108,7 +110,7 @@ pub enum Step {
         /// Its `finally` clause.
         last: Vec<Self>,
     },
-    /// Calls this function or class of the same file, whose body imports.
+    /// Calls this: a function or class of the same file, or one that was imported; dotted as it is written.
     Call(String),
     /// Raises; `true` when it is an `ImportError` or a re-raise of one.
     Raise(bool),

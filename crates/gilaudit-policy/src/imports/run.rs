@@ -1,6 +1,6 @@
 //! Goes through module bodies in the order in which the interpreter would, and notes which extensions are loaded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use gilaudit_model::{Catches, Handler, Import, ImportKind, Init, Outcome, Step};
@@ -85,8 +85,13 @@ struct Loaded {
 /// How deep imports within imports are followed. CPython's own recursion limit ends sooner.
 const DEEPEST: usize = 400;
 
+/// How many re-exports a called name is followed through.
+const HOPS: usize = 4;
+
 struct Run<'w> {
     world: &'w World,
+    /// Modules whose functions were followed already.
+    called: HashSet<String>,
     loaded: HashMap<String, Loaded>,
     chain: Vec<Link>,
     out: Outcomes,
@@ -96,7 +101,14 @@ struct Run<'w> {
 
 /// Runs the entries one after the other in one process. An entry that fails does not stop the next.
 pub fn run(world: &World, entries: &[Entry], follow_later: bool) -> Outcomes {
-    let mut run = Run { world, loaded: HashMap::new(), chain: Vec::new(), out: Outcomes::default(), later: false };
+    let mut run = Run {
+        world,
+        called: HashSet::new(),
+        loaded: HashMap::new(),
+        chain: Vec::new(),
+        out: Outcomes::default(),
+        later: false,
+    };
     let mut scripts = Vec::new();
     for entry in entries {
         let (name, ended) = match entry {
@@ -274,7 +286,7 @@ impl<'w> Run<'w> {
                     }
                 }
                 Step::Call(function) => {
-                    self.call(node, name, is_package, function);
+                    self.call(node, name, is_package, function, HOPS);
                     Ended::Well
                 }
                 Step::Raise(import_error) => {
@@ -314,12 +326,71 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// A call of a function of the same file: what is in it may run.
-    fn call(&mut self, node: &PythonNode, name: &str, is_package: bool, function: &str) {
-        let called = function.split('.').next().unwrap_or_default();
-        let imports = node.facts.functions.iter().filter(|(known, _)| known == called).flat_map(|(_, imports)| imports);
-        for import in imports.filter_map(|index| node.facts.imports.get(*index)) {
-            self.statement(node, name, is_package, import, false);
+    /// A call while a module is imported: what the functions of the called one's file import may be imported. Which of these
+    /// functions call each other is not known, so it is all of them.
+    fn call(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str, hops: usize) {
+        let first = called.split('.').next().unwrap_or_default();
+        let defines = |node: &PythonNode, what: &str| {
+            node.facts.functions.iter().any(|(known, _)| known == what)
+                || !node.facts.functions.is_empty() && node.facts.binds.iter().any(|bound| bound == what)
+        };
+        // `import a.b` and `a.b.f()`.
+        let within = |module: &str| called.strip_prefix(module).and_then(|rest| rest.strip_prefix('.'));
+        let imported =
+            node.facts.imports.iter().filter(|import| import.kind != ImportKind::Function).find_map(|import| {
+                let is_it = |own: &String| {
+                    let alias = import.aliases.iter().find(|(of, _)| of == own).map(|(_, alias)| alias);
+                    alias.unwrap_or(own) == first
+                };
+                match &import.names {
+                    Some(names) => names.iter().find(|own| is_it(own)).map(|own| (import, Some(own.clone()))),
+                    None => (is_it(&import.module) || within(&import.module).is_some()).then_some((import, None)),
+                }
+            });
+        let Some((import, own)) = imported else {
+            if defines(node, first) {
+                self.functions(node, name, is_package);
+            }
+            return;
+        };
+        let Some(base) = absolute(name, is_package, import) else { return };
+        let rest = match within(&base).filter(|_| own.is_none()) {
+            Some(rest) => rest,
+            None => called.get(first.len() + 1..).unwrap_or_default(),
+        };
+        // `from a import f; f()`, `from a import m; m.f()`, `import m; m.f()`.
+        let (module, function) = match own {
+            Some(own) if self.world.find(&format!("{base}.{own}")).is_some() => {
+                (format!("{base}.{own}"), rest.to_owned())
+            }
+            Some(own) => (base, own),
+            None => (base, rest.to_owned()),
+        };
+        let Some(found) = self.world.find(&module) else { return };
+        let (index, is_package) = match *found {
+            Found::Module(index) => (index, false),
+            Found::Package(index, _) => (index, true),
+            Found::Namespace(_) | Found::Standard => return,
+        };
+        let world = self.world;
+        if let Some(Node::Python(python)) = world.node(index)
+            && hops > 0
+            && !function.is_empty()
+        {
+            self.call(python, &module, is_package, &function, hops - 1);
+        }
+    }
+
+    /// Everything that the functions of a module import.
+    fn functions(&mut self, node: &PythonNode, name: &str, is_package: bool) {
+        // Once is enough: nothing that is only possible can become certain by being possible again.
+        if !self.called.insert(name.to_owned()) {
+            return;
+        }
+        for import in node.facts.functions.iter().flat_map(|(_, imports)| imports) {
+            if let Some(import) = node.facts.imports.get(*import) {
+                self.statement(node, name, is_package, import, false);
+            }
         }
     }
 
@@ -379,7 +450,7 @@ impl<'w> Run<'w> {
             return self.linked(at.to_owned(), kind, &submodule, certain);
         }
         if let Some(python) = python.filter(|python| python.facts.getattr) {
-            self.call(python, base, is_package, "__getattr__");
+            self.call(python, base, is_package, "__getattr__", 0);
         }
         Ended::Well
     }

@@ -4,6 +4,8 @@
 //! statement is left out; a block that would be empty gets a `0`. Columns stay as they are, and every row of the short text knows
 //! its row in the file.
 
+use std::collections::HashSet;
+
 use memchr::memmem;
 
 use super::logical::{Line, is_word, lines};
@@ -100,38 +102,52 @@ fn parents(lines: &[Line]) -> Vec<Option<usize>> {
     parents
 }
 
-/// Keeps lines outside functions that mention a function or class of the file in which something is imported: they may call it.
+/// Keeps lines outside functions that call something which the file defines or imports by `from`: functions import, too.
 fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) {
-    let mut names: Vec<&[u8]> = Vec::new();
-    for index in 0..lines.len() {
-        if keep.get(index) == Some(&true)
-            && let Some(outermost) = definitions(text, lines, parents, index).last()
-        {
-            let name = defined(slice_at(text, lines, outermost)).unwrap_or_default();
-            if !names.contains(&name) && names.len() < 64 {
-                names.push(name);
-            }
-        }
-    }
-    if names.is_empty() {
-        return;
-    }
-    let finders: Vec<memmem::Finder<'_>> = names.iter().map(memmem::Finder::new).collect();
+    let mut names: HashSet<&[u8]> = HashSet::new();
+    let mut local = Vec::new();
+    let mut imports_in_functions = false;
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
-        let calls = memchr::memchr(b'(', statement).is_some() || statement.starts_with(b"@");
-        let kept = keep.get(index) == Some(&true);
-        if !kept && calls && !matches!(keyword(statement), b"def" | b"class") {
-            let mentions = finders.iter().any(|finder| finder.find(statement).is_some());
-            let runs = mentions && definitions(text, lines, parents, index).next().is_none();
-            if runs {
-                // A decorator stands before a definition, which must not be missing.
-                let decorators =
-                    lines.iter().skip(index).take_while(|line| slice(text, line).starts_with(b"@")).count();
-                keep.iter_mut().skip(index).take(decorators + 1).for_each(|keep| *keep = true);
+        let outside = definitions(text, lines, parents, index).next().is_none();
+        if let Some(name) = defined(statement).filter(|_| outside) {
+            local.push(name);
+        }
+        if keep.get(index) == Some(&true) {
+            imports_in_functions |= !outside;
+            if outside && (statement.starts_with(b"from") || statement.starts_with(b"import")) {
+                names.extend(statement.split(|byte| !is_word(*byte)).filter(|word| !word.is_empty()));
             }
         }
     }
+    // What calls the file's own functions matters only if any of them imports.
+    if imports_in_functions {
+        names.extend(local);
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let statement = slice(text, line);
+        let candidate = keep.get(index) == Some(&false) && !matches!(keyword(statement), b"def" | b"class");
+        if candidate && calls(statement, &names) && definitions(text, lines, parents, index).next().is_none() {
+            // A decorator stands before a definition, which must not be missing.
+            let decorators = lines.iter().skip(index).take_while(|line| slice(text, line).starts_with(b"@")).count();
+            keep.iter_mut().skip(index).take(decorators + 1).for_each(|keep| *keep = true);
+        }
+    }
+}
+
+/// Whether a statement calls one of these names, or something of it: `name(`, `name.part(`, `@name`.
+fn calls(statement: &[u8], names: &HashSet<&[u8]>) -> bool {
+    if let Some(decorator) = statement.strip_prefix(b"@") {
+        return names.contains(first_word(decorator.trim_ascii_start()));
+    }
+    // A long literal with calls in it would cost more than it tells.
+    let statement = statement.get(..statement.len().min(4096)).unwrap_or_default();
+    memchr::memchr_iter(b'(', statement).any(|bracket| {
+        let before = statement.get(..bracket).unwrap_or_default();
+        let start = before.iter().rposition(|byte| !is_word(*byte) && *byte != b'.').map_or(0, |at| at + 1);
+        let callee = before.get(start..).unwrap_or_default();
+        names.contains(callee.split(|byte| *byte == b'.').next().unwrap_or_default())
+    })
 }
 
 fn slice_at<'t>(text: &'t [u8], lines: &[Line], index: usize) -> &'t [u8] {

@@ -130,9 +130,18 @@ fn functions_called_at_import() {
         .iter()
         .filter_map(|step| if let Step::Call(name) = step { Some(name.as_str()) } else { None })
         .collect();
-    assert_eq!(calls, ["f", "C", "f"]);
+    assert_eq!(calls, ["g", "f", "C", "f"]);
     let of = |name: &str| read.functions.iter().find(|(known, _)| known == name).map(|(_, imports)| imports.len());
     assert_eq!((of("f"), of("C")), (Some(1), Some(1)));
+    // What is imported may be called, too; what is neither imported nor defined here is none of our business.
+    let read = facts("from a import b as c\nimport d\n@c\nclass X: pass\ny = d.e(1)\nz = other(2)\n");
+    let calls: Vec<&str> = read
+        .steps
+        .iter()
+        .filter_map(|step| if let Step::Call(name) = step { Some(name.as_str()) } else { None })
+        .collect();
+    assert_eq!(calls, ["c", "d.e"]);
+    assert_eq!(read.imports[0].aliases, [("b".to_owned(), "c".to_owned())]);
 }
 
 #[test]

@@ -165,7 +165,8 @@ impl Reader<'_> {
         let one_based = |number: usize| u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX);
         let index = self.facts.imports.len();
         let (line, column) = (one_based(row), one_based(position.column));
-        self.facts.imports.push(Import { module, names, level, line, column, kind });
+        let aliases = self.aliases(at);
+        self.facts.imports.push(Import { module, names, aliases, level, line, column, kind });
         let runs = matches!(kind, ImportKind::Plain | ImportKind::Try | ImportKind::Conditional)
             || kind == ImportKind::Main && self.reading.main;
         if runs {
@@ -177,6 +178,13 @@ impl Reader<'_> {
         {
             imports.push(index);
         }
+    }
+
+    /// The `as` clauses of an import statement.
+    fn aliases(&self, statement: Node<'_>) -> Vec<(String, String)> {
+        let aliased = children(statement).filter(|child| child.kind() == "aliased_import");
+        let pair = |child: Node<'_>| Some((self.dotted(child), self.source(child.child_by_field_name("alias")?)));
+        aliased.filter_map(pair).collect()
     }
 
     fn import_from(&mut self, node: Node<'_>, kind: ImportKind, steps: &mut Vec<Step>) {
