@@ -25,7 +25,7 @@ fn full() -> Value {
 }
 
 fn top(report: &Value) {
-    let all = "environments extensions findings libraries policy problems schema summary target tool";
+    let all = "environments extensions findings imports libraries policy problems schema summary target tool";
     assert_eq!(keys(report), all);
     assert_eq!(keys(&report["tool"]), "name version");
     assert_eq!(keys(&report["target"]), "from gil platform python");
@@ -102,8 +102,7 @@ fn a_report_fits_its_schema_by_name() {
     let schema = std::fs::read_to_string(root().join("docs/report-v1.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let report = full();
-    let mut required: Vec<&str> =
-        schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    required.sort_unstable();
-    assert_eq!(required.join(" "), keys(&report));
+    let mut named: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    named.sort_unstable();
+    assert_eq!(named.join(" "), keys(&report));
 }

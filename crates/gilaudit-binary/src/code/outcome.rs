@@ -1,6 +1,6 @@
 //! From the ends of paths to what an init function does.
 
-use gilaudit_model::{Delegate, ExportSlots, GilCall, HookKind, InitResult, Place, SlotSource, Slots};
+use gilaudit_model::{Delegate, ExportSlots, GilCall, HookKind, InitResult, Layout, Place, SlotSource, Slots};
 
 use super::path::{CallSite, Path};
 use super::value::Value;
@@ -358,6 +358,13 @@ pub(super) fn is_settled(result: &InitResult) -> bool {
         matches!(slots, Slots::Array(slots) if slots.iter().any(|slot| matches!(slot.id & 0xffff, 4 | 87 | 92 | 94)))
     };
     match result {
+        // Frameworks compile the declaration out of files for GIL builds, and no free-threaded interpreter loads them: there is
+        // nothing to find.
+        InitResult::MultiPhase(definition) | InitResult::SinglePhase { definition, .. }
+            if definition.layout == Some(Layout::Gil) =>
+        {
+            true
+        }
         InitResult::MultiPhase(definition) => declares(&definition.slots) || is_static(&definition.slots),
         InitResult::SinglePhase { gil, .. } => gil.as_ref().is_some_and(|call| call.value.is_some()),
         InitResult::Export(export) => declares(&export.slots),
