@@ -240,13 +240,16 @@ fn compare_pe(data: &[u8]) -> usize {
     pe.imports.len() + relocated
 }
 
+/// Compares one file, and says how many entries it compared.
+type Compare = fn(&[u8]) -> usize;
+
 #[test]
 fn agree_on_every_elf_and_pe_file() {
     let (mut elf, mut pe) = ((0, 0), (0, 0));
     let mut differing = Vec::new();
     for path in files() {
         let data = std::fs::read(&path).unwrap();
-        let (count, compare): (&mut (usize, usize), fn(&[u8]) -> usize) = match data.first_chunk::<4>() {
+        let (count, compare): (&mut (usize, usize), Compare) = match data.first_chunk::<4>() {
             Some(b"\x7fELF") => (&mut elf, compare_elf),
             Some([b'M', b'Z', ..]) => (&mut pe, compare_pe),
             _ => continue,
