@@ -25,6 +25,7 @@ mod problem;
 mod target;
 
 pub mod cpython;
+pub mod source;
 
 pub use binary::{
     AbiInfo, BinaryFacts, Definition, Delegate, ExportSlots, Framework, GilCall, Header, Hook, HookKind, HookRun,

@@ -1,0 +1,19 @@
+//! What the sources of one project say: files, functions, variables, types.
+//!
+//! A front end (`gilaudit-source`) lowers source text to this small tree, which is the same for C and C++; the rules read nothing
+//! else, so what a rule *is* does not depend on the parser. Everything lives in arenas and is named by small ids, because a project
+//! has millions of expressions.
+
+mod body;
+mod file;
+mod names;
+mod operator;
+mod project;
+mod types;
+
+pub use body::{Body, Expr, ExprId, ExprKind, ExprList, Local, LocalId, Span, Stmt, StmtId, StmtKind, StmtList};
+pub use file::{Clinic, File, FileId, Guard, Language, LineIndex};
+pub use names::{Name, Names};
+pub use operator::{BinaryOp, UnaryOp};
+pub use project::{Function, FunctionId, Global, GlobalId, Project, Variant};
+pub use types::{Field, Struct, StructId, Type};
