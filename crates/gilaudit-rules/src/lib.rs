@@ -7,6 +7,7 @@
 //! What a rule *is* (id, severity, page) is kept apart from what it looks at ([`Check`]): a front end hands its facts to the
 //! function for that kind of fact ([`check_extension`]) and gets the findings of every rule that looks at them.
 
+mod engine;
 mod rule;
 
 mod rules {
@@ -15,8 +16,10 @@ mod rules {
     pub(crate) mod wrong_abi;
 }
 
+use gilaudit_model::source::Project;
 use gilaudit_model::{Extension, Finding, Target};
 
+pub use engine::analysis::Options;
 pub use rule::{Check, Rule};
 
 /// Every rule, sorted by id.
@@ -33,8 +36,35 @@ pub fn check_extension(extension: &Extension, target: &Target) -> Vec<Finding> {
     for rule in RULES {
         match rule.check {
             Check::Extension(check) => check(extension, target, rule, &mut findings),
+            Check::Function(_) | Check::Project(_) => {}
         }
     }
     findings.sort();
+    findings
+}
+
+/// What the rules that look at sources find in a project, sorted. Nothing is reported in files that are read for their macros only.
+pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
+    let analysis = engine::analysis::Analysis::new(project, options);
+    let mut findings = Vec::new();
+    for id in project.function_ids() {
+        if !project.file(project.function(id).file).report {
+            continue;
+        }
+        let unit = analysis.unit(id);
+        for rule in RULES {
+            if let Check::Function(check) = rule.check {
+                check(&unit, rule, &mut findings);
+            }
+        }
+    }
+    for rule in RULES {
+        if let Check::Project(check) = rule.check {
+            check(&analysis, rule, &mut findings);
+        }
+    }
+    findings.sort();
+    // The same code is seen in several configurations of the preprocessor.
+    findings.dedup_by(|a, b| a.rule == b.rule && a.origin == b.origin && a.location == b.location);
     findings
 }

@@ -1,5 +1,6 @@
 //! What a rule is.
 
+use crate::engine::analysis::{Analysis, Unit};
 use gilaudit_model::{Confidence, Extension, Finding, Location, Origin, Severity, Target};
 
 /// A rule.
@@ -29,13 +30,24 @@ pub struct Rule {
 pub enum Check {
     /// One extension as the target judges it: declaration, ABI, import failure.
     Extension(fn(&Extension, &Target, &Rule, &mut Vec<Finding>)),
+    /// One function of a project's sources.
+    Function(FunctionCheck),
+    /// The sources of a project as a whole.
+    Project(ProjectCheck),
 }
+
+/// A rule's code for one function. Opaque: only rules of this crate can be written so far.
+pub(crate) type FunctionCheck = fn(&Unit<'_>, &Rule, &mut Vec<Finding>);
+
+/// A rule's code for a project.
+pub(crate) type ProjectCheck = fn(&Analysis<'_>, &Rule, &mut Vec<Finding>);
 
 impl Check {
     /// What it looks at, for lists of rules.
     pub fn subject(&self) -> &'static str {
         match self {
             Self::Extension(_) => "extension",
+            Self::Function(_) | Self::Project(_) => "C and C++",
         }
     }
 }

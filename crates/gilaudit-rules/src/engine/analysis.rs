@@ -1,0 +1,140 @@
+//! A project under analysis, and one of its functions as rules see it.
+
+use std::ops::Deref;
+
+use gilaudit_model::source::{ExprId, FileId, FunctionId, Project, Span};
+use gilaudit_model::{Finding, Location, Related, Target};
+
+use super::cfg::NodeId;
+use super::flow::Flow;
+use super::index::{Index, Types};
+use crate::Rule;
+
+/// What the user decides about the rules for sources.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The interpreter that the code is for.
+    pub target: Target,
+    /// Containers that nobody changes once they are published (E13): patterns that are compared with the text of the container in the
+    /// source, white space left out; `*` stands for any text.
+    pub frozen: Vec<String>,
+}
+
+/// A project, indexed.
+pub(crate) struct Analysis<'p> {
+    pub(crate) project: &'p Project,
+    pub(crate) types: Types,
+    pub(crate) index: Index,
+    pub(crate) options: &'p Options,
+}
+
+impl<'p> Analysis<'p> {
+    pub(crate) fn new(project: &'p Project, options: &'p Options) -> Self {
+        let types = Types::new(project);
+        let index = Index::new(project, &types);
+        Self { project, types, index, options }
+    }
+
+    /// A function, made ready.
+    pub(crate) fn unit(&self, id: FunctionId) -> Unit<'_> {
+        let flow = Flow::new(self.project, &self.types, id, |name| self.index.effects.get(name));
+        Unit { analysis: self, flow }
+    }
+
+    pub(crate) fn location(&self, file: FileId, span: Span) -> Location {
+        let file = self.project.file(file);
+        let (line, column) = file.lines.position(&file.text, span.start);
+        let (end_line, end_column) = file.lines.position(&file.text, span.end);
+        Location::Text { line, column, end_line, end_column }
+    }
+
+    /// A finding at a place of a file.
+    pub(crate) fn finding(&self, rule: &Rule, file: FileId, span: Span, message: String) -> Finding {
+        Finding { location: self.location(file, span), ..rule.finding(&self.project.file(file).origin, message) }
+    }
+
+    /// Another place that belongs to a finding.
+    pub(crate) fn related(&self, file: FileId, span: Span, message: impl Into<String>) -> Related {
+        Related {
+            message: message.into(),
+            origin: self.project.file(file).origin.clone(),
+            location: self.location(file, span),
+        }
+    }
+
+    pub(crate) fn function_name(&self, id: FunctionId) -> &'p str {
+        self.project.text(self.project.function(id).name)
+    }
+
+    /// Whether a file is a test or an example by its path: its modules are not shipped.
+    pub(crate) fn is_test(&self, file: FileId) -> bool {
+        self.project.file(file).path.split('/').any(|part| {
+            let part = part.to_ascii_lowercase();
+            part == "tests" || part == "test" || part == "testing" || part == "examples" || part.starts_with("test_")
+                || part.starts_with("_test") || part.starts_with("xxlimited") || part.starts_with("xxmodule")
+        })
+    }
+}
+
+/// One function as rules see it.
+pub(crate) struct Unit<'p> {
+    pub(crate) analysis: &'p Analysis<'p>,
+    pub(crate) flow: Flow<'p>,
+}
+
+impl<'p> Deref for Unit<'p> {
+    type Target = Flow<'p>;
+
+    fn deref(&self) -> &Flow<'p> {
+        &self.flow
+    }
+}
+
+impl<'p> Unit<'p> {
+    /// A finding at an expression of this function.
+    pub(crate) fn finding(&self, rule: &Rule, expr: ExprId, message: String) -> Finding {
+        self.finding_at(rule, self.body.expr(expr).span, message)
+    }
+
+    /// A finding at a span of this function.
+    pub(crate) fn finding_at(&self, rule: &Rule, span: Span, message: String) -> Finding {
+        let mut finding = self.analysis.finding(rule, self.function.file, span, message);
+        finding.function = Some(self.text(self.function.qualified).to_owned());
+        finding
+    }
+
+    /// Another place in this function.
+    pub(crate) fn related(&self, expr: ExprId, message: impl Into<String>) -> Related {
+        self.analysis.related(self.function.file, self.body.expr(expr).span, message)
+    }
+
+    /// Whether it only runs while its module is imported (E2).
+    pub(crate) fn is_init(&self) -> bool {
+        self.analysis.index.init_only.get(self.id.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Whether it only runs while its object is made or destroyed (E11), where no other thread has it.
+    pub(crate) fn is_lifecycle(&self) -> bool {
+        self.analysis.index.lifecycle.get(self.id.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Whether its callers hold the lock (E6).
+    pub(crate) fn is_lock_held(&self) -> bool {
+        self.analysis.index.lock_held.get(self.id.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Whether Python code can get here, directly or through other functions.
+    pub(crate) fn is_callable(&self) -> bool {
+        self.analysis.index.callable.get(self.id.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Whether a lock of any kind is held at a step (E5), or by every caller (E6).
+    pub(crate) fn is_locked_at(&self, node: NodeId) -> bool {
+        self.is_lock_held() || self.locks.is_locked(node)
+    }
+
+    /// Whether something lies in code that did not parse (E15).
+    pub(crate) fn is_unparsed(&self, span: Span) -> bool {
+        self.function.unparsed.iter().any(|part| part.contains(span) || span.contains(*part) && part.end - part.start > 200)
+    }
+}

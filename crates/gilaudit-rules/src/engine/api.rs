@@ -1,0 +1,224 @@
+//! What is known of CPython's C API and of locks: the tables of `data/`, by name.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// What a lock belongs to. Locks of different families never stand for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum LockFamily {
+    /// `Py_BEGIN_CRITICAL_SECTION` and its kin: released while the thread state is detached or another section is waited for.
+    Section,
+    /// `PyMutex`
+    PyMutex,
+    /// `PyThread_acquire_lock`
+    PyThread,
+    /// `pthread_mutex_lock`, `pthread_rwlock_…`
+    Posix,
+    /// `EnterCriticalSection`, `AcquireSRWLock…`
+    Windows,
+    /// `mtx_lock`
+    C11,
+    /// `std::mutex` and its guards.
+    Cpp,
+    /// A macro or function of the project that is named like a lock, where its definition was not seen.
+    Named,
+    /// Not a lock: the thread state is detached (`Py_BEGIN_ALLOW_THREADS`, `PyEval_SaveThread`, `gil_scoped_release`).
+    Detached,
+    /// Not a lock any more: `PyGILState_Ensure`, `gil_scoped_acquire`.
+    Gil,
+}
+
+impl LockFamily {
+    /// Whether it excludes other threads.
+    pub(crate) fn is_lock(self) -> bool {
+        !matches!(self, Self::Detached | Self::Gil)
+    }
+
+    /// Whether a thread that waits for it stays attached, so that stop-the-world waits for it too.
+    pub(crate) fn blocks_attached(self) -> bool {
+        matches!(self, Self::Posix | Self::Windows | Self::C11 | Self::Cpp)
+    }
+}
+
+/// A function, macro or method that takes or releases a lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Primitive {
+    pub(crate) family: LockFamily,
+    pub(crate) acquires: bool,
+    /// Which argument says what is locked.
+    pub(crate) object: Option<usize>,
+    /// `m.lock()`, not `lock(m)`.
+    pub(crate) method: bool,
+}
+
+/// The rows of the table of locks: acquire, release, kind, family, object.
+fn lock_rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str, LockFamily, Option<usize>)> {
+    rows(include_str!("../../data/locks.tsv")).filter_map(|row| {
+        let [acquire, release, kind, family, object, ..] = row.as_slice() else { return None };
+        let object = object.split(',').next().and_then(|index| index.parse().ok());
+        Some((*acquire, *release, *kind, family_named(family)?, object))
+    })
+}
+
+static PRIMITIVES: LazyLock<HashMap<&'static str, Primitive>> = LazyLock::new(|| {
+    let mut primitives = HashMap::new();
+    for (acquire, release, kind, family, object) in lock_rows() {
+        if !matches!(kind, "function" | "macro" | "method") {
+            continue;
+        }
+        let method = kind == "method";
+        // `Py_END_CRITICAL_SECTION()` and the ends of the thread state's regions do not say what they end.
+        let named = matches!(family, LockFamily::Section) || !family.is_lock();
+        let release_object = if named { None } else { object };
+        for (name, acquires, object) in [(acquire, true, object), (release, false, release_object)] {
+            let primitive = Primitive { family, acquires, object, method };
+            primitives.entry(name.trim_start_matches('.')).or_insert(primitive);
+        }
+    }
+    primitives
+});
+
+static GUARDS: LazyLock<HashMap<&'static str, LockFamily>> = LazyLock::new(|| {
+    let guards = lock_rows().filter(|(_, _, kind, _, _)| *kind == "guard");
+    guards.map(|(name, _, _, family, _)| (name.rsplit("::").next().unwrap_or(name), family)).collect()
+});
+
+fn family_named(name: &str) -> Option<LockFamily> {
+    Some(match name {
+        "critical-section" | "critical-section2" => LockFamily::Section,
+        "pymutex" => LockFamily::PyMutex,
+        "pythread" => LockFamily::PyThread,
+        "pthread" | "darwin" | "glib" | "libuv" | "sdl" | "openmp" => LockFamily::Posix,
+        "win32" => LockFamily::Windows,
+        "c11" => LockFamily::C11,
+        "c++" => LockFamily::Cpp,
+        "allow-threads" | "savethread" => LockFamily::Detached,
+        "gilstate" | "threadstate" => LockFamily::Gil,
+        _ => return None,
+    })
+}
+
+/// The rows of a table: tab-separated, `#` begins a comment line.
+pub(crate) fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+    table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| line.split('\t').collect())
+}
+
+/// What the function or macro of this name does to a lock.
+pub(crate) fn lock_primitive(name: &str) -> Option<Primitive> {
+    PRIMITIVES.get(name).copied()
+}
+
+/// The family that a variable of this C++ type holds until it goes out of scope; `base` may carry namespaces and template arguments.
+pub(crate) fn guard_family(base: &str) -> Option<LockFamily> {
+    let plain = base.split('<').next().unwrap_or(base).trim();
+    GUARDS.get(plain.rsplit("::").next().unwrap_or(plain)).copied()
+}
+
+static FRESH: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    rows(include_str!("../../data/fresh.tsv")).filter_map(|row| Some((*row.first()?, *row.get(1)?))).collect()
+});
+
+/// Whether what this function returns is known to nobody else yet.
+pub(crate) fn is_fresh(name: &str) -> bool {
+    FRESH.contains_key(name)
+}
+
+/// Whether this allocates an object or a buffer.
+pub(crate) fn allocates(name: &str) -> bool {
+    matches!(
+        name,
+        "PyObject_New" | "PyObject_GC_New" | "PyObject_NewVar" | "PyObject_GC_NewVar" | "PyType_GenericAlloc" | "PyType_GenericNew"
+            | "tp_alloc" | "tp_new" | "_PyObject_New" | "_PyObject_GC_New" | "PyObject_NEW" | "PyObject_Init" | "malloc" | "calloc"
+            | "realloc" | "PyMem_Malloc" | "PyMem_Calloc" | "PyMem_New" | "PyMem_RawMalloc" | "PyMem_RawCalloc" | "PyMem_NEW"
+            | "PyObject_Malloc" | "PyObject_Calloc" | "new" | "PyMem_MALLOC" | "PyObject_MALLOC" | "PyMem_Realloc"
+    )
+}
+
+/// Whether a function or macro of this name is an atomic operation (E7): C11, C++, the compilers', CPython's, or one of the project's
+/// that is named like one.
+pub(crate) fn is_atomic(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["atomic_", "__atomic_", "__sync_", "_py_atomic_", "ft_atomic_", "interlocked", "_interlocked", "std::atomic_"]
+        .iter()
+        .any(|prefix| lower.starts_with(prefix))
+        || lower.contains("_atomic_")
+        || matches!(name, "_Py_ThreadId")
+}
+
+/// Whether calling this says that the caller holds the lock.
+pub(crate) fn asserts_locked(name: &str) -> bool {
+    name.contains("ASSERT") && name.contains("LOCKED")
+}
+
+static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static str>>> =
+    LazyLock::new(|| rows(include_str!("../../data/functions.tsv")).filter_map(|row| Some((*row.first()?, row))).collect());
+
+/// Whether CPython 3.13, 3.14 or 3.15 has a function or macro of this name in its public headers.
+pub(crate) fn is_exported(name: &str) -> bool {
+    FUNCTIONS.contains_key(name)
+}
+
+/// Whether it is a function of the library (not a macro that may only read a member).
+pub(crate) fn is_exported_function(name: &str) -> bool {
+    FUNCTIONS.get(name).is_some_and(|row| row.get(1) == Some(&"function"))
+}
+
+/// Whether it returns a new reference.
+pub(crate) fn returns_new(name: &str) -> bool {
+    FUNCTIONS.get(name).is_some_and(|row| row.get(4) == Some(&"new"))
+}
+
+/// Which arguments' references it takes over.
+pub(crate) fn steals(name: &str) -> Vec<usize> {
+    let row = FUNCTIONS.get(name);
+    row.and_then(|row| row.get(5)).map_or(Vec::new(), |cell| cell.split(',').filter_map(|index| index.parse().ok()).collect())
+}
+
+/// A function that gives a borrowed reference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Borrowed {
+    /// The id of the rule that covers it.
+    pub(crate) rule: &'static str,
+    /// The argument that owns the result.
+    pub(crate) owner: Option<usize>,
+    /// What to call instead, since which version, and whether pythoncapi-compat has it.
+    pub(crate) replacement: &'static str,
+    pub(crate) since: &'static str,
+    pub(crate) compat: bool,
+}
+
+static BORROWED: LazyLock<HashMap<&'static str, Borrowed>> = LazyLock::new(|| {
+    rows(include_str!("../../data/borrowed.tsv"))
+        .filter_map(|row| {
+            let [name, rule, owner, _, replacement, since, compat, ..] = row.as_slice() else { return None };
+            let borrowed =
+                Borrowed { rule, owner: owner.parse().ok(), replacement, since, compat: *compat == "yes" };
+            (*rule != "-").then_some((*name, borrowed))
+        })
+        .collect()
+});
+
+/// What is known of a function that gives a borrowed reference that is not safe.
+pub(crate) fn borrowed(name: &str) -> Option<Borrowed> {
+    BORROWED.get(name).copied()
+}
+
+impl Borrowed {
+    /// "use PyList_GetItemRef (new in 3.13; pythoncapi-compat has it for older versions)"
+    pub(crate) fn advice(&self) -> String {
+        let since = match (self.since, self.compat) {
+            ("old" | "-", _) => String::new(),
+            (since, true) => format!(" (new in Python {since}; pythoncapi-compat has it for older ones)"),
+            (since, false) => format!(" (new in Python {since})"),
+        };
+        format!("{}{since}", self.replacement)
+    }
+}
+
+static DETACH_SAFE: LazyLock<std::collections::HashSet<&'static str>> =
+    LazyLock::new(|| rows(include_str!("../../data/detach-safe.tsv")).filter_map(|row| row.first().copied()).collect());
+
+/// Whether it may be called without an attached thread state.
+pub(crate) fn is_detach_safe(name: &str) -> bool {
+    DETACH_SAFE.contains(name)
+}

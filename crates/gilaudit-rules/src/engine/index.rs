@@ -1,0 +1,146 @@
+//! The project as a whole: who calls whom, how Python reaches a function, who reads and writes which member and variable.
+
+mod access;
+mod closure;
+mod roles;
+mod types;
+
+use std::collections::{HashMap, HashSet};
+
+use gilaudit_model::source::{ExprId, ExprKind, FunctionId, Name, Project};
+
+pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey};
+pub(crate) use roles::Role;
+pub(crate) use types::Types;
+
+use super::flow::Flow;
+use super::locks::Effect;
+
+/// A call of a function of the project.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallSite {
+    pub(crate) caller: FunctionId,
+    pub(crate) expr: ExprId,
+    /// Whether a lock is held there on every way.
+    pub(crate) locked: bool,
+    /// Whether the thread state is detached there on every way.
+    pub(crate) detached: bool,
+}
+
+/// The project, indexed.
+#[derive(Default)]
+pub(crate) struct Index {
+    pub(crate) by_name: HashMap<Name, Vec<FunctionId>>,
+    pub(crate) effects: HashMap<String, Effect>,
+    pub(crate) callers: HashMap<Name, Vec<CallSite>>,
+    /// Functions that are used as values: in tables, as callbacks.
+    pub(crate) address_taken: HashSet<Name>,
+    pub(crate) roles: HashMap<Name, Vec<Role>>,
+    pub(crate) init_only: Vec<bool>,
+    pub(crate) lifecycle: Vec<bool>,
+    pub(crate) lock_held: Vec<bool>,
+    pub(crate) callable: Vec<bool>,
+    pub(crate) fields: HashMap<FieldKey, Vec<Access>>,
+    pub(crate) globals: HashMap<GlobalKey, Vec<Access>>,
+}
+
+impl Index {
+    pub(crate) fn new(project: &Project, types: &Types) -> Self {
+        let mut index = Self::default();
+        for id in project.function_ids() {
+            index.by_name.entry(project.function(id).name).or_default().push(id);
+        }
+        index.roles = roles::collect(project);
+        index.effects = effects(project, types, &index.by_name);
+        for id in project.function_ids() {
+            let flow = Flow::new(project, types, id, |name| index.effects.get(name));
+            calls(&flow, &mut index);
+            access::collect(&flow, &mut index);
+        }
+        for file in &project.files {
+            for expr in &file.body.exprs {
+                if let ExprKind::Name(name) = expr.kind
+                    && index.by_name.contains_key(&name)
+                {
+                    index.address_taken.insert(name);
+                }
+            }
+        }
+        closure::close(project, &mut index);
+        index
+    }
+
+    /// The functions of this name, in every file and configuration.
+    pub(crate) fn functions(&self, project: &Project, name: &str) -> &[FunctionId] {
+        project.names.get(name).and_then(|name| self.by_name.get(&name)).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn roles_of(&self, name: Name) -> &[Role] {
+        self.roles.get(&name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What calling each function does to locks. Two rounds: a helper of a helper is enough for real code.
+fn effects(project: &Project, types: &Types, by_name: &HashMap<Name, Vec<FunctionId>>) -> HashMap<String, Effect> {
+    let mut effects: HashMap<String, Effect> = HashMap::new();
+    for _ in 0..2 {
+        let mut round = HashMap::new();
+        for ids in by_name.values() {
+            let [id] = ids.as_slice() else { continue };
+            let function = project.function(*id);
+            if !may_lock(project, *id, &effects) {
+                continue;
+            }
+            let flow = Flow::new(project, types, *id, |name| effects.get(name));
+            let effect = flow.locks.effect(&function.body);
+            if effect != Effect::default() {
+                round.insert(project.text(function.name).to_owned(), effect);
+            }
+        }
+        if round == effects {
+            break;
+        }
+        effects = round;
+    }
+    effects
+}
+
+/// Whether a function calls anything that takes or releases a lock: the others need not be looked at.
+fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>) -> bool {
+    let function = project.function(id);
+    let named = function.body.exprs.iter().any(|expr| match expr.kind {
+        ExprKind::Name(name) | ExprKind::Field { name, .. } => {
+            let text = project.text(name);
+            super::api::lock_primitive(text).is_some() || effects.contains_key(text)
+        }
+        _ => false,
+    });
+    named
+}
+
+fn calls(flow: &Flow<'_>, index: &mut Index) {
+    let mut called = HashSet::new();
+    for (expr, kind, node) in flow.exprs() {
+        let ExprKind::Call { callee, .. } = kind else { continue };
+        let callee = flow.strip(callee);
+        let (ExprKind::Name(name) | ExprKind::Field { name, .. }) = flow.kind(callee) else { continue };
+        called.insert(callee);
+        if index.by_name.contains_key(&name) {
+            let site = CallSite {
+                caller: flow.id,
+                expr,
+                locked: flow.locks.is_locked(node),
+                detached: flow.locks.is_detached(node),
+            };
+            index.callers.entry(name).or_default().push(site);
+        }
+    }
+    for (expr, kind, _) in flow.exprs() {
+        if let ExprKind::Name(name) = kind
+            && !called.contains(&expr)
+            && index.by_name.contains_key(&name)
+        {
+            index.address_taken.insert(name);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Who reads and writes which member and which variable.
+
+use gilaudit_model::source::{
+    BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, StructId, UnaryOp,
+};
+
+use super::Index;
+use crate::engine::api;
+use crate::engine::cfg::{NodeId, Step};
+use crate::engine::flow::Flow;
+use crate::engine::values::{Root, callee, strip};
+
+/// A member: of a known struct, or of an unknown one by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FieldKey {
+    pub(crate) owner: Option<StructId>,
+    pub(crate) name: Name,
+}
+
+/// A variable with one instance for the whole process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum GlobalKey {
+    /// At file scope; by name, which is the same for all files unless it is `static`.
+    File(Name),
+    /// A `static` local.
+    Local(FunctionId, LocalId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccessKind {
+    Read,
+    /// `x = …`, or handed to something that stores into it.
+    Write,
+    /// `x++`, `x += …`
+    Modify,
+    /// `&x` handed to a call, or kept.
+    Address,
+}
+
+/// One access.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    pub(crate) function: FunctionId,
+    pub(crate) expr: ExprId,
+    pub(crate) kind: AccessKind,
+    /// Whether a lock is held on every way.
+    pub(crate) locked: bool,
+    /// Through an atomic operation.
+    pub(crate) atomic: bool,
+    /// For a member: whether the object is one that other threads can have (a parameter, a global, what a call gave), not a new one.
+    pub(crate) shared: bool,
+}
+
+impl Access {
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self.kind, AccessKind::Write | AccessKind::Modify)
+    }
+}
+
+/// Functions and macros that store into the variable that is their first argument.
+fn stores_into_first(name: &str) -> bool {
+    matches!(
+        name,
+        "Py_CLEAR" | "Py_XSETREF" | "Py_SETREF" | "Py_CLEAR_CODE" | "memcpy" | "memset" | "memmove" | "strcpy" | "strncpy"
+            | "strcat" | "sprintf" | "snprintf" | "vsnprintf" | "PyOS_snprintf" | "_Py_CLEAR"
+    )
+}
+
+/// What is done to the place `expr`, as far as its parent says. Also used by rules that look at one function.
+pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(AccessKind, bool)> {
+    let mut kinds = vec![(AccessKind::Read, false); body.exprs.len()];
+    for (index, expr) in body.exprs.iter().enumerate() {
+        match expr.kind {
+            ExprKind::Assign { op, target, .. } => {
+                mark(body, &mut kinds, strip(body, target), if op.is_some() { AccessKind::Modify } else { AccessKind::Write }, false);
+            }
+            ExprKind::Update { operand, .. } => mark(body, &mut kinds, strip(body, operand), AccessKind::Modify, false),
+            ExprKind::Call { args, .. } => {
+                let name = callee(body, ExprId(index as u32)).map(&project_text).unwrap_or_default();
+                let atomic = api::is_atomic(&name);
+                for (position, arg) in body.list(args).iter().enumerate() {
+                    let arg = strip(body, *arg);
+                    match body.kind(arg) {
+                        ExprKind::Unary { op: UnaryOp::AddressOf, operand } => {
+                            mark(body, &mut kinds, strip(body, operand), AccessKind::Address, atomic);
+                        }
+                        _ if atomic => mark(body, &mut kinds, arg, AccessKind::Read, true),
+                        _ if position == 0 && stores_into_first(&name) => mark(body, &mut kinds, arg, AccessKind::Write, false),
+                        _ => {}
+                    }
+                }
+            }
+            ExprKind::Unary { op: UnaryOp::AddressOf, operand } => {
+                let operand = strip(body, operand);
+                if kinds[operand.0 as usize].0 == AccessKind::Read {
+                    kinds[operand.0 as usize].0 = AccessKind::Address;
+                }
+            }
+            _ => {}
+        }
+    }
+    kinds
+}
+
+fn mark(body: &Body, kinds: &mut [(AccessKind, bool)], expr: ExprId, kind: AccessKind, atomic: bool) {
+    // `x[i] = v` writes x too, as far as a rule about a static array is concerned.
+    let mut at = expr;
+    for _ in 0..16 {
+        let ExprKind::Index { base, .. } = body.kind(at) else { break };
+        kinds[at.0 as usize] = (kind, atomic);
+        at = strip(body, base);
+    }
+    kinds[at.0 as usize] = (kind, atomic);
+}
+
+/// Notes the accesses of one function.
+pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
+    let kinds = kinds(flow.body, |name| flow.text(name).to_owned());
+    for (expr, kind, node) in flow.exprs() {
+        let (access, atomic) = kinds[expr.0 as usize];
+        let note = |shared| Access {
+            function: flow.id,
+            expr,
+            kind: access,
+            locked: flow.locks.is_locked(node),
+            atomic,
+            shared,
+        };
+        match kind {
+            ExprKind::Field { base, name, .. } => {
+                let key = FieldKey { owner: flow.field_struct(expr), name };
+                let shared = is_shared(flow, base, node);
+                index.fields.entry(key).or_default().push(note(shared));
+            }
+            ExprKind::Name(name) => index.globals.entry(GlobalKey::File(name)).or_default().push(note(true)),
+            ExprKind::Local(local) if flow.body.locals[local.0 as usize].is_static => {
+                // Its initialiser is not a write: it runs once, before.
+                if !matches!(flow.cfg.node(node).step, Step::Declare(declared, _) if declared == local) {
+                    index.globals.entry(GlobalKey::Local(flow.id, local)).or_default().push(note(true));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether an object can be known to other threads: not one that this function just made.
+pub(crate) fn is_shared(flow: &Flow<'_>, object: ExprId, at: NodeId) -> bool {
+    let roots = flow.roots(object, at);
+    !roots.iter().all(|root| match root {
+        Root::Call(call) => {
+            let name = callee(flow.body, *call).map_or("", |name| flow.text(name));
+            api::is_fresh(name) || api::allocates(name)
+        }
+        Root::Constant => true,
+        _ => false,
+    })
+}
+
+/// Whether a comparison asks if `place` is empty: `!p`, `p == NULL`, `p == -1`, `p`: the place, and whether it is empty when true.
+pub(crate) fn emptiness_test(body: &Body, condition: ExprId) -> Option<(ExprId, bool)> {
+    let condition = strip(body, condition);
+    match body.kind(condition) {
+        ExprKind::Unary { op: UnaryOp::Not, operand } => {
+            emptiness_test(body, operand).map(|(place, empty)| (place, !empty)).or(Some((strip(body, operand), true)))
+        }
+        ExprKind::Binary { op: op @ (BinaryOp::Eq | BinaryOp::Ne), left, right } => {
+            let (left, right) = (strip(body, left), strip(body, right));
+            let is_empty = |expr| {
+                matches!(body.kind(expr), ExprKind::Null | ExprKind::Number(Some(0 | -1)))
+                    || matches!(body.kind(expr), ExprKind::Unary { op: UnaryOp::Arithmetic, operand }
+                        if body.kind(operand) == ExprKind::Number(Some(1)))
+            };
+            let place = match (is_empty(left), is_empty(right)) {
+                (false, true) => left,
+                (true, false) => right,
+                _ => return None,
+            };
+            Some((place, op == BinaryOp::Eq))
+        }
+        ExprKind::Local(_) | ExprKind::Name(_) | ExprKind::Field { .. } | ExprKind::Index { .. } => Some((condition, false)),
+        ExprKind::Unary { op: UnaryOp::Deref, .. } => Some((condition, false)),
+        ExprKind::Assign { .. } => None,
+        _ => None,
+    }
+}

@@ -1,0 +1,136 @@
+//! What follows from who calls whom: init-only, lifecycle-only, lock-held and Python-callable functions.
+
+use gilaudit_model::source::{FunctionId, Name, Project};
+
+use super::{Index, Role};
+use crate::engine::api;
+
+/// Fills the four tables of the index.
+pub(super) fn close(project: &Project, index: &mut Index) {
+    let count = project.functions.len();
+    let name = |id: FunctionId| project.text(project.function(id).name);
+    let has = |id: FunctionId, test: &dyn Fn(&Role) -> bool| {
+        let roles = index.roles_of(project.function(id).name);
+        !roles.is_empty() && roles.iter().all(test)
+    };
+    let ids: Vec<FunctionId> = project.function_ids().collect();
+
+    let init: Vec<bool> = ids.iter().map(|id| is_init(name(*id)) || has(*id, &|role| *role == Role::ModuleInit)).collect();
+    let lifecycle: Vec<bool> = ids.iter().map(|id| has(*id, &is_lifecycle)).collect();
+    let held: Vec<bool> = ids.iter().map(|id| says_lock_held(project, *id)).collect();
+
+    let init = spread(project, index, init, |_| false);
+    // What init calls may be called by lifecycle functions too, and is still never called on a published object.
+    let lifecycle = spread(project, index, lifecycle, |id| init[id.0 as usize]);
+    let lock_held = spread_locked(project, index, held);
+
+    let mut callable = vec![false; count];
+    let mut work: Vec<FunctionId> = ids
+        .iter()
+        .copied()
+        .filter(|id| {
+            let function = project.function(*id);
+            let reached = index.address_taken.contains(&function.name)
+                || index.roles.contains_key(&function.name)
+                || (!function.is_static && !index.callers.contains_key(&function.name));
+            reached && !init[id.0 as usize] && !lifecycle[id.0 as usize]
+        })
+        .collect();
+    let mut callees: Vec<Vec<Name>> = vec![Vec::new(); count];
+    for (called, sites) in &index.callers {
+        for site in sites {
+            callees[site.caller.0 as usize].push(*called);
+        }
+    }
+    while let Some(id) = work.pop() {
+        if std::mem::replace(&mut callable[id.0 as usize], true) {
+            continue;
+        }
+        for called in &callees[id.0 as usize] {
+            work.extend(index.by_name.get(called).into_iter().flatten().filter(|id| !init[id.0 as usize]));
+        }
+    }
+    (index.init_only, index.lifecycle, index.lock_held, index.callable) = (init, lifecycle, lock_held, callable);
+}
+
+/// The hooks that the import machinery calls, and the bodies of the frameworks' module macros.
+fn is_init(name: &str) -> bool {
+    ["PyInit_", "PyModExport_", "PyInitU_", "PYBIND11_MODULE", "NB_MODULE", "BOOST_PYTHON_MODULE"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+fn is_lifecycle(role: &Role) -> bool {
+    match role {
+        Role::ModuleState => true,
+        Role::Slot(name) => matches!(
+            name.as_str(),
+            "tp_dealloc" | "tp_finalize" | "tp_clear" | "tp_traverse" | "tp_free" | "tp_del" | "tp_new" | "tp_alloc"
+        ),
+        _ => false,
+    }
+}
+
+/// What the function itself says: its name, an assertion at its head, Argument Clinic.
+fn says_lock_held(project: &Project, id: FunctionId) -> bool {
+    let function = project.function(id);
+    let name = project.text(function.name);
+    let bare = name.strip_suffix("_impl").unwrap_or(name);
+    if ["_lock_held", "_locked", "_with_lock", "_holding_lock"].iter().any(|suffix| bare.ends_with(suffix)) {
+        return true;
+    }
+    let clinic = project.file(function.file).clinic.iter();
+    if clinic.clone().any(|entry| &*entry.function == name && entry.critical_section.is_some()) {
+        return true;
+    }
+    function.body.exprs.iter().any(|expr| match expr.kind {
+        gilaudit_model::source::ExprKind::Name(name) => api::asserts_locked(project.text(name)),
+        _ => false,
+    })
+}
+
+/// Adds the functions that are called, and only from functions that are in the set (or that `also` admits).
+fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(FunctionId) -> bool) -> Vec<bool> {
+    loop {
+        let mut grew = false;
+        for id in project.function_ids() {
+            let function = project.function(id);
+            if set[id.0 as usize] || index.address_taken.contains(&function.name) || index.roles.contains_key(&function.name) {
+                continue;
+            }
+            let Some(sites) = index.callers.get(&function.name) else { continue };
+            let inside = |id: FunctionId| set[id.0 as usize] || also(id);
+            let calls_itself = |id: FunctionId| project.function(id).name == function.name;
+            if sites.iter().all(|site| inside(site.caller) || calls_itself(site.caller))
+                && sites.iter().any(|site| set[site.caller.0 as usize])
+            {
+                set[id.0 as usize] = true;
+                grew = true;
+            }
+        }
+        if !grew {
+            return set;
+        }
+    }
+}
+
+/// Adds the functions all of whose callers hold a lock when they call.
+fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>) -> Vec<bool> {
+    loop {
+        let mut grew = false;
+        for id in project.function_ids() {
+            let function = project.function(id);
+            if set[id.0 as usize] || index.address_taken.contains(&function.name) || index.roles.contains_key(&function.name) {
+                continue;
+            }
+            let Some(sites) = index.callers.get(&function.name) else { continue };
+            if sites.iter().all(|site| site.locked || set[site.caller.0 as usize]) {
+                set[id.0 as usize] = true;
+                grew = true;
+            }
+        }
+        if !grew {
+            return set;
+        }
+    }
+}

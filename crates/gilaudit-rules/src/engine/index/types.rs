@@ -1,0 +1,74 @@
+//! The types of expressions.
+
+use std::collections::HashMap;
+
+use gilaudit_model::source::{Body, ExprId, ExprKind, Name, Project, StructId, Type, UnaryOp};
+
+use crate::engine::values::callee;
+
+/// What is declared where, by name.
+#[derive(Default)]
+pub(crate) struct Types {
+    structs: HashMap<Name, StructId>,
+    globals: HashMap<Name, Type>,
+    results: HashMap<Name, Type>,
+}
+
+impl Types {
+    pub(crate) fn new(project: &Project) -> Self {
+        let mut types = Self::default();
+        for (index, defined) in project.structs.iter().enumerate() {
+            for name in &defined.names {
+                // A forward declaration has no fields.
+                if !defined.fields.is_empty() || !types.structs.contains_key(name) {
+                    types.structs.insert(*name, StructId(index as u32));
+                }
+            }
+        }
+        types.globals = project.globals.iter().map(|global| (global.name, global.ty)).collect();
+        types.results = project.functions.iter().map(|function| (function.name, function.result)).collect();
+        types
+    }
+
+    /// The struct of this name, through typedefs.
+    pub(crate) fn struct_named(&self, project: &Project, name: Name) -> Option<StructId> {
+        let mut name = name;
+        for _ in 0..8 {
+            if let Some(id) = self.structs.get(&name) {
+                return Some(*id);
+            }
+            name = *project.typedefs.get(&name)?;
+        }
+        None
+    }
+
+    pub(crate) fn of(&self, project: &Project, body: &Body, class: Option<Name>, expr: ExprId, fuel: u32) -> Option<Type> {
+        let fuel = fuel.checked_sub(1)?;
+        let on = |expr| self.of(project, body, class, expr, fuel);
+        match body.kind(expr) {
+            ExprKind::Local(local) => body.locals.get(local.0 as usize).map(|local| local.ty),
+            ExprKind::Name(name) if project.text(name) == "this" => class.map(|class| Type { pointers: 1, ..Type::named(class) }),
+            ExprKind::Name(name) => self.globals.get(&name).copied(),
+            ExprKind::Cast { base, pointers, .. } => Some(Type { pointers, ..Type::named(base) }),
+            ExprKind::Field { base, name, .. } => {
+                let id = self.struct_named(project, on(base)?.base)?;
+                let fields = &project.structs[id.0 as usize].fields;
+                fields.iter().find(|field| field.name == name).map(|field| field.ty)
+            }
+            ExprKind::Index { base, .. } => on(base).map(|ty| match ty.array {
+                true => Type { array: false, ..ty },
+                false => Type { pointers: ty.pointers.saturating_sub(1), ..ty },
+            }),
+            ExprKind::Unary { op: UnaryOp::Deref, operand } => {
+                on(operand).map(|ty| Type { pointers: ty.pointers.saturating_sub(1), ..ty })
+            }
+            ExprKind::Unary { op: UnaryOp::AddressOf, operand } => {
+                on(operand).map(|ty| Type { pointers: ty.pointers.saturating_add(1), ..ty })
+            }
+            ExprKind::Call { .. } => self.results.get(&callee(body, expr)?).copied(),
+            ExprKind::Assign { target: value, .. } | ExprKind::Comma { right: value, .. } => on(value),
+            ExprKind::Conditional { then, otherwise, .. } => on(then).or_else(|| on(otherwise)),
+            _ => None,
+        }
+    }
+}

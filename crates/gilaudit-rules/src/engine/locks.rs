@@ -1,0 +1,266 @@
+//! Which locks are held at every step of a function, and whether its thread state is attached.
+
+use gilaudit_model::source::{Body, ExprId, ExprKind, Project, Span};
+
+use super::api::{self, LockFamily};
+use super::cfg::{Cfg, ENTRY, NodeId, Step};
+use super::values::{Path, Values, arguments, callee, path};
+
+/// Most locks told apart in one function; more are not tracked.
+const MOST: usize = 60;
+
+/// A lock that the function takes: a family and the object that says which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lock {
+    pub(crate) family: LockFamily,
+    /// What is locked, as written where it is taken first.
+    pub(crate) object: Option<ExprId>,
+    /// The place that means.
+    pub(crate) path: Option<Path>,
+}
+
+/// What a step does to a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Acquire(usize),
+    Release(usize),
+    /// Releases the one of this family that was taken last.
+    ReleaseLast(LockFamily),
+}
+
+/// The locks of one function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Locks {
+    pub(crate) locks: Vec<Lock>,
+    /// The steps that take or release, in order.
+    pub(crate) changes: Vec<(NodeId, Change, Span)>,
+    /// Guards: the lock, and the scope at whose end it is released.
+    guards: Vec<(usize, Span)>,
+    /// Held on every way to the step, before it runs.
+    must: Vec<u64>,
+    /// Held on some way.
+    may: Vec<u64>,
+}
+
+/// What calling a function does to locks, in terms of its caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// Taken and still held at every exit: the family, and the parameter whose place it is.
+    pub(crate) acquires: Vec<(LockFamily, Option<u32>)>,
+    /// Released though not taken.
+    pub(crate) releases: Vec<(LockFamily, Option<u32>)>,
+}
+
+impl Locks {
+    /// `effect_of` tells what calling a function of the project does.
+    pub(crate) fn new<'e>(
+        project: &Project,
+        body: &Body,
+        cfg: &Cfg,
+        values: &Values,
+        effect_of: impl Fn(&str) -> Option<&'e Effect>,
+    ) -> Self {
+        let mut locks = Self::default();
+        for node in cfg.ids() {
+            match cfg.node(node).step {
+                Step::Eval(call) => locks.call(project, body, values, node, call, &effect_of),
+                Step::Declare(local, init) => {
+                    let declared = &body.locals[local.0 as usize];
+                    if let Some(family) = api::guard_family(project.text(declared.ty.base)) {
+                        let object = init.and_then(|init| arguments(body, init).first().copied().or(Some(init)));
+                        if let Some(lock) = locks.intern(project, body, values, family, object) {
+                            locks.changes.push((node, Change::Acquire(lock), cfg.node(node).span));
+                            locks.guards.push((lock, declared.scope));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        locks.flow(cfg);
+        locks
+    }
+
+    fn call<'e>(
+        &mut self,
+        project: &Project,
+        body: &Body,
+        values: &Values,
+        node: NodeId,
+        call: ExprId,
+        effect_of: &impl Fn(&str) -> Option<&'e Effect>,
+    ) {
+        let Some(name) = callee(body, call) else { return };
+        let text = project.text(name);
+        let args = arguments(body, call);
+        let span = body.expr(call).span;
+        if let Some(primitive) = api::lock_primitive(text) {
+            let method = match body.kind(call) {
+                ExprKind::Call { callee, .. } => match body.kind(callee) {
+                    ExprKind::Field { base, .. } => Some(base),
+                    _ => None,
+                },
+                _ => None,
+            };
+            if primitive.method != method.is_some() {
+                return;
+            }
+            let object = method.or_else(|| primitive.object.and_then(|index| args.get(index).copied()));
+            let Some(lock) = self.intern(project, body, values, primitive.family, object) else { return };
+            let change = match (primitive.acquires, object) {
+                (true, _) => Change::Acquire(lock),
+                (false, Some(_)) => Change::Release(lock),
+                (false, None) => Change::ReleaseLast(primitive.family),
+            };
+            self.changes.push((node, change, span));
+            return;
+        }
+        let Some(effect) = effect_of(text) else { return };
+        let mut changes = Vec::new();
+        for (list, acquires) in [(&effect.releases, false), (&effect.acquires, true)] {
+            for (family, parameter) in list {
+                let object = parameter.and_then(|index| args.get(index as usize).copied());
+                changes.extend(self.intern(project, body, values, *family, object).map(|lock| {
+                    if acquires { Change::Acquire(lock) } else { Change::Release(lock) }
+                }));
+            }
+        }
+        self.changes.extend(changes.into_iter().map(|change| (node, change, span)));
+    }
+
+    fn intern(
+        &mut self,
+        project: &Project,
+        body: &Body,
+        values: &Values,
+        family: LockFamily,
+        object: Option<ExprId>,
+    ) -> Option<usize> {
+        let place = object.and_then(|object| path(project, body, values, object));
+        if let Some(known) = self.locks.iter().position(|lock| lock.family == family && lock.path == place) {
+            return Some(known);
+        }
+        if self.locks.len() >= MOST {
+            return None;
+        }
+        self.locks.push(Lock { family, object, path: place });
+        Some(self.locks.len() - 1)
+    }
+
+    fn flow(&mut self, cfg: &Cfg) {
+        let count = cfg.nodes.len();
+        (self.must, self.may) = (vec![u64::MAX; count], vec![0; count]);
+        if self.changes.is_empty() {
+            self.must.fill(0);
+            return;
+        }
+        let mut by_node: Vec<Vec<Change>> = vec![Vec::new(); count];
+        for (node, change, _) in &self.changes {
+            by_node[node.0 as usize].push(*change);
+        }
+        self.must[ENTRY.0 as usize] = 0;
+        let mut seen = vec![false; count];
+        let mut work = vec![ENTRY];
+        while let Some(node) = work.pop() {
+            let index = node.0 as usize;
+            seen[index] = true;
+            let mut states = [self.must[index], self.may[index]];
+            for change in &by_node[index] {
+                for state in &mut states {
+                    self.apply(*change, state);
+                }
+            }
+            if let Step::ScopeEnd(scope) = cfg.node(node).step {
+                for (lock, guarded) in &self.guards {
+                    if *guarded == scope {
+                        states.iter_mut().for_each(|state| *state &= !(1 << lock));
+                    }
+                }
+            }
+            for next in &cfg.node(node).successors {
+                let next_index = next.0 as usize;
+                let must = self.must[next_index] & states[0];
+                let may = self.may[next_index] | states[1];
+                if !seen[next_index] || must != self.must[next_index] || may != self.may[next_index] {
+                    (self.must[next_index], self.may[next_index]) = (must, may);
+                    work.push(*next);
+                }
+            }
+        }
+        for (index, seen) in seen.iter().enumerate() {
+            if !seen {
+                self.must[index] = 0;
+            }
+        }
+    }
+
+    fn apply(&self, change: Change, state: &mut u64) {
+        match change {
+            Change::Acquire(lock) => *state |= 1 << lock,
+            Change::Release(lock) => *state &= !(1 << lock),
+            Change::ReleaseLast(family) => {
+                let last = (0..self.locks.len()).rev().find(|lock| *state >> lock & 1 == 1 && self.locks[*lock].family == family);
+                if let Some(last) = last {
+                    *state &= !(1 << last);
+                }
+            }
+        }
+    }
+
+    /// The locks held on every way to `node`, the thread state's regions ([`LockFamily::is_region`]) included.
+    pub(crate) fn held(&self, node: NodeId) -> impl Iterator<Item = &Lock> {
+        let state = self.must.get(node.0 as usize).copied().unwrap_or(0);
+        self.locks.iter().enumerate().filter(move |(index, _)| state >> index & 1 == 1).map(|(_, lock)| lock)
+    }
+
+    /// The locks held on some way to `node`.
+    pub(crate) fn maybe_held(&self, node: NodeId) -> impl Iterator<Item = &Lock> {
+        let state = self.may.get(node.0 as usize).copied().unwrap_or(0);
+        self.locks.iter().enumerate().filter(move |(index, _)| state >> index & 1 == 1).map(|(_, lock)| lock)
+    }
+
+    /// Whether a real lock (of any family) is held on every way to `node`.
+    pub(crate) fn is_locked(&self, node: NodeId) -> bool {
+        self.held(node).any(|lock| lock.family.is_lock())
+    }
+
+    /// Whether the thread state is detached on every way to `node`.
+    pub(crate) fn is_detached(&self, node: NodeId) -> bool {
+        self.held(node).any(|lock| lock.family == LockFamily::Detached)
+    }
+
+    /// Steps that take (or release) something, with what.
+    pub(crate) fn acquisitions(&self) -> impl Iterator<Item = (NodeId, &Lock, Span)> {
+        self.changes.iter().filter_map(|(node, change, span)| match change {
+            Change::Acquire(lock) => Some((*node, &self.locks[*lock], *span)),
+            _ => None,
+        })
+    }
+
+    /// What a call of this function does to its caller's locks.
+    pub(crate) fn effect(&self, body: &Body) -> Effect {
+        let parameter = |lock: &Lock| match lock.path.as_ref().map(|path| path.base) {
+            Some(super::values::Base::Local(local)) => body.locals.get(local.0 as usize).and_then(|local| local.parameter),
+            _ => None,
+        };
+        let describe = |lock: &Lock| (lock.family, parameter(lock));
+        let acquires = self.held(super::cfg::EXIT).filter(|lock| lock.family != LockFamily::Gil).map(describe).collect();
+        let mut releases = Vec::new();
+        for (node, change, _) in &self.changes {
+            let held = self.may.get(node.0 as usize).copied().unwrap_or(0);
+            let lock = match change {
+                Change::Release(lock) if held >> lock & 1 == 0 => self.locks[*lock].clone(),
+                Change::ReleaseLast(family)
+                    if !self.locks.iter().enumerate().any(|(index, lock)| lock.family == *family && held >> index & 1 == 1) =>
+                {
+                    Lock { family: *family, object: None, path: None }
+                }
+                _ => continue,
+            };
+            if !releases.contains(&describe(&lock)) {
+                releases.push(describe(&lock));
+            }
+        }
+        Effect { acquires, releases }
+    }
+}

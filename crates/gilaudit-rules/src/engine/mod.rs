@@ -1,0 +1,10 @@
+//! What the rules for sources share: control flow, values, locks, the project's index, exemptions, what is known of the C API.
+
+pub(crate) mod analysis;
+pub(crate) mod api;
+pub(crate) mod cfg;
+pub(crate) mod exempt;
+pub(crate) mod flow;
+pub(crate) mod index;
+pub(crate) mod locks;
+pub(crate) mod values;
