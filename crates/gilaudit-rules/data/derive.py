@@ -140,7 +140,7 @@ HAND = {
     "borrowed.tsv": (9, {1: RULES, 6: {"yes", "no", "-"}}, True),
     "fresh.tsv": (4, {1: {"list", "dict", "tuple", "set", "frozenset", "other"}}, True),
     "unsafe-libc.tsv": (5, {1: {"warning", "note"}}, False),
-    "nonreentrant.tsv": (6, {}, False),
+    "nonreentrant.tsv": (6, {1: {"warning", "note", "safe"}}, False),
     "deprecated.tsv": (6, {}, False),
     "blocking.tsv": (4, {1: {"lock", "wait", "io", "file", "sleep"}, 2: {"posix", "win32", "c11", "c++", "capi", "c"}}, False),
     "locks.tsv": (7, {2: {"function", "macro", "guard", "method", "context"}, 5: {"try", "-"}}, False),
@@ -232,6 +232,10 @@ def main():
             problems += [f"{file}: {r[0]}: column {c}: {r[c]}" for c, v in allowed.items() if r[c] not in v]
             if checked and r[0] not in known and not r[-1].startswith("internal"):
                 problems.append(f"{file}: {r[0]} is in no header")
+            if file == "deprecated.tsv":
+                gone = next((f[3] for f in functions if f[0] == r[0]), None)
+                if gone is not None and gone != r[1] and (gone != "-" or r[1] != "-" and tuple(map(int, r[1].split("."))) <= trees[-1].minor):
+                    problems.append(f"{file}: {r[0]}: removed {r[1]}, the headers say {gone}")
             if file == "borrowed.tsv":
                 first = re.match(r"\w+", r[4])
                 if compat is not None and r[6] != "-" and (r[6] == "yes") != (bool(first) and first[0] in compat):
