@@ -6,4 +6,5 @@
 // What is read here may be hostile: nothing may panic on it. Tests may.
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod c;
 pub mod python;
