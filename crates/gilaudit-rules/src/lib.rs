@@ -12,6 +12,10 @@ mod rule;
 
 mod rules {
     //! One module a rule.
+    pub(crate) mod borrowed_dict_item;
+    pub(crate) mod borrowed_list_item;
+    pub(crate) mod borrowed_module;
+    pub(crate) mod borrowed_weakref;
     pub(crate) mod enables_gil;
     pub(crate) mod wrong_abi;
 }
@@ -23,7 +27,14 @@ pub use engine::analysis::Options;
 pub use rule::{Check, Rule};
 
 /// Every rule, sorted by id.
-pub static RULES: &[Rule] = &[rules::enables_gil::RULE, rules::wrong_abi::RULE];
+pub static RULES: &[Rule] = &[
+    rules::borrowed_dict_item::RULE,
+    rules::borrowed_list_item::RULE,
+    rules::borrowed_module::RULE,
+    rules::borrowed_weakref::RULE,
+    rules::enables_gil::RULE,
+    rules::wrong_abi::RULE,
+];
 
 /// The rule with this id.
 pub fn find(id: &str) -> Option<&'static Rule> {

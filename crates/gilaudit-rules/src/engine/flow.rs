@@ -19,6 +19,7 @@ pub(crate) struct Flow<'p> {
     pub(crate) values: Values,
     pub(crate) locks: Locks,
     pub(crate) reachable: Vec<bool>,
+    parents: Vec<Option<ExprId>>,
     types: &'p Types,
 }
 
@@ -45,7 +46,13 @@ impl<'p> Flow<'p> {
         let values = Values::new(body, &cfg);
         let locks = Locks::new(project, body, &cfg, &values, effect_of);
         let reachable = cfg.reachable();
-        Self { project, id, function, body, cfg, values, locks, reachable, types }
+        let mut parents = vec![None; body.exprs.len()];
+        for index in 0..body.exprs.len() as u32 {
+            for child in body.children(ExprId(index)) {
+                parents[child.0 as usize] = Some(ExprId(index));
+            }
+        }
+        Self { project, id, function, body, cfg, values, locks, reachable, parents, types }
     }
 
     pub(crate) fn file(&self) -> &'p File {
@@ -99,6 +106,15 @@ impl<'p> Flow<'p> {
         let node = self.cfg.node_of(expr)?;
         let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
         Some(Call { node, expr, name, args: self.body.list(args), span: self.body.expr(expr).span })
+    }
+
+    /// The expression that this one is an operand of, casts left out.
+    pub(crate) fn parent(&self, expr: ExprId) -> Option<ExprId> {
+        let mut parent = self.parents.get(expr.0 as usize).copied().flatten()?;
+        while let ExprKind::Cast { .. } = self.body.kind(parent) {
+            parent = self.parents.get(parent.0 as usize).copied().flatten()?;
+        }
+        Some(parent)
     }
 
     pub(crate) fn strip(&self, expr: ExprId) -> ExprId {

@@ -1,0 +1,24 @@
+//! Flags a value of a shared dict that is used through a borrowed reference.
+
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::analysis::Unit;
+use crate::engine::borrow;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "borrowed-dict-item",
+    summary: "a borrowed reference to a value of a dict that other threads can change",
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("borrowed_dict_item.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    for borrow in borrow::unprotected(unit, rule.id) {
+        out.push(borrow::report(unit, rule, &borrow, "replace or remove the value in the dict"));
+    }
+}
