@@ -314,12 +314,16 @@ impl Body {
 
     /// The members of a list of expressions.
     pub fn list(&self, list: ExprList) -> &[ExprId] {
-        self.expr_lists.get(list.start as usize..(list.start as usize).saturating_add(list.len as usize)).unwrap_or_default()
+        self.expr_lists
+            .get(list.start as usize..(list.start as usize).saturating_add(list.len as usize))
+            .unwrap_or_default()
     }
 
     /// The members of a list of statements.
     pub fn stmts_of(&self, list: StmtList) -> &[StmtId] {
-        self.stmt_lists.get(list.start as usize..(list.start as usize).saturating_add(list.len as usize)).unwrap_or_default()
+        self.stmt_lists
+            .get(list.start as usize..(list.start as usize).saturating_add(list.len as usize))
+            .unwrap_or_default()
     }
 
     /// Adds an expression.
@@ -351,9 +355,7 @@ impl Body {
     /// The expressions directly inside an expression, in the order they are evaluated in as a rule.
     pub fn children(&self, id: ExprId) -> Vec<ExprId> {
         match self.kind(id) {
-            ExprKind::Call { callee, args } => {
-                std::iter::once(callee).chain(self.list(args).iter().copied()).collect()
-            }
+            ExprKind::Call { callee, args } => std::iter::once(callee).chain(self.list(args).iter().copied()).collect(),
             ExprKind::Field { base, .. } => vec![base],
             ExprKind::Index { base, index } => vec![base, index],
             ExprKind::Unary { operand, .. } | ExprKind::Update { operand, .. } => vec![operand],

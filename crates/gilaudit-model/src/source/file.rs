@@ -123,4 +123,3 @@ impl LineIndex {
         self.starts.is_empty()
     }
 }
-

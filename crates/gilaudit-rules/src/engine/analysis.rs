@@ -70,8 +70,14 @@ impl<'p> Analysis<'p> {
     pub(crate) fn is_test(&self, file: FileId) -> bool {
         self.project.file(file).path.split('/').any(|part| {
             let part = part.to_ascii_lowercase();
-            part == "tests" || part == "test" || part == "testing" || part == "examples" || part.starts_with("test_")
-                || part.starts_with("_test") || part.starts_with("xxlimited") || part.starts_with("xxmodule")
+            part == "tests"
+                || part == "test"
+                || part == "testing"
+                || part == "examples"
+                || part.starts_with("test_")
+                || part.starts_with("_test")
+                || part.starts_with("xxlimited")
+                || part.starts_with("xxmodule")
         })
     }
 }
@@ -135,6 +141,9 @@ impl<'p> Unit<'p> {
 
     /// Whether something lies in code that did not parse (E15).
     pub(crate) fn is_unparsed(&self, span: Span) -> bool {
-        self.function.unparsed.iter().any(|part| part.contains(span) || span.contains(*part) && part.end - part.start > 200)
+        self.function
+            .unparsed
+            .iter()
+            .any(|part| part.contains(span) || span.contains(*part) && part.end - part.start > 200)
     }
 }

@@ -127,10 +127,33 @@ pub(crate) fn is_fresh(name: &str) -> bool {
 pub(crate) fn allocates(name: &str) -> bool {
     matches!(
         name,
-        "PyObject_New" | "PyObject_GC_New" | "PyObject_NewVar" | "PyObject_GC_NewVar" | "PyType_GenericAlloc" | "PyType_GenericNew"
-            | "tp_alloc" | "tp_new" | "_PyObject_New" | "_PyObject_GC_New" | "PyObject_NEW" | "PyObject_Init" | "malloc" | "calloc"
-            | "realloc" | "PyMem_Malloc" | "PyMem_Calloc" | "PyMem_New" | "PyMem_RawMalloc" | "PyMem_RawCalloc" | "PyMem_NEW"
-            | "PyObject_Malloc" | "PyObject_Calloc" | "new" | "PyMem_MALLOC" | "PyObject_MALLOC" | "PyMem_Realloc"
+        "PyObject_New"
+            | "PyObject_GC_New"
+            | "PyObject_NewVar"
+            | "PyObject_GC_NewVar"
+            | "PyType_GenericAlloc"
+            | "PyType_GenericNew"
+            | "tp_alloc"
+            | "tp_new"
+            | "_PyObject_New"
+            | "_PyObject_GC_New"
+            | "PyObject_NEW"
+            | "PyObject_Init"
+            | "malloc"
+            | "calloc"
+            | "realloc"
+            | "PyMem_Malloc"
+            | "PyMem_Calloc"
+            | "PyMem_New"
+            | "PyMem_RawMalloc"
+            | "PyMem_RawCalloc"
+            | "PyMem_NEW"
+            | "PyObject_Malloc"
+            | "PyObject_Calloc"
+            | "new"
+            | "PyMem_MALLOC"
+            | "PyObject_MALLOC"
+            | "PyMem_Realloc"
     )
 }
 
@@ -150,8 +173,9 @@ pub(crate) fn asserts_locked(name: &str) -> bool {
     name.contains("ASSERT") && name.contains("LOCKED")
 }
 
-static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static str>>> =
-    LazyLock::new(|| rows(include_str!("../../data/functions.tsv")).filter_map(|row| Some((*row.first()?, row))).collect());
+static FUNCTIONS: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
+    rows(include_str!("../../data/functions.tsv")).filter_map(|row| Some((*row.first()?, row))).collect()
+});
 
 /// Whether CPython 3.13, 3.14 or 3.15 has a function or macro of this name in its public headers.
 pub(crate) fn is_exported(name: &str) -> bool {
@@ -171,7 +195,8 @@ pub(crate) fn returns_new(name: &str) -> bool {
 /// Which arguments' references it takes over.
 pub(crate) fn steals(name: &str) -> Vec<usize> {
     let row = FUNCTIONS.get(name);
-    row.and_then(|row| row.get(5)).map_or(Vec::new(), |cell| cell.split(',').filter_map(|index| index.parse().ok()).collect())
+    row.and_then(|row| row.get(5))
+        .map_or(Vec::new(), |cell| cell.split(',').filter_map(|index| index.parse().ok()).collect())
 }
 
 /// A function that gives a borrowed reference.
@@ -191,8 +216,7 @@ static BORROWED: LazyLock<HashMap<&'static str, Borrowed>> = LazyLock::new(|| {
     rows(include_str!("../../data/borrowed.tsv"))
         .filter_map(|row| {
             let [name, rule, owner, _, replacement, since, compat, ..] = row.as_slice() else { return None };
-            let borrowed =
-                Borrowed { rule, owner: owner.parse().ok(), replacement, since, compat: *compat == "yes" };
+            let borrowed = Borrowed { rule, owner: owner.parse().ok(), replacement, since, compat: *compat == "yes" };
             (*rule != "-").then_some((*name, borrowed))
         })
         .collect()

@@ -190,7 +190,8 @@ pub(crate) fn report(unit: &Unit<'_>, rule: &Rule, borrow: &Borrow<'_>, what: &s
         Use::Kept => "while it is kept and used",
         Use::Read | Use::Tested => "before it is used",
     };
-    let message = format!("'{}' gives a borrowed reference, and another thread can {what} {use_text}", borrow.call.name);
+    let message =
+        format!("'{}' gives a borrowed reference, and another thread can {what} {use_text}", borrow.call.name);
     let mut finding = unit.finding(rule, borrow.call.expr, message);
     finding.confidence = confidence(unit, borrow).min(rule.confidence);
     finding.help = Some(format!(

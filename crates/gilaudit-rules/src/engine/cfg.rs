@@ -500,7 +500,8 @@ impl Builder<'_> {
     /// Connects every `goto` with its label, through the ends of the scopes that it leaves.
     fn land_gotos(&mut self) {
         for (name, jump) in std::mem::take(&mut self.gotos) {
-            let target = self.labels.iter().find(|(label, _, _)| *label == name).map(|(_, node, depth)| (*node, *depth));
+            let target =
+                self.labels.iter().find(|(label, _, _)| *label == name).map(|(_, node, depth)| (*node, *depth));
             // A computed goto, or a label in code that did not parse: the function may end there.
             let (target, depth) = target.unwrap_or((EXIT, 0));
             self.at = Some(jump.from);

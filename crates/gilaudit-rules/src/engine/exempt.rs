@@ -48,8 +48,15 @@ fn is_published(unit: &Unit<'_>, local: gilaudit_model::source::LocalId, at: Nod
             ExprKind::Call { args, .. } => {
                 let publishes = matches!(
                     callee(unit.body, id).map_or("", |name| unit.text(name)),
-                    "PyModule_AddObject" | "PyModule_AddObjectRef" | "PyModule_Add" | "PyObject_SetAttr" | "PyObject_SetAttrString"
-                        | "PyDict_SetItem" | "PyDict_SetItemString" | "PyList_Append" | "PyList_SetItem"
+                    "PyModule_AddObject"
+                        | "PyModule_AddObjectRef"
+                        | "PyModule_Add"
+                        | "PyObject_SetAttr"
+                        | "PyObject_SetAttrString"
+                        | "PyDict_SetItem"
+                        | "PyDict_SetItemString"
+                        | "PyList_Append"
+                        | "PyList_SetItem"
                 );
                 publishes && unit.body.list(args).iter().skip(1).any(|arg| unit.local(*arg) == Some(local))
             }
@@ -77,7 +84,9 @@ fn is_argument_parameter(unit: &Unit<'_>, position: u32) -> bool {
             let has = |flag: &str| flags.iter().any(|name| unit.text(*name) == flag);
             has("METH_VARARGS") && position >= 1 || has("METH_FASTCALL") && position >= 1
         }
-        Role::Slot(slot) => matches!(slot.as_str(), "tp_new" | "tp_init" | "tp_call" | "tp_vectorcall") && position >= 1,
+        Role::Slot(slot) => {
+            matches!(slot.as_str(), "tp_new" | "tp_init" | "tp_call" | "tp_vectorcall") && position >= 1
+        }
         _ => false,
     });
     let name = unit.parameter(position).map_or("", |local| unit.text(unit.body.locals[local.0 as usize].name));
@@ -111,10 +120,29 @@ pub(crate) fn is_constant(ty: &Type) -> bool {
 pub(crate) fn is_definition_table(base: &str) -> bool {
     matches!(
         base,
-        "PyMethodDef" | "PyGetSetDef" | "PyMemberDef" | "PyModuleDef" | "PyModuleDef_Slot" | "PyModuleDef_Base" | "PyType_Spec"
-            | "PyType_Slot" | "PySlot" | "PyTypeObject" | "PyHeapTypeObject" | "PyNumberMethods" | "PySequenceMethods"
-            | "PyMappingMethods" | "PyAsyncMethods" | "PyBufferProcs" | "PyStructSequence_Desc" | "PyStructSequence_Field"
-            | "PyABIInfo" | "_PyArg_Parser" | "PyASCIIObject" | "_PyArg_ParserTable" | "wrapperbase"
+        "PyMethodDef"
+            | "PyGetSetDef"
+            | "PyMemberDef"
+            | "PyModuleDef"
+            | "PyModuleDef_Slot"
+            | "PyModuleDef_Base"
+            | "PyType_Spec"
+            | "PyType_Slot"
+            | "PySlot"
+            | "PyTypeObject"
+            | "PyHeapTypeObject"
+            | "PyNumberMethods"
+            | "PySequenceMethods"
+            | "PyMappingMethods"
+            | "PyAsyncMethods"
+            | "PyBufferProcs"
+            | "PyStructSequence_Desc"
+            | "PyStructSequence_Field"
+            | "PyABIInfo"
+            | "_PyArg_Parser"
+            | "PyASCIIObject"
+            | "_PyArg_ParserTable"
+            | "wrapperbase"
     ) || base.ends_with("Methods") && base.starts_with("Py")
 }
 
@@ -145,9 +173,12 @@ pub(crate) fn is_frozen(unit: &Unit<'_>, container: ExprId) -> bool {
         .local(container)
         .and_then(|local| unit.values.only_value(unit.body, local))
         .map(|value| plain(unit.source(unit.strip(value))));
-    unit.analysis.options.frozen.iter().map(|pattern| plain(pattern)).any(|pattern| {
-        matches(&pattern, &text) || resolved.as_deref().is_some_and(|text| matches(&pattern, text))
-    })
+    unit.analysis
+        .options
+        .frozen
+        .iter()
+        .map(|pattern| plain(pattern))
+        .any(|pattern| matches(&pattern, &text) || resolved.as_deref().is_some_and(|text| matches(&pattern, text)))
 }
 
 /// Whether `text` is what `pattern` says; `*` is any text.

@@ -178,7 +178,9 @@ impl<'p> Flow<'p> {
             .exprs
             .iter()
             .filter_map(|expr| match expr.kind {
-                ExprKind::Assign { op: None, target, .. } if self.body.kind(target) == ExprKind::Local(local) => Some(target),
+                ExprKind::Assign { op: None, target, .. } if self.body.kind(target) == ExprKind::Local(local) => {
+                    Some(target)
+                }
                 _ => None,
             })
             .collect()

@@ -120,9 +120,10 @@ impl Locks {
         for (list, acquires) in [(&effect.releases, false), (&effect.acquires, true)] {
             for (family, parameter) in list {
                 let object = parameter.and_then(|index| args.get(index as usize).copied());
-                changes.extend(self.intern(project, body, values, *family, object).map(|lock| {
-                    if acquires { Change::Acquire(lock) } else { Change::Release(lock) }
-                }));
+                changes.extend(
+                    self.intern(project, body, values, *family, object)
+                        .map(|lock| if acquires { Change::Acquire(lock) } else { Change::Release(lock) }),
+                );
             }
         }
         self.changes.extend(changes.into_iter().map(|change| (node, change, span)));
@@ -199,7 +200,9 @@ impl Locks {
             Change::Acquire(lock) => *state |= 1 << lock,
             Change::Release(lock) => *state &= !(1 << lock),
             Change::ReleaseLast(family) => {
-                let last = (0..self.locks.len()).rev().find(|lock| *state >> lock & 1 == 1 && self.locks[*lock].family == family);
+                let last = (0..self.locks.len())
+                    .rev()
+                    .find(|lock| *state >> lock & 1 == 1 && self.locks[*lock].family == family);
                 if let Some(last) = last {
                     *state &= !(1 << last);
                 }
@@ -240,18 +243,25 @@ impl Locks {
     /// What a call of this function does to its caller's locks.
     pub(crate) fn effect(&self, body: &Body) -> Effect {
         let parameter = |lock: &Lock| match lock.path.as_ref().map(|path| path.base) {
-            Some(super::values::Base::Local(local)) => body.locals.get(local.0 as usize).and_then(|local| local.parameter),
+            Some(super::values::Base::Local(local)) => {
+                body.locals.get(local.0 as usize).and_then(|local| local.parameter)
+            }
             _ => None,
         };
         let describe = |lock: &Lock| (lock.family, parameter(lock));
-        let acquires = self.held(super::cfg::EXIT).filter(|lock| lock.family != LockFamily::Gil).map(describe).collect();
+        let acquires =
+            self.held(super::cfg::EXIT).filter(|lock| lock.family != LockFamily::Gil).map(describe).collect();
         let mut releases = Vec::new();
         for (node, change, _) in &self.changes {
             let held = self.may.get(node.0 as usize).copied().unwrap_or(0);
             let lock = match change {
                 Change::Release(lock) if held >> lock & 1 == 0 => self.locks[*lock].clone(),
                 Change::ReleaseLast(family)
-                    if !self.locks.iter().enumerate().any(|(index, lock)| lock.family == *family && held >> index & 1 == 1) =>
+                    if !self
+                        .locks
+                        .iter()
+                        .enumerate()
+                        .any(|(index, lock)| lock.family == *family && held >> index & 1 == 1) =>
                 {
                     Lock { family: *family, object: None, path: None }
                 }

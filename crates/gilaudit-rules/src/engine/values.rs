@@ -86,7 +86,11 @@ impl Values {
                 Step::Eval(expr) => match body.kind(expr) {
                     ExprKind::Assign { op, target, value } => {
                         if let ExprKind::Local(local) = body.kind(target) {
-                            define(local, node, if op.is_some() { Source::Changed(expr) } else { Source::Value(value) });
+                            define(
+                                local,
+                                node,
+                                if op.is_some() { Source::Changed(expr) } else { Source::Value(value) },
+                            );
                         }
                     }
                     ExprKind::Update { operand, .. } => {

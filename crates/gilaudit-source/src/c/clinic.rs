@@ -62,7 +62,12 @@ mod tests {
 
     #[test]
     fn critical_section() {
-        let entries = read("/*[clinic input]\n@critical_section a b\n_bisect.insort as ins\n\n    a: object\n[clinic start generated code]*/\n");
-        assert_eq!(entries[0], Entry { function: "ins_impl".into(), critical_section: Some(vec!["a".into(), "b".into()]) });
+        let entries = read(
+            "/*[clinic input]\n@critical_section a b\n_bisect.insort as ins\n\n    a: object\n[clinic start generated code]*/\n",
+        );
+        assert_eq!(
+            entries[0],
+            Entry { function: "ins_impl".into(), critical_section: Some(vec!["a".into(), "b".into()]) }
+        );
     }
 }

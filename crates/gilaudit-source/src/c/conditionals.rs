@@ -104,9 +104,13 @@ pub(crate) fn read(
                         if other == "ifndef" {
                             value.value = i64::from(value.value == 0);
                             let guards_include = directives.get(index + 1).is_some_and(|(_, word, rest)| {
-                                word == "define" && rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name)
+                                word == "define"
+                                    && rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name)
                             });
-                            if guards_include && out.local.get(name).is_none() && configuration.builtin(name, cpp).is_none() {
+                            if guards_include
+                                && out.local.get(name).is_none()
+                                && configuration.builtin(name, cpp).is_none()
+                            {
                                 value = condition::Value { value: 1, known: true };
                             }
                             (format!("!{text}"), value)
@@ -183,7 +187,11 @@ fn close(out: &mut Directives, open: &Open, end: usize) {
         out.inactive.push(open.from..end);
     }
     if open.active {
-        out.guards.push(Guard { range: open.from..end, condition: open.conditions.join(" && ").into(), known: open.known });
+        out.guards.push(Guard {
+            range: open.from..end,
+            condition: open.conditions.join(" && ").into(),
+            known: open.known,
+        });
     }
 }
 

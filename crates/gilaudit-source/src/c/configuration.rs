@@ -3,7 +3,7 @@
 /// What is taken for true where a condition cannot be evaluated. In all of them: a release of free-threaded CPython 3.14, no PyPy, no
 /// limited API, no debug build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Configuration {
+pub(crate) enum Configuration {
     /// Macros that are not known are defined and true.
     A,
     /// Macros that are not known are not defined.
@@ -29,8 +29,16 @@ impl Configuration {
             "_WIN32" | "MS_WINDOWS" | "WIN32" | "_MSC_VER" | "MS_WIN32" | "_WIN64" | "MS_WIN64" => {
                 windows.then_some(if name == "_MSC_VER" { 1940 } else { 1 })
             }
-            "PYPY_VERSION" | "PYPY_VERSION_NUM" | "Py_LIMITED_API" | "Py_DEBUG" | "Py_REF_DEBUG" | "Py_TRACE_REFS"
-            | "GRAALVM_PYTHON" | "IS_PYPY" | "__CYGWIN__" | "CYTHON_COMPILING_IN_PYPY" => None,
+            "PYPY_VERSION"
+            | "PYPY_VERSION_NUM"
+            | "Py_LIMITED_API"
+            | "Py_DEBUG"
+            | "Py_REF_DEBUG"
+            | "Py_TRACE_REFS"
+            | "GRAALVM_PYTHON"
+            | "IS_PYPY"
+            | "__CYGWIN__"
+            | "CYTHON_COMPILING_IN_PYPY" => None,
             _ => return None,
         })
     }

@@ -61,6 +61,13 @@ impl MacroTable {
         }
     }
 
+    /// Adds all definitions of another table.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (name, defined) in other.macros {
+            self.define(&name, defined);
+        }
+    }
+
     pub(crate) fn undefine(&mut self, name: &str) {
         self.macros.remove(name);
     }
@@ -71,7 +78,8 @@ pub(crate) fn parse(text: &str) -> Option<(String, Macro)> {
     let joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
     let source = joined.as_bytes();
     let all: Vec<Token> = tokens(source);
-    let mut rest = all.iter().filter(|token| token.kind != Kind::Comment).copied().collect::<Vec<_>>().into_iter().peekable();
+    let mut rest =
+        all.iter().filter(|token| token.kind != Kind::Comment).copied().collect::<Vec<_>>().into_iter().peekable();
     let first = rest.next().filter(|token| token.kind == Kind::Ident)?;
     let name = first.text(source).to_owned();
     let (mut parameters, mut variadic) = (None, false);
@@ -130,14 +138,32 @@ fn role(body: &str, takes_parameters: bool) -> Role {
         })
     };
     const THREAD: [&str; 5] = ["__thread", "_Thread_local", "thread_local", "__declspec", "static"];
-    if only(&THREAD) && texts.iter().any(|text| matches!(*text, "__thread" | "_Thread_local" | "thread_local" | "thread")) {
+    if only(&THREAD)
+        && texts.iter().any(|text| matches!(*text, "__thread" | "_Thread_local" | "thread_local" | "thread"))
+    {
         return Role::ThreadLocal;
     }
     const ATTRIBUTES: [&str; 16] = [
-        "__attribute__", "__declspec", "static", "inline", "__inline", "__inline__", "__forceinline", "extern", "__restrict",
-        "__restrict__", "restrict", "__stdcall", "__cdecl", "register", "__extension__", "noexcept",
+        "__attribute__",
+        "__declspec",
+        "static",
+        "inline",
+        "__inline",
+        "__inline__",
+        "__forceinline",
+        "extern",
+        "__restrict",
+        "__restrict__",
+        "restrict",
+        "__stdcall",
+        "__cdecl",
+        "register",
+        "__extension__",
+        "noexcept",
     ];
-    if only(&ATTRIBUTES) && !texts.first().is_some_and(|text| *text == "(") || texts.first() == Some(&"[") && body.starts_with("[[") {
+    if only(&ATTRIBUTES) && !texts.first().is_some_and(|text| *text == "(")
+        || texts.first() == Some(&"[") && body.starts_with("[[")
+    {
         return Role::Attribute;
     }
     let (mut braces, mut lowest) = (0i32, 0i32);

@@ -1,9 +1,279 @@
 //! C and C++.
+//!
+//! The text goes through a pre-pass ([`prepare`]) that selects the branches of conditionals and masks macros, then through
+//! tree-sitter, and is lowered to the facts of [`gilaudit_model::source`]. Files that have nothing to do with the C API are not parsed.
 
 mod clinic;
 mod condition;
 mod conditionals;
 mod configuration;
+mod includes;
+mod lower;
 mod macros;
 mod prepare;
 mod token;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use gilaudit_model::source::{Body, Clinic, File, FileId, Guard, Language, LineIndex, Name, Project, Span, Variant};
+use gilaudit_model::{Origin, Problem, Stage};
+use tree_sitter::{ParseOptions, Parser, Tree};
+
+use configuration::Configuration;
+use lower::{Code, Lowered, Lowerer};
+use macros::MacroTable;
+use prepare::{Prepared, cython_version, prepare};
+
+/// One file of a project.
+#[derive(Clone, Debug)]
+pub struct SourceText {
+    /// Where it is.
+    pub origin: Origin,
+    /// Its path in the project, with `/`.
+    pub path: String,
+    /// Its text; bytes that are not UTF-8 were replaced one for one.
+    pub text: String,
+    /// Whether findings in it are wanted.
+    pub report: bool,
+}
+
+/// How much is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest file that is parsed, in bytes.
+    pub file_bytes: usize,
+    /// The most bytes of one project that are parsed.
+    pub project_bytes: usize,
+    /// How often the parser may report progress for one file before it is stopped: its unit of work is about a hundred operations.
+    pub parse_steps: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file_bytes: 8 << 20, project_bytes: 256 << 20, parse_steps: 20_000_000 }
+    }
+}
+
+/// What a file is written in, by its name.
+fn language(path: &str, text: &str) -> Language {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = name.strip_suffix(".src").or_else(|| name.strip_suffix(".in")).unwrap_or(name);
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "c" => Language::C,
+        "cc" | "cpp" | "cxx" | "hpp" | "hh" | "hxx" | "C" => Language::Cpp,
+        "h" => {
+            let is_cpp =
+                ["\nclass ", "\ntemplate", "\nnamespace ", "\nusing namespace"].iter().any(|word| text.contains(word));
+            if is_cpp { Language::Cpp } else { Language::C }
+        }
+        _ => Language::Text,
+    }
+}
+
+/// Reads the sources of one project.
+///
+/// The result is the same for the same files in any order. A file that is too large or takes too long becomes a problem, and the rest
+/// is read.
+pub fn read_project(mut files: Vec<SourceText>, limits: &Limits) -> (Project, Vec<Problem>) {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut project = Project::default();
+    let mut problems = Vec::new();
+    let languages: Vec<Language> = files.iter().map(|file| language(&file.path, &file.text)).collect();
+    let c_api = includes::c_api(&files, &languages);
+    let table = project_macros(&files, &languages, &c_api);
+    let mut parsers = Parsers::new(limits.parse_steps);
+    let mut members: HashMap<Name, Vec<Name>> = HashMap::new();
+    let mut budget = limits.project_bytes;
+    for (index, source) in files.into_iter().enumerate() {
+        let id = FileId(index as u32);
+        let lines = LineIndex::new(&source.text);
+        let mut file = File {
+            origin: source.origin,
+            path: source.path,
+            language: languages[index],
+            lines,
+            text: source.text,
+            report: source.report,
+            c_api: c_api[index],
+            unparsed: 0,
+            unparsed_spans: Vec::new(),
+            includes: Vec::new(),
+            guards: Vec::new(),
+            clinic: Vec::new(),
+            comments: Vec::new(),
+            cython: None,
+            body: Body::default(),
+        };
+        if file.c_api && file.language != Language::Text {
+            file.cython = cython_version(&file.text).map(str::to_owned);
+            let size = file.text.len();
+            if file.cython.is_some() {
+                // Its own sources are linted instead.
+            } else if size > limits.file_bytes || size > budget {
+                let error = format!("{size} bytes of source are more than the limit");
+                problems.push(Problem { origin: file.origin.clone(), stage: Stage::Limits, error, unread: false });
+                file.unparsed = size as u32;
+            } else {
+                budget -= size;
+                read_file(id, &mut file, &mut project, &table, &mut parsers, &mut members);
+            }
+        }
+        project.files.push(file);
+    }
+    (project, problems)
+}
+
+/// The macros that the project's files define in the first configuration.
+fn project_macros(files: &[SourceText], languages: &[Language], c_api: &[bool]) -> MacroTable {
+    let mut table = MacroTable::default();
+    for (index, file) in files.iter().enumerate() {
+        let is_header = file.path.ends_with(".h")
+            || file.path.ends_with(".hpp")
+            || file.path.ends_with(".hh")
+            || file.path.contains(".h.");
+        // Only headers are shared; what a source file defines is its own.
+        if languages[index] == Language::Text || !is_header || !c_api[index] && !file.text.contains("#") {
+            continue;
+        }
+        let tokens = token::tokens(file.text.as_bytes());
+        let cpp = languages[index] == Language::Cpp;
+        let directives = conditionals::read(&file.text, &tokens, cpp, Configuration::A, &table);
+        table.merge(directives.local);
+    }
+    table
+}
+
+/// Reads one file in up to three configurations. What is the same in several is kept once.
+fn read_file(
+    id: FileId,
+    file: &mut File,
+    project: &mut Project,
+    table: &MacroTable,
+    parsers: &mut Parsers,
+    members: &mut HashMap<Name, Vec<Name>>,
+) {
+    let cpp = file.language == Language::Cpp;
+    let mut seen: Vec<String> = Vec::new();
+    let windows = file.text.contains("_WIN32") || file.text.contains("MS_WINDOWS");
+    let configurations =
+        [(Configuration::A, Variant::A), (Configuration::B, Variant::B), (Configuration::Windows, Variant::Windows)];
+    for (configuration, variant) in configurations.into_iter().take(if windows { 3 } else { 2 }) {
+        let prepared = prepare(&file.text, cpp, configuration, table);
+        if seen.contains(&prepared.text) {
+            continue;
+        }
+        let Some(tree) = parsers.parse(&prepared.text, cpp) else {
+            file.unparsed = file.text.len() as u32;
+            continue;
+        };
+        let lowered = lower_file(id, file, project, table, parsers, members, &prepared, &tree, cpp, variant);
+        let is_new = |span: Span| {
+            let range = span.start as usize..span.end as usize;
+            !seen.iter().any(|text| text.get(range.clone()) == prepared.text.get(range.clone()))
+        };
+        project.functions.extend(lowered.functions.into_iter().filter(|function| is_new(function.span)));
+        project.globals.extend(lowered.globals.into_iter().filter(|global| is_new(global.span)));
+        project.structs.extend(lowered.structs.into_iter().filter(|defined| is_new(defined.span)));
+        for (name, base) in lowered.typedefs {
+            project.typedefs.entry(name).or_insert(base);
+        }
+        if variant == Variant::A {
+            file.unparsed = lowered.unparsed.iter().map(|span| span.end - span.start).sum();
+            file.unparsed_spans = lowered.unparsed;
+            file.includes = prepared.directives.includes;
+            file.comments = prepared
+                .comments
+                .iter()
+                .map(|range| Span { start: range.start as u32, end: range.end as u32 })
+                .collect();
+            file.clinic = clinic::read(&file.text)
+                .into_iter()
+                .map(|entry| Clinic {
+                    function: entry.function.into(),
+                    critical_section: entry.critical_section.map(|list| list.into_iter().map(Into::into).collect()),
+                })
+                .collect();
+        }
+        file.guards.extend(prepared.directives.guards.into_iter().map(|guard| Guard {
+            span: Span { start: guard.range.start as u32, end: guard.range.end as u32 },
+            condition: guard.condition,
+            known: guard.known,
+        }));
+        seen.push(prepared.text);
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one reading; each is borrowed on its own")]
+fn lower_file(
+    id: FileId,
+    file: &mut File,
+    project: &mut Project,
+    table: &MacroTable,
+    parsers: &mut Parsers,
+    members: &mut HashMap<Name, Vec<Name>>,
+    prepared: &Prepared,
+    tree: &Tree,
+    cpp: bool,
+    variant: Variant,
+) -> Lowered {
+    let local = &prepared.directives.local;
+    let lookup = |name: &str| local.get(name).or_else(|| table.get(name));
+    let mut parse = |text: &str| {
+        let empty = MacroTable::default();
+        let prepared = prepare(text, cpp, Configuration::A, &empty);
+        parsers.parse(&prepared.text, cpp)
+    };
+    let mut lowerer = Lowerer {
+        names: &mut project.names,
+        file: id,
+        cpp,
+        variant,
+        lookup: &lookup,
+        parse: &mut parse,
+        expansions: HashMap::new(),
+        thread_local: &prepared.thread_local,
+        out: Lowered::default(),
+        file_body: std::mem::take(&mut file.body),
+        code: Code::default(),
+        outer: Vec::new(),
+        members: std::mem::take(members),
+    };
+    lowerer.file(tree.root_node(), &prepared.text);
+    file.body = lowerer.file_body;
+    *members = lowerer.members;
+    lowerer.out
+}
+
+/// A parser for each grammar.
+struct Parsers {
+    c: Parser,
+    cpp: Parser,
+    steps: u64,
+}
+
+impl Parsers {
+    fn new(steps: u64) -> Self {
+        let (mut c, mut cpp) = (Parser::new(), Parser::new());
+        // Fails only for a grammar of another ABI than the library's; then nothing parses, and the report says so.
+        let _ = c.set_language(&tree_sitter_c::LANGUAGE.into());
+        let _ = cpp.set_language(&tree_sitter_cpp::LANGUAGE.into());
+        Self { c, cpp, steps }
+    }
+
+    fn parse(&mut self, text: &str, cpp: bool) -> Option<Tree> {
+        let parser = if cpp { &mut self.cpp } else { &mut self.c };
+        let mut left = self.steps;
+        let mut progress = |_: &tree_sitter::ParseState| {
+            left = left.saturating_sub(1);
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let options = ParseOptions::new().progress_callback(&mut progress);
+        let bytes = text.as_bytes();
+        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
+        if tree.is_none() {
+            parser.reset();
+        }
+        tree
+    }
+}

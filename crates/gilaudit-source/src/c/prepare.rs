@@ -47,7 +47,8 @@ pub(crate) fn prepare(source: &str, cpp: bool, configuration: Configuration, mac
     }
     templates(&mut text);
     let code: Vec<Token> = tokens(&text);
-    let thread_local = mask::mask(&mut text, &code, cpp, &|name| directives.local.get(name).or_else(|| macros.get(name)));
+    let thread_local =
+        mask::mask(&mut text, &code, cpp, &|name| directives.local.get(name).or_else(|| macros.get(name)));
     // Masking writes ASCII over whole tokens, so this cannot fail; if it did, the file would be reported as one that did not parse.
     let text = String::from_utf8(text).unwrap_or_default();
     Prepared { text, directives, comments, thread_local }
@@ -98,7 +99,9 @@ mod tests {
 
     #[test]
     fn selects_branches() {
-        let text = prepared("#if PY_VERSION_HEX < 0x030D0000\nold();\n#else\nnew();\n#endif\n#ifndef A_H\n#define A_H\nx;\n#endif\n");
+        let text = prepared(
+            "#if PY_VERSION_HEX < 0x030D0000\nold();\n#else\nnew();\n#endif\n#ifndef A_H\n#define A_H\nx;\n#endif\n",
+        );
         assert!(text.contains("new();") && !text.contains("old") && text.contains("x;"));
         let text = prepared("#ifdef A\n#error no\na;\n#else\nb;\n#endif\n");
         assert!(text.contains("b;") && !text.contains("a;"));
@@ -114,9 +117,16 @@ mod tests {
 
     #[test]
     fn masks_heads_and_attributes() {
-        let text = prepared("typedef struct {\n  PyObject_HEAD\n  int x;\n} T;\nNPY_NO_EXPORT int *f(void);\nPyMODINIT_FUNC\nPyInit_x(void) {}\n");
-        assert!(text.contains("PyObject o_b;") && !text.contains("NPY_NO_EXPORT") && text.contains("PyObject*"), "{text}");
-        let text = prepared("PyTypeObject T = {\n  PyVarObject_HEAD_INIT(NULL, 0)\n  \"x\",\n};\nPyMethodDef m[] = {\n  F_METHODDEF\n  {0},\n};\n");
+        let text = prepared(
+            "typedef struct {\n  PyObject_HEAD\n  int x;\n} T;\nNPY_NO_EXPORT int *f(void);\nPyMODINIT_FUNC\nPyInit_x(void) {}\n",
+        );
+        assert!(
+            text.contains("PyObject o_b;") && !text.contains("NPY_NO_EXPORT") && text.contains("PyObject*"),
+            "{text}"
+        );
+        let text = prepared(
+            "PyTypeObject T = {\n  PyVarObject_HEAD_INIT(NULL, 0)\n  \"x\",\n};\nPyMethodDef m[] = {\n  F_METHODDEF\n  {0},\n};\n",
+        );
         assert!(text.contains("(NULL, 0),") && text.contains("F_METHODDEF,"), "{text}");
     }
 }

@@ -66,7 +66,9 @@ pub(crate) fn tokens(source: &[u8]) -> Vec<Token> {
             while is_ident(at(i))
                 || at(i) == b'.'
                 || at(i) == b'\'' && at(i + 1).is_ascii_alphanumeric()
-                || matches!(at(i), b'+' | b'-') && matches!(at(i - 1), b'e' | b'E' | b'p' | b'P') && !is_hex(source, start)
+                || matches!(at(i), b'+' | b'-')
+                    && matches!(at(i - 1), b'e' | b'E' | b'p' | b'P')
+                    && !is_hex(source, start)
             {
                 i += 1;
             }
@@ -94,8 +96,25 @@ pub(crate) fn tokens(source: &[u8]) -> Vec<Token> {
             let two = [byte, at(i + 1)];
             let joined = matches!(
                 &two,
-                b"->" | b"::" | b"++" | b"--" | b"==" | b"!=" | b"<=" | b">=" | b"&&" | b"||" | b"+=" | b"-=" | b"*=" | b"/="
-                    | b"%=" | b"&=" | b"|=" | b"^=" | b"##"
+                b"->"
+                    | b"::"
+                    | b"++"
+                    | b"--"
+                    | b"=="
+                    | b"!="
+                    | b"<="
+                    | b">="
+                    | b"&&"
+                    | b"||"
+                    | b"+="
+                    | b"-="
+                    | b"*="
+                    | b"/="
+                    | b"%="
+                    | b"&="
+                    | b"|="
+                    | b"^="
+                    | b"##"
             );
             i += if joined { 2 } else { 1 };
             Kind::Punct

@@ -1,8 +1,6 @@
 //! Who reads and writes which member and which variable.
 
-use gilaudit_model::source::{
-    BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, StructId, UnaryOp,
-};
+use gilaudit_model::source::{BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, StructId, UnaryOp};
 
 use super::Index;
 use crate::engine::api;
@@ -61,8 +59,21 @@ impl Access {
 fn stores_into_first(name: &str) -> bool {
     matches!(
         name,
-        "Py_CLEAR" | "Py_XSETREF" | "Py_SETREF" | "Py_CLEAR_CODE" | "memcpy" | "memset" | "memmove" | "strcpy" | "strncpy"
-            | "strcat" | "sprintf" | "snprintf" | "vsnprintf" | "PyOS_snprintf" | "_Py_CLEAR"
+        "Py_CLEAR"
+            | "Py_XSETREF"
+            | "Py_SETREF"
+            | "Py_CLEAR_CODE"
+            | "memcpy"
+            | "memset"
+            | "memmove"
+            | "strcpy"
+            | "strncpy"
+            | "strcat"
+            | "sprintf"
+            | "snprintf"
+            | "vsnprintf"
+            | "PyOS_snprintf"
+            | "_Py_CLEAR"
     )
 }
 
@@ -72,7 +83,13 @@ pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(
     for (index, expr) in body.exprs.iter().enumerate() {
         match expr.kind {
             ExprKind::Assign { op, target, .. } => {
-                mark(body, &mut kinds, strip(body, target), if op.is_some() { AccessKind::Modify } else { AccessKind::Write }, false);
+                mark(
+                    body,
+                    &mut kinds,
+                    strip(body, target),
+                    if op.is_some() { AccessKind::Modify } else { AccessKind::Write },
+                    false,
+                );
             }
             ExprKind::Update { operand, .. } => mark(body, &mut kinds, strip(body, operand), AccessKind::Modify, false),
             ExprKind::Call { args, .. } => {
@@ -85,7 +102,9 @@ pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(
                             mark(body, &mut kinds, strip(body, operand), AccessKind::Address, atomic);
                         }
                         _ if atomic => mark(body, &mut kinds, arg, AccessKind::Read, true),
-                        _ if position == 0 && stores_into_first(&name) => mark(body, &mut kinds, arg, AccessKind::Write, false),
+                        _ if position == 0 && stores_into_first(&name) => {
+                            mark(body, &mut kinds, arg, AccessKind::Write, false)
+                        }
                         _ => {}
                     }
                 }
@@ -178,7 +197,9 @@ pub(crate) fn emptiness_test(body: &Body, condition: ExprId) -> Option<(ExprId, 
             };
             Some((place, op == BinaryOp::Eq))
         }
-        ExprKind::Local(_) | ExprKind::Name(_) | ExprKind::Field { .. } | ExprKind::Index { .. } => Some((condition, false)),
+        ExprKind::Local(_) | ExprKind::Name(_) | ExprKind::Field { .. } | ExprKind::Index { .. } => {
+            Some((condition, false))
+        }
         ExprKind::Unary { op: UnaryOp::Deref, .. } => Some((condition, false)),
         ExprKind::Assign { .. } => None,
         _ => None,

@@ -15,7 +15,8 @@ pub(super) fn close(project: &Project, index: &mut Index) {
     };
     let ids: Vec<FunctionId> = project.function_ids().collect();
 
-    let init: Vec<bool> = ids.iter().map(|id| is_init(name(*id)) || has(*id, &|role| *role == Role::ModuleInit)).collect();
+    let init: Vec<bool> =
+        ids.iter().map(|id| is_init(name(*id)) || has(*id, &|role| *role == Role::ModuleInit)).collect();
     let lifecycle: Vec<bool> = ids.iter().map(|id| has(*id, &is_lifecycle)).collect();
     let held: Vec<bool> = ids.iter().map(|id| says_lock_held(project, *id)).collect();
 
@@ -95,7 +96,10 @@ fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(Fu
         let mut grew = false;
         for id in project.function_ids() {
             let function = project.function(id);
-            if set[id.0 as usize] || index.address_taken.contains(&function.name) || index.roles.contains_key(&function.name) {
+            if set[id.0 as usize]
+                || index.address_taken.contains(&function.name)
+                || index.roles.contains_key(&function.name)
+            {
                 continue;
             }
             let Some(sites) = index.callers.get(&function.name) else { continue };
@@ -120,7 +124,10 @@ fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>) -> Vec<bo
         let mut grew = false;
         for id in project.function_ids() {
             let function = project.function(id);
-            if set[id.0 as usize] || index.address_taken.contains(&function.name) || index.roles.contains_key(&function.name) {
+            if set[id.0 as usize]
+                || index.address_taken.contains(&function.name)
+                || index.roles.contains_key(&function.name)
+            {
                 continue;
             }
             let Some(sites) = index.callers.get(&function.name) else { continue };

@@ -42,12 +42,21 @@ impl Types {
         None
     }
 
-    pub(crate) fn of(&self, project: &Project, body: &Body, class: Option<Name>, expr: ExprId, fuel: u32) -> Option<Type> {
+    pub(crate) fn of(
+        &self,
+        project: &Project,
+        body: &Body,
+        class: Option<Name>,
+        expr: ExprId,
+        fuel: u32,
+    ) -> Option<Type> {
         let fuel = fuel.checked_sub(1)?;
         let on = |expr| self.of(project, body, class, expr, fuel);
         match body.kind(expr) {
             ExprKind::Local(local) => body.locals.get(local.0 as usize).map(|local| local.ty),
-            ExprKind::Name(name) if project.text(name) == "this" => class.map(|class| Type { pointers: 1, ..Type::named(class) }),
+            ExprKind::Name(name) if project.text(name) == "this" => {
+                class.map(|class| Type { pointers: 1, ..Type::named(class) })
+            }
             ExprKind::Name(name) => self.globals.get(&name).copied(),
             ExprKind::Cast { base, pointers, .. } => Some(Type { pointers, ..Type::named(base) }),
             ExprKind::Field { base, name, .. } => {

@@ -43,12 +43,39 @@ pub(super) fn mask<'a>(
 fn is_attribute(name: &str) -> bool {
     matches!(
         name,
-        "__attribute__" | "__attribute" | "__declspec" | "__extension__" | "__restrict" | "__restrict__" | "WINAPI" | "__stdcall"
-            | "__cdecl" | "APIENTRY" | "CALLBACK" | "Py_GCC_ATTRIBUTE" | "_Py_NO_RETURN" | "Py_NO_INLINE" | "Py_ALWAYS_INLINE"
-            | "Py_ALIGNED" | "Py_CAN_START_THREADS" | "_Py_ALIGNED_DEF" | "Py_DEPRECATED" | "_Py_NO_SANITIZE_MEMORY"
-            | "_Py_NO_SANITIZE_THREAD" | "_Py_NO_SANITIZE_UNDEFINED" | "Py_EXPORTED_SYMBOL" | "Py_IMPORTED_SYMBOL"
-            | "Py_LOCAL_SYMBOL" | "Py_NO_INLINE_UNLESS_DEBUG" | "_Py_COMP_DIAG_PUSH" | "_Py_COMP_DIAG_POP"
-            | "_Py_COMP_DIAG_IGNORE_DEPR_DECLS" | "PYBIND11_NOINLINE" | "__inline__" | "__volatile__" | "Py_TPFLAGS_NONE"
+        "__attribute__"
+            | "__attribute"
+            | "__declspec"
+            | "__extension__"
+            | "__restrict"
+            | "__restrict__"
+            | "WINAPI"
+            | "__stdcall"
+            | "__cdecl"
+            | "APIENTRY"
+            | "CALLBACK"
+            | "Py_GCC_ATTRIBUTE"
+            | "_Py_NO_RETURN"
+            | "Py_NO_INLINE"
+            | "Py_ALWAYS_INLINE"
+            | "Py_ALIGNED"
+            | "Py_CAN_START_THREADS"
+            | "_Py_ALIGNED_DEF"
+            | "Py_DEPRECATED"
+            | "_Py_NO_SANITIZE_MEMORY"
+            | "_Py_NO_SANITIZE_THREAD"
+            | "_Py_NO_SANITIZE_UNDEFINED"
+            | "Py_EXPORTED_SYMBOL"
+            | "Py_IMPORTED_SYMBOL"
+            | "Py_LOCAL_SYMBOL"
+            | "Py_NO_INLINE_UNLESS_DEBUG"
+            | "_Py_COMP_DIAG_PUSH"
+            | "_Py_COMP_DIAG_POP"
+            | "_Py_COMP_DIAG_IGNORE_DEPR_DECLS"
+            | "PYBIND11_NOINLINE"
+            | "__inline__"
+            | "__volatile__"
+            | "Py_TPFLAGS_NONE"
     )
 }
 
@@ -114,7 +141,8 @@ impl Masker<'_> {
         let Some(token) = self.tokens.get(index).copied() else { return false };
         let limit = self.tokens.get(index + 1).map_or(self.text.len(), |next| next.start);
         if new.len() > token.end - token.start
-            && (new.len() >= limit - token.start || self.text.get(token.end..token.start + new.len()).is_none_or(|gap| gap.contains(&b'\n')))
+            && (new.len() >= limit - token.start
+                || self.text.get(token.end..token.start + new.len()).is_none_or(|gap| gap.contains(&b'\n')))
         {
             return false;
         }
@@ -154,9 +182,11 @@ impl Masker<'_> {
             let role = (self.lookup)(&name).map(|known| (known.role, known.parameters.is_some()));
             if is_attribute(&name) {
                 let last = if call { self.closing(index + 1).unwrap_or(index) } else { index };
-                if self.text.get(self.tokens[index].start..self.tokens[last].end).is_some_and(|text| {
-                    name == "__declspec" && memchr::memmem::find(text, b"thread").is_some()
-                }) {
+                if self
+                    .text
+                    .get(self.tokens[index].start..self.tokens[last].end)
+                    .is_some_and(|text| name == "__declspec" && memchr::memmem::find(text, b"thread").is_some())
+                {
                     self.thread_local.push(self.tokens[index].start);
                 }
                 self.remove(index, last);
@@ -181,7 +211,8 @@ impl Masker<'_> {
             {
                 // An empty macro that is used as a statement leaves its `;`.
                 let last = if call { self.closing(index + 1).unwrap_or(index) } else { index };
-                let is_static = (self.lookup)(&name).is_some_and(|known| known.body.split_whitespace().any(|word| word == "static"));
+                let is_static = (self.lookup)(&name)
+                    .is_some_and(|known| known.body.split_whitespace().any(|word| word == "static"));
                 self.remove(index, last);
                 if is_static && name.len() >= 6 {
                     let start = self.tokens[index].start;
@@ -207,7 +238,8 @@ impl Masker<'_> {
             let text = self.text_of(index).to_owned();
             let before = previous.map_or(String::new(), |previous| self.text_of(previous).to_owned());
             let begins = parentheses == 0
-                && (previous.is_none_or(|previous| self.ended[previous]) || matches!(before.as_str(), ";" | "{" | "}" | ":"));
+                && (previous.is_none_or(|previous| self.ended[previous])
+                    || matches!(before.as_str(), ";" | "{" | "}" | ":"));
             match text.as_str() {
                 "{" => {
                     stack.push(self.scope_of(index, previous, &before, scope));
@@ -280,8 +312,8 @@ impl Masker<'_> {
     /// A statement that begins with a name: a macro may want a `;`.
     fn statement(&mut self, index: usize, name: &str) -> usize {
         const WORDS: [&str; 20] = [
-            "if", "for", "while", "switch", "return", "do", "else", "case", "default", "goto", "break", "continue", "sizeof",
-            "typedef", "struct", "static", "const", "try", "catch", "throw",
+            "if", "for", "while", "switch", "return", "do", "else", "case", "default", "goto", "break", "continue",
+            "sizeof", "typedef", "struct", "static", "const", "try", "catch", "throw",
         ];
         if WORDS.contains(&name) {
             return index;
@@ -299,7 +331,8 @@ impl Masker<'_> {
         }
         let role = (self.lookup)(name).map(|known| known.role);
         if follows == "{" {
-            let is_loop = role.is_none_or(|role| matches!(role, Role::LoopHead | Role::Other | Role::Unbalanced | Role::Expression));
+            let is_loop = role
+                .is_none_or(|role| matches!(role, Role::LoopHead | Role::Other | Role::Unbalanced | Role::Expression));
             if is_loop && (call || is_shouted(name)) {
                 let new = if call { "while" } else { "while(1)" };
                 if !self.overwrite(index, new) && call {
@@ -312,12 +345,16 @@ impl Masker<'_> {
             || matches!(role, Some(Role::Unbalanced | Role::Statement))
             || is_shouted(name) && self.newline_between(last, next)
             || role == Some(Role::Expression) && call && self.newline_between(last, next);
-        let operator = self.kind(next) == Some(Kind::Punct) && !matches!(follows.as_str(), "}" | "*" | "(" | "++" | "--" | "#");
+        let operator =
+            self.kind(next) == Some(Kind::Punct) && !matches!(follows.as_str(), "}" | "*" | "(" | "++" | "--" | "#");
         if region && !operator && (call || role.is_some() || is_region(name) || is_shouted(name)) {
             if role == Some(Role::LoopHead) {
                 // `EACH(i, n)` before a single statement.
                 self.overwrite(index, "while");
-            } else if self.newline_between(last, next) || is_region(name) || matches!(role, Some(Role::Unbalanced | Role::Statement)) {
+            } else if self.newline_between(last, next)
+                || is_region(name)
+                || matches!(role, Some(Role::Unbalanced | Role::Statement))
+            {
                 self.put_behind(last, b';');
                 return last;
             }
@@ -363,7 +400,9 @@ impl Masker<'_> {
         let next = self.next(last);
         let follows = self.text_of(next);
         let separate = match self.kind(next) {
-            Some(Kind::Ident) => self.newline_between(last, next) && !matches!(name, "struct" | "const" | "unsigned" | "sizeof"),
+            Some(Kind::Ident) => {
+                self.newline_between(last, next) && !matches!(name, "struct" | "const" | "unsigned" | "sizeof")
+            }
             Some(Kind::Str | Kind::Number) => name.ends_with("HEAD_INIT"),
             Some(Kind::Punct) => match follows {
                 "{" => is_shouted(name) || name.ends_with("HEAD_INIT"),
@@ -382,8 +421,20 @@ impl Masker<'_> {
     /// A declaration at file scope: what stands before its type, and macros that define something.
     fn declaration(&mut self, index: usize, name: &str, cpp: bool) -> usize {
         const PLAIN: [&str; 14] = [
-            "static", "extern", "inline", "const", "struct", "union", "enum", "typedef", "class", "namespace", "template", "using",
-            "public", "private",
+            "static",
+            "extern",
+            "inline",
+            "const",
+            "struct",
+            "union",
+            "enum",
+            "typedef",
+            "class",
+            "namespace",
+            "template",
+            "using",
+            "public",
+            "private",
         ];
         if name == "static" || name == "extern" || name == "inline" || name == "typedef" {
             // What follows is still the beginning of a declaration.
@@ -408,10 +459,15 @@ impl Masker<'_> {
             let next = self.next(index);
             let second = self.next(next);
             let declares = self.kind(next) == Some(Kind::Ident)
-                && (self.kind(second) == Some(Kind::Ident) || matches!(self.text_of(second), "*" | "(" | "&" | "<" | "::"));
+                && (self.kind(second) == Some(Kind::Ident)
+                    || matches!(self.text_of(second), "*" | "(" | "&" | "<" | "::"));
             let function = self.text_of(second) == "(";
             // `HANDLE f(` has a type in front, `EXPORT f(` has none left: the former is kept.
-            if is_shouted(name) && declares && !function && (self.lookup)(name).is_none_or(|known| known.role != Role::Expression) {
+            if is_shouted(name)
+                && declares
+                && !function
+                && (self.lookup)(name).is_none_or(|known| known.role != Role::Expression)
+            {
                 self.remove(index, index);
             }
             return index;
@@ -422,7 +478,8 @@ impl Masker<'_> {
         let known = (self.lookup)(name);
         let wraps_type = matches!(name, "PyAPI_FUNC" | "PyAPI_DATA" | "Py_LOCAL" | "Py_LOCAL_INLINE")
             || known.is_some_and(|known| {
-                !known.body.contains(['{', ';']) && ["static", "extern", "inline", "__attribute__"].iter().any(|word| known.body.contains(word))
+                !known.body.contains(['{', ';'])
+                    && ["static", "extern", "inline", "__attribute__"].iter().any(|word| known.body.contains(word))
             })
             || known.is_none() && is_shouted(name) && !self.newline_between(close, next);
         if wraps_type && (self.kind(next) == Some(Kind::Ident) || follows == "*") {
@@ -435,7 +492,8 @@ impl Masker<'_> {
             }
             return index;
         }
-        let shouted = is_shouted(name) || known.is_some_and(|known| matches!(known.role, Role::Definition | Role::Other | Role::Unbalanced));
+        let shouted = is_shouted(name)
+            || known.is_some_and(|known| matches!(known.role, Role::Definition | Role::Other | Role::Unbalanced));
         let ends = !matches!(follows.as_str(), "{" | "=" | ":" | "[" | "->" | "const" | "noexcept" | "throw");
         if shouted && ends {
             let last = if follows == ";" { next } else { close };

@@ -1,0 +1,117 @@
+//! Lints C and C++ files and folders with all rules, for measuring rules without the command around them.
+//!
+//! `cargo run --release -p gilaudit-rules --example lint -- [--rule ID] [--low] [--facts] PATH...`: one line a finding, then totals.
+
+#![allow(clippy::print_stdout, reason = "a tool of the developers")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use gilaudit_model::{Confidence, Location, Origin, Target};
+use gilaudit_rules::{Options, check_project};
+use gilaudit_source::c::{Limits, SourceText, read_project};
+
+fn walk(path: &Path, out: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        let mut entries: Vec<PathBuf> =
+            std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        entries.sort();
+        entries.iter().for_each(|entry| walk(entry, out));
+        return;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = name.trim_end_matches(".src").trim_end_matches(".in");
+    let known = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx"];
+    if Path::new(name).extension().is_some_and(|extension| known.contains(&extension.to_string_lossy().as_ref())) {
+        out.push(path.to_owned());
+    }
+}
+
+fn main() {
+    let (mut rule, mut low, mut facts, mut paths) = (None, false, false, Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--rule" => rule = arguments.next(),
+            "--low" => low = true,
+            "--facts" => facts = true,
+            path => paths.push(path.to_owned()),
+        }
+    }
+    let mut totals: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut lines, mut bytes, mut unparsed, mut functions) = (0, 0usize, 0usize, 0);
+    let (mut reading, mut checking) = (0.0, 0.0);
+    for root in &paths {
+        let mut files = Vec::new();
+        walk(Path::new(root), &mut files);
+        let texts = files
+            .iter()
+            .filter_map(|path| {
+                let mut bytes = std::fs::read(path).ok()?;
+                while let Err(error) = std::str::from_utf8(&bytes) {
+                    bytes[error.valid_up_to()] = b'?';
+                }
+                let shown = path.to_string_lossy().into_owned();
+                Some(SourceText {
+                    origin: Origin::path(shown.clone()),
+                    path: shown,
+                    text: String::from_utf8(bytes).ok()?,
+                    report: true,
+                })
+            })
+            .collect();
+        let start = Instant::now();
+        let (project, problems) = read_project(texts, &Limits::default());
+        reading += start.elapsed().as_secs_f64();
+        for problem in problems {
+            println!("{}: {}", problem.origin, problem.error);
+        }
+        for file in project.files.iter().filter(|file| file.c_api) {
+            lines += file.lines.len();
+            bytes += file.text.len();
+            unparsed += file.unparsed as usize;
+            if facts && file.unparsed > 0 {
+                println!("unparsed {} of {}: {}", file.unparsed, file.text.len(), file.path);
+                for span in file.unparsed_spans.iter().take(3) {
+                    let (line, _) = file.lines.position(&file.text, span.start);
+                    let text: String = file.text_of(*span).chars().take(100).collect();
+                    println!("    {line}: {text:?}");
+                }
+            }
+        }
+        functions += project.functions.len();
+        let target: Target = "3.14t".parse().unwrap_or_else(|error| panic!("{error}"));
+        let start = Instant::now();
+        let findings = check_project(&project, &Options { target, frozen: Vec::new() });
+        checking += start.elapsed().as_secs_f64();
+        for finding in findings {
+            if rule.as_deref().is_some_and(|rule| rule != finding.rule) || !low && finding.confidence == Confidence::Low
+            {
+                continue;
+            }
+            *totals.entry(finding.rule.to_owned()).or_default() += 1;
+            let (line, column) = match finding.location {
+                Location::Text { line, column, .. } => (line, column),
+                _ => (0, 0),
+            };
+            println!(
+                "{}:{line}:{column}: {} {} {}: {}",
+                finding.origin,
+                finding.rule,
+                finding.confidence.as_str(),
+                finding.function.as_deref().unwrap_or("-"),
+                finding.message
+            );
+        }
+    }
+    for (rule, count) in &totals {
+        println!("{count:6} {rule}");
+    }
+    let all: usize = totals.values().sum();
+    println!(
+        "{all} findings, {lines} lines ({:.2} per 1,000), {functions} functions, {unparsed} of {bytes} bytes unparsed ({:.2} %), read {reading:.2} s, checked {checking:.2} s",
+        all as f64 * 1000.0 / f64::max(lines as f64, 1.0),
+        unparsed as f64 * 100.0 / f64::max(bytes as f64, 1.0)
+    );
+}
