@@ -16,7 +16,13 @@ mod rules {
     pub(crate) mod borrowed_list_item;
     pub(crate) mod borrowed_module;
     pub(crate) mod borrowed_weakref;
+    pub(crate) mod busy_flag_toctou;
     pub(crate) mod enables_gil;
+    pub(crate) mod inconsistent_locking;
+    pub(crate) mod lazy_object_cache;
+    pub(crate) mod nonatomic_rmw;
+    pub(crate) mod temporary_mutation;
+    pub(crate) mod unlocked_field_swap;
     pub(crate) mod wrong_abi;
 }
 
@@ -32,7 +38,13 @@ pub static RULES: &[Rule] = &[
     rules::borrowed_list_item::RULE,
     rules::borrowed_module::RULE,
     rules::borrowed_weakref::RULE,
+    rules::busy_flag_toctou::RULE,
     rules::enables_gil::RULE,
+    rules::inconsistent_locking::RULE,
+    rules::lazy_object_cache::RULE,
+    rules::nonatomic_rmw::RULE,
+    rules::temporary_mutation::RULE,
+    rules::unlocked_field_swap::RULE,
     rules::wrong_abi::RULE,
 ];
 

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use gilaudit_model::source::{ExprId, ExprKind, FunctionId, Name, Project};
 
-pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey};
+pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, emptiness_test, is_shared};
 pub(crate) use roles::Role;
 pub(crate) use types::Types;
 

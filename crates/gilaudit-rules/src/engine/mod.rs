@@ -8,4 +8,5 @@ pub(crate) mod exempt;
 pub(crate) mod flow;
 pub(crate) mod index;
 pub(crate) mod locks;
+pub(crate) mod members;
 pub(crate) mod values;

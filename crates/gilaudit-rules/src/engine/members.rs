@@ -1,0 +1,140 @@
+//! Members of objects: which place a condition tests, and what is written where it turned out empty.
+
+use gilaudit_model::source::{ExprId, ExprKind};
+
+use super::analysis::Unit;
+use super::cfg::{NodeId, Step};
+use super::index::{Access, AccessKind, FieldKey};
+use super::values::Source;
+
+/// A branch on whether a place is empty.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Test {
+    pub(crate) node: NodeId,
+    pub(crate) condition: ExprId,
+    /// What is tested; for a local that was just read from a member, the member.
+    pub(crate) place: ExprId,
+    /// Where control goes when it is empty, and when it is not.
+    pub(crate) empty: NodeId,
+    pub(crate) filled: NodeId,
+}
+
+/// All branches of a function on whether something is empty.
+pub(crate) fn emptiness_tests(unit: &Unit<'_>) -> Vec<Test> {
+    let mut out = Vec::new();
+    for node in unit.cfg.ids() {
+        let Step::Branch(condition) = unit.cfg.node(node).step else { continue };
+        let [yes, no] = unit.cfg.node(node).successors.as_slice() else { continue };
+        let Some((place, empty_if_true)) = super::index::emptiness_test(unit.body, condition) else { continue };
+        let (empty, filled) = if empty_if_true { (*yes, *no) } else { (*no, *yes) };
+        out.push(Test { node, condition, place: source_of(unit, place, node), empty, filled });
+    }
+    out
+}
+
+/// The member or variable that a local was read from, if every way leads from the same one.
+fn source_of(unit: &Unit<'_>, place: ExprId, at: NodeId) -> ExprId {
+    let Some(local) = unit.local(place) else { return place };
+    let reaching = unit.values.reaching(&unit.cfg, local, at);
+    let mut from = reaching.iter().map(|definition| match definition.source {
+        Source::Value(value) => Some(unit.strip(value)),
+        _ => None,
+    });
+    match (from.next(), from.next()) {
+        (Some(Some(value)), None) if matches!(unit.kind(value), ExprKind::Field { .. } | ExprKind::Name(_)) => value,
+        _ => place,
+    }
+}
+
+/// The steps that only run when the place was empty.
+pub(crate) fn only_when_empty(unit: &Unit<'_>, test: &Test) -> Vec<NodeId> {
+    let filled = unit.cfg.after(test.node, |node| node == test.empty || node == test.node);
+    let mut empty = unit.cfg.after(test.empty, |node| node == test.node);
+    empty.retain(|node| filled.binary_search(node).is_err() || *node == test.empty);
+    empty
+}
+
+/// A write to a place: the expression that writes, its step, and the value if there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Write {
+    pub(crate) expr: ExprId,
+    pub(crate) node: NodeId,
+    pub(crate) value: Option<ExprId>,
+}
+
+/// The writes of this function to the place that `place` means, direct ones and those through its address.
+pub(crate) fn writes_to(unit: &Unit<'_>, place: ExprId) -> Vec<Write> {
+    let Some(wanted) = unit.path(place) else { return Vec::new() };
+    let same = |expr: ExprId| unit.path(expr).is_some_and(|path| path == wanted);
+    let mut out = Vec::new();
+    for (expr, kind, node) in unit.exprs() {
+        match kind {
+            ExprKind::Assign { target, value, .. } if is_member(unit, target) && same(target) => {
+                out.push(Write { expr, node, value: Some(value) });
+            }
+            ExprKind::Call { args, .. } => {
+                let name = unit.call(expr).map_or("", |call| call.name);
+                for (position, arg) in unit.body.list(args).iter().enumerate() {
+                    let by_address = match unit.kind(unit.strip(*arg)) {
+                        ExprKind::Unary { op: gilaudit_model::source::UnaryOp::AddressOf, operand } => same(operand),
+                        _ => false,
+                    };
+                    let sets = position == 0 && matches!(name, "Py_SETREF" | "Py_XSETREF") && same(*arg);
+                    if by_address && !super::api::is_atomic(name) || sets {
+                        let value = if sets { unit.body.list(args).get(1).copied() } else { None };
+                        out.push(Write { expr, node, value });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn is_member(unit: &Unit<'_>, target: ExprId) -> bool {
+    !matches!(unit.kind(unit.strip(target)), ExprKind::Local(local) if !unit.body.locals[local.0 as usize].is_static)
+}
+
+/// The key of the member that an expression reads or writes.
+pub(crate) fn key(unit: &Unit<'_>, field: ExprId) -> Option<FieldKey> {
+    match unit.kind(unit.strip(field)) {
+        ExprKind::Field { name, .. } => Some(FieldKey { owner: unit.field_struct(unit.strip(field)), name }),
+        _ => None,
+    }
+}
+
+/// The accesses to a member in functions that run while other threads can have the object: not while it is made or destroyed, and not
+/// while its module is imported.
+pub(crate) fn live_accesses<'a>(unit: &'a Unit<'_>, key: FieldKey) -> impl Iterator<Item = &'a Access> {
+    let index = &unit.analysis.index;
+    index.fields.get(&key).into_iter().flatten().filter(move |access| {
+        let function = access.function.0 as usize;
+        access.shared && !index.init_only[function] && !index.lifecycle[function]
+    })
+}
+
+/// Whether a member has a live writer other than this function.
+pub(crate) fn other_writer<'a>(unit: &'a Unit<'_>, key: FieldKey) -> Option<&'a Access> {
+    live_accesses(unit, key).find(|access| {
+        access.function != unit.id && (access.writes() || access.kind == AccessKind::Address && !access.atomic)
+    })
+}
+
+/// Whether a call in `nodes` hands the object of `field` to a function of the project that writes that member.
+pub(crate) fn filled_by_callee(unit: &Unit<'_>, field: ExprId, nodes: &[NodeId]) -> Option<ExprId> {
+    let key = key(unit, field)?;
+    let ExprKind::Field { base, .. } = unit.kind(unit.strip(field)) else { return None };
+    let object = unit.path(base)?;
+    let index = &unit.analysis.index;
+    let writers = index.fields.get(&key)?;
+    unit.calls()
+        .filter(|call| nodes.binary_search(&call.node).is_ok())
+        .find(|call| {
+            call.args.iter().any(|arg| unit.path(*arg).is_some_and(|path| path == object))
+                && index.functions(unit.project, call.name).iter().any(|id| {
+                    !index.lifecycle[id.0 as usize] && writers.iter().any(|access| access.function == *id && access.writes())
+                })
+        })
+        .map(|call| call.expr)
+}

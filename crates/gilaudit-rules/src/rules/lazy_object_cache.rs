@@ -1,0 +1,71 @@
+//! Flags a member that is filled on first use without a lock.
+
+use gilaudit_model::source::ExprKind;
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::analysis::Unit;
+use crate::engine::index::is_shared;
+use crate::engine::members::{emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
+use crate::engine::exempt;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "lazy-object-cache",
+    summary: "a member of an object that is filled on first use without a lock",
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("lazy_object_cache.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if unit.is_init() || unit.is_lifecycle() || exempt::is_single_threaded(unit) {
+        return;
+    }
+    for test in emptiness_tests(unit) {
+        let ExprKind::Field { base, name, .. } = unit.kind(unit.strip(test.place)) else { continue };
+        if unit.is_locked_at(test.node) || !is_shared(unit, base, test.node) || unit.is_unparsed(unit.expr(test.condition).span) {
+            continue;
+        }
+        let ty = unit.type_of(unit.strip(test.place));
+        if ty.is_some_and(|ty| ty.atomic || ty.array) {
+            continue;
+        }
+        let nodes = only_when_empty(unit, &test);
+        let write = writes_to(unit, test.place).into_iter().find(|write| {
+            nodes.binary_search(&write.node).is_ok()
+                && !unit.is_locked_at(write.node)
+                // The same constant from every thread does no harm.
+                && write.value.is_none_or(|value| !matches!(unit.kind(unit.strip(value)), ExprKind::Number(_) | ExprKind::Null | ExprKind::Str))
+        });
+        let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else { continue };
+        let pointer = ty.is_none_or(|ty| ty.pointers > 0);
+        let member = unit.text(name);
+        let consequence = if pointer { "one value leaks, or is freed while it is used" } else { "a torn or stale value is read" };
+        let message = format!("'{member}' is filled on first use without a lock: two threads can both find it empty and both fill it, and {consequence}");
+        let mut finding = unit.finding(rule, test.condition, message);
+        finding.severity = if pointer { Severity::Error } else { Severity::Warning };
+        finding.confidence = confidence(unit, test.place, pointer);
+        finding.help = Some(
+            "hold a critical section on the object (Py_BEGIN_CRITICAL_SECTION, new in Python 3.13; pythoncapi-compat has it for older \
+             ones) from the test to the store and return a copy of the local; or fill it when the object is made; or load and store it \
+             atomically, the value complete before the store"
+                .to_owned(),
+        );
+        finding.related.push(unit.related(place, "filled here"));
+        out.push(finding);
+    }
+}
+
+/// High for a pointer of a Python object that Python code reaches; lower for what may be private to one thread.
+fn confidence(unit: &Unit<'_>, place: gilaudit_model::source::ExprId, pointer: bool) -> Confidence {
+    let owner = key(unit, place).and_then(|key| key.owner);
+    let is_object = owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
+    match (unit.is_callable(), is_object && pointer) {
+        (false, _) => Confidence::Low,
+        (true, true) => Confidence::High,
+        (true, false) => Confidence::Medium,
+    }
+}

@@ -1,0 +1,58 @@
+//! Flags a reference in an object that is replaced without a lock while others read it.
+
+use gilaudit_model::source::ExprKind;
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::analysis::Unit;
+use crate::engine::exempt;
+use crate::engine::index::{AccessKind, is_shared};
+use crate::engine::members::{key, live_accesses};
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "unlocked-field-swap",
+    summary: "a reference in a shared object that is replaced without a lock",
+    severity: Severity::Warning,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("unlocked_field_swap.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if unit.is_init() || unit.is_lifecycle() || !unit.is_callable() || exempt::is_polyfill(unit) {
+        return;
+    }
+    for call in unit.calls() {
+        if !matches!(call.name, "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR") || unit.is_locked_at(call.node) || unit.is_unparsed(call.span) {
+            continue;
+        }
+        let Some(place) = call.args.first().map(|arg| unit.strip(*arg)) else { continue };
+        let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
+        let Some(key) = key(unit, place).filter(|_| is_shared(unit, base, call.node)) else { continue };
+        // Who can hold the old value: a live reader in another function that takes no lock.
+        let reader = live_accesses(unit, key).find(|access| {
+            access.function != unit.id && access.kind == AccessKind::Read && !access.locked && unit.analysis.index.callable[access.function.0 as usize]
+        });
+        let owner_is_object = key.owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
+        let member = unit.text(name);
+        let message = format!("'{}' replaces '{member}' without a lock: two threads can both release the old value, and a reader can use it after it is gone", call.name);
+        let mut finding = unit.finding(rule, call.expr, message);
+        finding.confidence = match (reader, owner_is_object) {
+            (Some(_), true) => Confidence::Medium,
+            _ => Confidence::Low,
+        };
+        finding.help = Some(
+            "swap the member inside Py_BEGIN_CRITICAL_SECTION on the object (new in Python 3.13; pythoncapi-compat has it for older ones) \
+             and release the old value after its end"
+                .to_owned(),
+        );
+        if let Some(reader) = reader {
+            let function = unit.project.function(reader.function);
+            let span = function.body.expr(reader.expr).span;
+            finding.related.push(unit.analysis.related(function.file, span, "read here without a lock"));
+        }
+        out.push(finding);
+    }
+}
