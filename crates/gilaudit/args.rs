@@ -64,7 +64,7 @@ pub(crate) enum PolicyCommand {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct CheckArgs {
-    /// A wheel, a .so, .pyd or .dylib, a folder, a virtual environment, or pypi:NAME[==VERSION]
+    /// A wheel, a .so, .pyd or .dylib, a source file or tree, a folder, a virtual environment, or pypi:NAME[==VERSION]
     ///
     /// A folder is read through the RECORD files of the distributions in it, then searched for the rest. pypi:NAME downloads
     /// with pip and your own pip configuration, for the target and not for the Python that runs pip. Without any PATH the
@@ -115,6 +115,9 @@ pub(crate) struct PolicyArgs {
     /// Leave out findings below this confidence: low, medium or high
     #[arg(long, value_name = "CONFIDENCE", default_value = "medium", value_parser = |text: &str| text.parse::<Confidence>())]
     pub(crate) min_confidence: Confidence,
+    /// Report what comments in the sources suppress, too
+    #[arg(long)]
+    pub(crate) no_suppressions: bool,
     /// Exit with 1 from this severity on: note, warning or error [default: the policy's, else error]
     #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
     pub(crate) fail_on: Option<Severity>,

@@ -21,6 +21,7 @@ use crate::delegate::{self, Loaded};
 use crate::elsewhere::Libraries;
 use crate::report::{Answers, Judged};
 use crate::settings::Settings;
+use crate::sources;
 
 /// What reading one member gave.
 #[derive(Default)]
@@ -70,6 +71,11 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
         answers.extensions.push(judged);
         answers.findings.extend(findings);
     }
+    let linted = quietly(|| sources::lint(inventory, settings, target));
+    answers.findings.extend(linted.findings);
+    answers.problems.extend(linted.problems);
+    answers.coverage = linted.coverage;
+    answers.texts = linted.texts;
     answers
 }
 
@@ -77,7 +83,7 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
 fn recognised(inventory: &Inventory) -> bool {
     let is_known =
         |kind: ArtifactKind| !matches!(kind, ArtifactKind::Folder | ArtifactKind::Binary | ArtifactKind::Source);
-    !inventory.members.is_empty() || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
+    !inventory.members.is_empty() || !inventory.sources.is_empty() || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
 }
 
 thread_local! {

@@ -12,6 +12,7 @@ mod policies;
 mod progress;
 mod report;
 mod settings;
+mod sources;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use gilaudit_model::{
-    Action, Decision, Extension, Finding, Gil, Library, Outcome, Platform, Problem, Severity, Status, Target,
+    Action, Decision, Extension, Finding, Gil, Library, Origin, Outcome, Platform, Problem, Severity, Status, Target,
 };
 use gilaudit_policy::Diagnostic;
 
 use crate::imports::Imports;
+use crate::sources::Coverage;
 
 /// Nothing to complain about.
 pub(crate) const EXIT_OK: u8 = 0;
@@ -53,6 +54,10 @@ pub(crate) struct Answers {
     pub(crate) libraries: Vec<Library>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) problems: Vec<Problem>,
+    /// How much of the sources was read.
+    pub(crate) coverage: Coverage,
+    /// The text of the source files that have findings, sorted by origin.
+    pub(crate) texts: Vec<(Origin, String)>,
     /// What the imports asked about do to the process, when any were.
     pub(crate) imports: Option<Imports>,
 }
@@ -99,6 +104,7 @@ impl Report {
         answers.libraries.sort();
         answers.findings.sort();
         answers.problems.sort();
+        answers.texts.sort();
         // The same file can be named twice on the command line; what is said about it is said once.
         answers.libraries.dedup();
         answers.findings.dedup();
@@ -111,7 +117,7 @@ impl Report {
     pub(crate) fn exit_code(&self) -> u8 {
         let bad_policy = self.question.policy_diagnostics.iter().any(|it| it.severity == Severity::Error);
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
-        let failing = |finding: &Finding| finding.suppressed.is_none() && finding.severity >= self.question.fail_on;
+        let failing = |finding: &Finding| finding.suppressed.is_none() && !finding.readiness && finding.severity >= self.question.fail_on;
         if bad_policy || unread {
             EXIT_ERROR
         } else if self.answers.findings.iter().any(failing) || self.count_action(Action::Refuse) > 0 {
@@ -136,7 +142,7 @@ impl Report {
     }
 
     pub(crate) fn count_severity(&self, severity: Severity) -> usize {
-        self.answers.findings.iter().filter(|finding| finding.severity == severity).count()
+        self.answers.findings.iter().filter(|finding| finding.severity == severity && finding.suppressed.is_none()).count()
     }
 
     /// How many inputs were not read.
@@ -176,7 +182,7 @@ fn environments(extensions: &[Judged], target: &Target) -> Vec<Environment> {
 
 #[cfg(test)]
 mod tests {
-    use gilaudit_model::{Confidence, Gil, Location, Origin, Stage};
+    use gilaudit_model::{Confidence, Gil, Location, Stage};
 
     use super::*;
     use crate::output::sample::{extension, judged, question};

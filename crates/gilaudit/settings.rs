@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     min_severity: Severity,
     min_confidence: Confidence,
     pub(crate) fail_on: Severity,
+    /// Whether comments in sources suppress findings.
+    pub(crate) suppressions: bool,
     pub(crate) hash: bool,
     pub(crate) jobs: usize,
     pub(crate) progress: bool,
@@ -39,6 +41,7 @@ impl Settings {
             min_severity: args.policy.min_severity.unwrap_or(Severity::Warning.min(fail_on)),
             min_confidence: args.policy.min_confidence,
             fail_on,
+            suppressions: !args.policy.no_suppressions,
             hash: args.work.hash || policy.policy().needs_sha256(),
             policy,
             // Zero lets rayon take one thread per processor.
@@ -58,6 +61,7 @@ impl Settings {
             min_severity: Severity::Error,
             min_confidence: Confidence::High,
             fail_on: Severity::Error,
+            suppressions: true,
             hash: false,
             jobs: 0,
             progress: false,

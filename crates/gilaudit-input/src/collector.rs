@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gilaudit_model::Problem;
 use tempfile::TempDir;
 
-use crate::inventory::{Artifact, Inventory, Member};
+use crate::inventory::{Artifact, Inventory, Member, SourceFile};
 use crate::limits::Limits;
 use crate::zip::Archive;
 
@@ -34,6 +34,10 @@ impl Collector {
 
     pub(crate) fn member(&mut self, member: Member) {
         self.inventory.members.push(member);
+    }
+
+    pub(crate) fn source(&mut self, source: SourceFile) {
+        self.inventory.sources.push(source);
     }
 
     pub(crate) fn problem(&mut self, problem: Problem) {

@@ -10,8 +10,8 @@ use gilaudit_model::{Distribution, Origin, Stage};
 use crate::bytes::Bytes;
 use crate::collector::Collector;
 use crate::folder;
-use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind};
-use crate::names::module_name;
+use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind, SourceFile};
+use crate::names::{is_header, is_source, module_name};
 use crate::problems::{io_text, not_read, origin_of, slashed, unread};
 use crate::walk::is_site_packages;
 use crate::wheel;
@@ -48,6 +48,9 @@ pub(crate) fn collect(collector: &mut Collector, path: &Path) {
     if let Some(stem) = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"].iter().find_map(|end| lower.strip_suffix(end)) {
         let stem = origin.file_name().get(..stem.len()).unwrap_or_default().to_owned();
         return sdist(collector, origin, &stem, &head);
+    }
+    if is_source(origin.file_name()) {
+        return source(collector, path, origin);
     }
     if head.starts_with(b"PK\x03\x04") {
         return zip(collector, path, origin);
@@ -113,6 +116,36 @@ fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
     } else {
         wheel::list(collector, archive, artifact);
     }
+}
+
+/// A source file, with the headers beside it for what they define.
+fn source(collector: &mut Collector, path: &Path, origin: Origin) {
+    let artifact = collector.artifact(Artifact {
+        origin: origin.clone(),
+        kind: ArtifactKind::Source,
+        explicit: true,
+        distribution: None,
+        tags: None,
+        python: None,
+    });
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let beside = std::fs::read_dir(folder).into_iter().flatten().flatten().take(collector.limits().walk_entries);
+    let headers: Vec<PathBuf> = beside
+        .filter(|entry| is_header(&entry.file_name().to_string_lossy()) && Some(entry.file_name().as_os_str()) != path.file_name())
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for header in headers {
+        collector.source(SourceFile {
+            origin: origin_of(&header),
+            path: name(&header),
+            report: false,
+            artifact,
+            handle: Handle::File(header),
+        });
+    }
+    collector.source(SourceFile { origin, path: name(path), report: true, artifact, handle: Handle::File(path.to_owned()) });
 }
 
 /// Any other file: whether it is an object file is for its reader to say.

@@ -8,7 +8,7 @@ use gilaudit_model::{Stage, Target};
 use crate::collector::Collector;
 use crate::environment;
 use crate::installed::Installed;
-use crate::inventory::{Artifact, ArtifactKind, Handle, Member};
+use crate::inventory::{Artifact, ArtifactKind, Handle, Member, SourceFile};
 use crate::names::module_name;
 use crate::problems::{io_text, origin_of, slashed, unread};
 use crate::walk::{Found, Listing, is_site_packages, walk};
@@ -53,6 +53,20 @@ pub(crate) fn collect(collector: &mut Collector, root: &Path, python: Option<Tar
             handle: Handle::File(path),
         });
     }
+    for path in &listing.sources {
+        // What is installed is not linted: its authors lint it.
+        if layout.is_installed(path) || !collector.first_time(&canonical.join(path)) {
+            continue;
+        }
+        let full = root.join(path);
+        collector.source(SourceFile {
+            origin: origin_of(&full),
+            path: slashed(path),
+            report: true,
+            artifact: layout.artifact_of(path),
+            handle: Handle::File(full),
+        });
+    }
     for path in &listing.wheels {
         // Wheels below site-packages (ensurepip's, virtualenv's) are data: nothing imports from them.
         if layout.site_of(path).is_none() && collector.first_time(&canonical.join(path)) {
@@ -80,6 +94,8 @@ fn once_each(mut libraries: Vec<Found>, root: &Path, canonical: &Path) -> Vec<Fo
 struct Layout {
     /// Folders that are on `sys.path` because distributions are installed there.
     sites: BTreeSet<PathBuf>,
+    /// Virtual environments.
+    environments: BTreeSet<PathBuf>,
     /// The index in the inventory, by the folder where the artifact begins.
     artifacts: HashMap<PathBuf, usize>,
 }
@@ -127,12 +143,18 @@ impl Layout {
             };
             artifacts.insert(folder.to_owned(), collector.artifact(artifact));
         }
-        Self { sites, artifacts }
+        let environments = environments.into_iter().map(Path::to_owned).collect();
+        Self { sites, environments, artifacts }
     }
 
     /// The innermost `site-packages` that a file is in.
     fn site_of<'a>(&self, file: &'a Path) -> Option<&'a Path> {
         file.ancestors().skip(1).find(|folder| self.sites.contains(*folder))
+    }
+
+    /// Whether a file is part of an environment or of a `site-packages`.
+    fn is_installed(&self, file: &Path) -> bool {
+        self.site_of(file).is_some() || file.ancestors().skip(1).any(|folder| self.environments.contains(folder))
     }
 
     /// The innermost artifact that a file is in.

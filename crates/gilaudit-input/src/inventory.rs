@@ -19,6 +19,8 @@ pub struct Inventory {
     pub members: Vec<Member>,
     /// What could not be listed, and what is worth saying about the rest.
     pub problems: Vec<Problem>,
+    /// The source files that are linted, and those that are read for what they define.
+    pub sources: Vec<SourceFile>,
     pub(crate) archives: Vec<Archive>,
     pub(crate) downloads: Vec<TempDir>,
     pub(crate) limits: Limits,
@@ -39,7 +41,7 @@ pub enum ArtifactKind {
     Environment,
     /// A single file; what it is, its reader says.
     Binary,
-    /// A source file. Never made by this crate so far: a named source file is a [`ArtifactKind::Binary`].
+    /// A source file that the user named.
     Source,
 }
 
@@ -106,6 +108,20 @@ impl Member {
     }
 }
 
+/// A source file: text of a language that extensions are written in, or a build file.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Where it is.
+    pub origin: Origin,
+    /// Its path in its project, with `/`.
+    pub path: String,
+    /// Whether findings in it are wanted; the headers beside a single file are read for what they define.
+    pub report: bool,
+    /// The index in [`Inventory::artifacts`] of the artifact it is in: the files of one artifact are one project.
+    pub artifact: usize,
+    pub(crate) handle: Handle,
+}
+
 /// How to get at a member's bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum Handle {
@@ -133,6 +149,21 @@ impl Inventory {
         result.map_err(|problem| Problem { unread: member.kind == MemberKind::Candidate, ..problem })
     }
 
+    /// The contents of a source file. May be called from several threads at once.
+    pub fn read_source(&self, source: &SourceFile) -> Result<Bytes, Problem> {
+        match &source.handle {
+            Handle::File(path) => {
+                Bytes::of_file(path, self.limits.member_bytes).map_err(|error| not_read(source.origin.clone(), &error))
+            }
+            Handle::Entry { archive, entry } => match self.archives.get(*archive) {
+                Some(archive) => archive
+                    .read(entry, &self.limits)
+                    .map_err(|fault| unread(source.origin.clone(), fault.stage, fault.error)),
+                None => Err(unread(source.origin.clone(), Stage::Internal, "the file is of another inventory")),
+            },
+        }
+    }
+
     /// Sorts everything by origin, so that two runs list the same in the same order.
     pub(crate) fn sort(&mut self) {
         let mut order: Vec<usize> = (0..self.artifacts.len()).collect();
@@ -148,6 +179,10 @@ impl Inventory {
         for member in &mut self.members {
             member.artifact = order.get(member.artifact).copied().unwrap_or(member.artifact);
         }
+        for source in &mut self.sources {
+            source.artifact = order.get(source.artifact).copied().unwrap_or(source.artifact);
+        }
+        self.sources.sort_by(|a, b| (a.artifact, &a.path, &a.origin).cmp(&(b.artifact, &b.path, &b.origin)));
         self.members.sort_by(|a, b| (&a.origin, &a.module).cmp(&(&b.origin, &b.module)));
         self.problems.sort();
         self.problems.dedup();

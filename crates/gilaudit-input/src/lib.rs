@@ -53,7 +53,7 @@ use sha2::{Digest, Sha256};
 
 pub use bytes::Bytes;
 pub use given::Given;
-pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind};
+pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
 pub use limits::Limits;
 pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
 

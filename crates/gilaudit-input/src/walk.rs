@@ -12,7 +12,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::collector::Collector;
 use crate::inventory::MemberKind;
-use crate::names::shared_library;
+use crate::names::{is_source, shared_library};
 use crate::problems::{io_text, notice, origin_of, unread};
 
 /// What a folder holds. All paths are relative to it, in the order of a sorted walk.
@@ -20,6 +20,8 @@ use crate::problems::{io_text, notice, origin_of, unread};
 pub(crate) struct Listing {
     /// Files named like shared libraries.
     pub(crate) libraries: Vec<Found>,
+    /// Source files of extensions, and build files.
+    pub(crate) sources: Vec<PathBuf>,
     /// Wheels.
     pub(crate) wheels: Vec<PathBuf>,
     /// `.dist-info` folders.
@@ -101,6 +103,9 @@ pub(crate) fn is_site_packages(name: &OsStr) -> bool {
 
 fn file(listing: &mut Listing, root: &Path, entry: &DirEntry, symlink: bool) {
     let bytes = entry.file_name().as_encoded_bytes();
+    if is_source(&entry.file_name().to_string_lossy()) {
+        listing.sources.extend(relative(root, entry));
+    }
     if bytes.ends_with(b".py") {
         if bytes == b"__init__.py" {
             listing.packages.extend(parent(root, entry));

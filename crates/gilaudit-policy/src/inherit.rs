@@ -13,6 +13,8 @@ pub(crate) fn on_top_of(base: Policy, own: Policy) -> Policy {
         exception.inherited = true;
         exception
     }));
+    let mut frozen = base.frozen;
+    frozen.extend(own.frozen);
     let mut warnings = base.warnings;
     warnings.extend(own.warnings);
     Policy {
@@ -26,6 +28,7 @@ pub(crate) fn on_top_of(base: Policy, own: Policy) -> Policy {
         exceptions,
         warnings,
         fail_on: own.fail_on.or(base.fail_on),
+        frozen,
     }
 }
 

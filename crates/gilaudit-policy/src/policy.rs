@@ -47,6 +47,8 @@ pub struct Policy {
     /// Those of what the file extends first, then its own: the last that matches decides.
     pub(crate) warnings: Vec<Filter>,
     pub(crate) fail_on: Option<Said<Severity>>,
+    /// Those of what the file extends first, then its own.
+    pub(crate) frozen: Vec<String>,
 }
 
 impl Policy {
@@ -81,6 +83,11 @@ impl Policy {
     /// The least severity that makes the command fail, if the policy says.
     pub fn fail_on(&self) -> Option<Severity> {
         self.fail_on.as_ref().map(|said| said.value)
+    }
+
+    /// Containers in C sources that nobody changes once they are published: patterns over their text, `*` is any text.
+    pub fn frozen(&self) -> &[String] {
+        &self.frozen
     }
 
     /// Whether an exception matches on a hash, so that the bytes of every file must be hashed.

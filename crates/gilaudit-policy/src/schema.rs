@@ -44,6 +44,10 @@ struct Document {
     /// The least severity of a finding that makes the command fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     fail_on: Option<Severity>,
+    /// Containers in C sources that nobody changes once they are published: patterns that are compared with the text of the container,
+    /// white space left out; * is any text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frozen: Option<Vec<String>>,
 }
 
 /// A range such as ">=3.14t", or a list of ranges.
@@ -184,6 +188,7 @@ pub(crate) fn to_yaml(policy: &Policy) -> String {
         exceptions: (!exceptions.is_empty()).then_some(exceptions),
         warnings: (!warnings.is_empty()).then_some(warnings),
         fail_on: policy.fail_on.as_ref().map(|said| severity(said.value)),
+        frozen: (!policy.frozen.is_empty()).then(|| policy.frozen.clone()),
     };
     // Text, maps with text keys and lists always serialise; an error here could only be shown, not handled.
     serde_yaml::to_string(&document).unwrap_or_else(|error| format!("# {error}\n"))

@@ -21,7 +21,7 @@ use crate::warnings::Filter;
 use crate::yaml;
 
 /// The keys of a policy.
-pub(crate) const KEYS: [&str; 10] = [
+pub(crate) const KEYS: [&str; 11] = [
     "extends",
     "description",
     "targets",
@@ -32,6 +32,7 @@ pub(crate) const KEYS: [&str; 10] = [
     "exceptions",
     "warnings",
     "fail-on",
+    "frozen",
 ];
 const EXCEPTION_KEYS: [&str; 4] = ["match", "action", "reason", "expires"];
 const MATCH_KEYS: [&str; 3] = ["module", "distribution", "sha256"];
@@ -78,6 +79,7 @@ pub(crate) fn tree(
         exceptions: Vec::new(),
         warnings: Vec::new(),
         fail_on: None,
+        frozen: Vec::new(),
     };
     for entry in read.table(root, "a policy", "key", &KEYS) {
         let value = &entry.value;
@@ -94,6 +96,7 @@ pub(crate) fn tree(
                 read.diagnostics.extend(exceptions::review(&policy.exceptions, known.today));
             }
             "warnings" => policy.warnings = warnings(&mut read, value),
+            "frozen" => policy.frozen = list_of(&mut read, value, "'frozen'", frozen),
             _ => policy.fail_on = said(&mut read, value, "severity", &severities()),
         }
     }
@@ -123,6 +126,16 @@ fn said<T: Copy>(read: &mut Reader, node: &Node, what: &str, vocabulary: &[(&'st
 
 fn list_of<T>(read: &mut Reader, node: &Node, what: &str, item: fn(&mut Reader, &Node) -> Option<T>) -> Vec<T> {
     read.list(node, what).iter().filter_map(|node| item(read, node)).collect()
+}
+
+/// A pattern over the text of a container in the source.
+fn frozen(read: &mut Reader, node: &Node) -> Option<String> {
+    let pattern = read.text(node, "a pattern of 'frozen'")?;
+    if pattern.chars().all(|c| c == '*' || c.is_whitespace()) {
+        read.error(node.span, "this pattern matches every container; name the ones that nobody changes");
+        return None;
+    }
+    Some(pattern.to_owned())
 }
 
 fn extends(read: &mut Reader, node: &Node, known: &Known<'_>, chain: &[String]) -> Option<Policy> {

@@ -9,6 +9,7 @@
 
 mod engine;
 mod rule;
+mod suppress;
 
 mod rules {
     //! One module a rule.
@@ -31,6 +32,7 @@ use gilaudit_model::{Extension, Finding, Target};
 
 pub use engine::analysis::Options;
 pub use rule::{Check, Rule};
+pub use suppress::suppress;
 
 /// Every rule, sorted by id.
 pub static RULES: &[Rule] = &[

@@ -28,7 +28,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
         .map(|judged| ((&judged.extension.origin, judged.extension.module.as_str()), judged))
         .collect();
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
-    for finding in &report.answers.findings {
+    for finding in report.answers.findings.iter().filter(|finding| !matches!(finding.location, Location::Text { .. })) {
         let judged = finding.module.as_deref().and_then(|module| by_place.get(&(&finding.origin, module)).copied());
         let distribution = judged.and_then(|judged| judged.extension.distribution.as_ref());
         let (rule, severity) = (finding.rule, finding.severity);

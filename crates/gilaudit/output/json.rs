@@ -62,7 +62,12 @@ fn summary(audit: &Audit) -> Summary {
         artifacts: audit.answers.artifacts,
         extensions: audit.answers.extensions.len(),
         libraries: audit.answers.libraries.len(),
-        sources: 0,
+        sources: audit.answers.coverage.files,
+        source_coverage: (audit.answers.coverage.files > 0).then_some(SourceCoverage {
+            c_api_files: audit.answers.coverage.c_api,
+            c_api_bytes: audit.answers.coverage.bytes,
+            unparsed_bytes: audit.answers.coverage.unparsed,
+        }),
         declarations: Declarations {
             not_used: audit.count_status(Status::NotUsed),
             used: audit.count_status(Status::Used),

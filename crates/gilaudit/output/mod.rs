@@ -7,6 +7,7 @@ mod report_v1;
 mod report_v1_imports;
 #[cfg(test)]
 pub(crate) mod sample;
+mod snippets;
 mod table;
 mod text;
 mod wrap;

@@ -95,10 +95,25 @@ pub(super) struct Summary {
     pub(super) extensions: usize,
     pub(super) libraries: usize,
     pub(super) sources: usize,
+    /// How much of the sources was read; absent when there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_coverage: Option<SourceCoverage>,
     pub(super) declarations: Declarations,
     pub(super) outcomes: Outcomes,
     pub(super) findings: Findings,
     pub(super) problems: usize,
+}
+
+/// How much of the sources was read.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct SourceCoverage {
+    /// Files that have to do with the C API; the others are not parsed.
+    pub(super) c_api_files: usize,
+    /// Their size.
+    pub(super) c_api_bytes: usize,
+    /// Bytes of code in them that did not parse: nothing is reported there.
+    pub(super) unparsed_bytes: usize,
 }
 
 /// Extensions by declaration.

@@ -32,6 +32,7 @@ pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io:
     for group in group::groups(report) {
         group.write(detail, out)?;
     }
+    super::snippets::write(report, detail, out)?;
     judgements(report, detail, out)?;
     problems(&report.answers.problems, detail, out)?;
     if !detail.quiet {

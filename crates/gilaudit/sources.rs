@@ -1,0 +1,102 @@
+//! Lints the sources among the inputs: one project an artifact.
+
+use gilaudit_input::{Inventory, SourceFile};
+use gilaudit_model::source::Language;
+use gilaudit_model::{Finding, Problem, Target};
+use gilaudit_rules::{Options, check_project};
+use gilaudit_source::c::{Limits, SourceText, read_project};
+use rayon::prelude::*;
+
+use crate::settings::Settings;
+
+/// What linting gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Linted {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) coverage: Coverage,
+    /// The text of the files that have findings, by origin, for the lines that are shown.
+    pub(crate) texts: Vec<(gilaudit_model::Origin, String)>,
+}
+
+/// How much of the sources was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Files named like sources of extensions.
+    pub(crate) files: usize,
+    /// Those that have to do with the C API.
+    pub(crate) c_api: usize,
+    /// The bytes of the latter.
+    pub(crate) bytes: usize,
+    /// Bytes of code that did not parse: nothing is reported there.
+    pub(crate) unparsed: usize,
+}
+
+/// Lints all sources of the inventory.
+pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) -> Linted {
+    let projects: Vec<&[SourceFile]> = inventory.sources.chunk_by(|a, b| a.artifact == b.artifact).collect();
+    let results: Vec<Linted> = projects.into_par_iter().map(|files| project(inventory, files, settings, target)).collect();
+    let mut all = Linted::default();
+    for result in results {
+        all.findings.extend(result.findings);
+        all.problems.extend(result.problems);
+        all.texts.extend(result.texts);
+        all.coverage.files += result.coverage.files;
+        all.coverage.c_api += result.coverage.c_api;
+        all.coverage.bytes += result.coverage.bytes;
+        all.coverage.unparsed += result.coverage.unparsed;
+    }
+    all
+}
+
+fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, target: &Target) -> Linted {
+    let mut linted = Linted::default();
+    let mut texts = Vec::new();
+    for file in files {
+        match inventory.read_source(file) {
+            Ok(bytes) => texts.push(SourceText {
+                origin: file.origin.clone(),
+                path: file.path.clone(),
+                text: text(&bytes),
+                report: file.report,
+            }),
+            Err(problem) => linted.problems.push(problem),
+        }
+    }
+    let (project, problems) = read_project(texts, &Limits::default());
+    linted.problems.extend(problems);
+    for file in project.files.iter().filter(|file| file.report && file.language != Language::Text) {
+        linted.coverage.files += 1;
+        if file.c_api {
+            linted.coverage.c_api += 1;
+            linted.coverage.bytes += file.text.len();
+            linted.coverage.unparsed += file.unparsed as usize;
+        }
+    }
+    let options = Options { target: *target, frozen: settings.policy.policy().frozen().to_vec() };
+    let mut findings = check_project(&project, &options);
+    findings.retain(|finding| settings.runs(finding.rule));
+    if settings.suppressions {
+        gilaudit_rules::suppress(&project, &mut findings, &mut linted.problems);
+    }
+    settings.policy.level(&mut findings);
+    findings.retain(|finding| settings.shows(finding));
+    let mut shown: Vec<_> = findings.iter().map(|finding| &finding.origin).collect();
+    shown.sort();
+    shown.dedup();
+    let texts = project.files.iter().filter(|file| shown.binary_search(&&file.origin).is_ok());
+    linted.texts = texts.map(|file| (file.origin.clone(), file.text.clone())).collect();
+    linted.findings = findings;
+    linted
+}
+
+/// Text of which every byte stays where it is: what is not UTF-8 (comments in Latin-1, as a rule) becomes a question mark.
+fn text(bytes: &[u8]) -> String {
+    let mut bytes = bytes.to_vec();
+    while let Err(error) = std::str::from_utf8(&bytes) {
+        let from = error.valid_up_to();
+        let length = error.error_len().unwrap_or(bytes.len() - from);
+        bytes[from..from + length].fill(b'?');
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
