@@ -15,13 +15,21 @@ mod rules {
     //! One module a rule.
     pub(crate) mod borrowed_dict_item;
     pub(crate) mod borrowed_list_item;
+    pub(crate) mod borrowed_misc;
     pub(crate) mod borrowed_module;
     pub(crate) mod borrowed_weakref;
     pub(crate) mod busy_flag_toctou;
+    pub(crate) mod bytearray_pointer;
+    pub(crate) mod container_internals;
+    pub(crate) mod dict_next_unlocked;
     pub(crate) mod enables_gil;
+    pub(crate) mod field_read_then_incref;
     pub(crate) mod inconsistent_locking;
     pub(crate) mod lazy_object_cache;
     pub(crate) mod nonatomic_rmw;
+    pub(crate) mod owner_released_early;
+    pub(crate) mod sequence_fast_items;
+    pub(crate) mod set_item_macro_on_shared;
     pub(crate) mod temporary_mutation;
     pub(crate) mod unlocked_field_swap;
     pub(crate) mod wrong_abi;
@@ -38,13 +46,21 @@ pub use suppress::suppress;
 pub static RULES: &[Rule] = &[
     rules::borrowed_dict_item::RULE,
     rules::borrowed_list_item::RULE,
+    rules::borrowed_misc::RULE,
     rules::borrowed_module::RULE,
     rules::borrowed_weakref::RULE,
     rules::busy_flag_toctou::RULE,
+    rules::bytearray_pointer::RULE,
+    rules::container_internals::RULE,
+    rules::dict_next_unlocked::RULE,
     rules::enables_gil::RULE,
+    rules::field_read_then_incref::RULE,
     rules::inconsistent_locking::RULE,
     rules::lazy_object_cache::RULE,
     rules::nonatomic_rmw::RULE,
+    rules::owner_released_early::RULE,
+    rules::sequence_fast_items::RULE,
+    rules::set_item_macro_on_shared::RULE,
     rules::temporary_mutation::RULE,
     rules::unlocked_field_swap::RULE,
     rules::wrong_abi::RULE,

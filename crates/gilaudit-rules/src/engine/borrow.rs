@@ -194,6 +194,9 @@ pub(crate) fn report(unit: &Unit<'_>, rule: &Rule, borrow: &Borrow<'_>, what: &s
         format!("'{}' gives a borrowed reference, and another thread can {what} {use_text}", borrow.call.name);
     let mut finding = unit.finding(rule, borrow.call.expr, message);
     finding.confidence = confidence(unit, borrow).min(rule.confidence);
+    if rule.id == "borrowed-weakref" {
+        finding.confidence = rule.confidence;
+    }
     finding.help = Some(format!(
         "call {}, and release the strong reference on every way out; or hold a critical section on the container from the call to \
          the last use",

@@ -1,0 +1,27 @@
+//! Flags a borrowed reference to a changeable attribute of an interpreter object that is kept while other code runs.
+
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::borrow;
+use crate::engine::analysis::Unit;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "borrowed-misc",
+    summary: "a borrowed reference to a changeable attribute of an interpreter object that is kept while other code runs",
+    severity: Severity::Warning,
+    confidence: Confidence::Medium,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("borrowed_misc.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    for borrow in borrow::unprotected(unit, rule.id) {
+        if borrow.used < borrow::Use::Kept {
+            continue;
+        }
+        out.push(borrow::report(unit, rule, &borrow, "set another object in its place"));
+    }
+}

@@ -1,0 +1,74 @@
+//! Flags a reference in a shared object that is read and then counted in two steps.
+
+use gilaudit_model::source::{ExprId, ExprKind};
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::cfg::NodeId;
+use crate::engine::index::is_shared;
+use crate::engine::values::Source;
+use crate::engine::{borrow, exempt, members};
+use crate::engine::analysis::Unit;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "field-read-then-incref",
+    summary: "a reference in a shared object that is read and then counted in two steps",
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("field_read_then_incref.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if unit.is_init() || unit.is_lifecycle() || exempt::is_polyfill(unit) || !unit.is_callable() {
+        return;
+    }
+    for call in unit.calls() {
+        let Some(arg) = call.args.first().copied().filter(|_| borrow::is_incref(call.name)) else { continue };
+        if unit.is_locked_at(call.node) || unit.is_unparsed(call.span) {
+            continue;
+        }
+        let Some(place) = read_from(unit, arg, call.node) else { continue };
+        let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
+        if !is_shared(unit, base, call.node) {
+            continue;
+        }
+        let Some(key) = members::key(unit, place) else { continue };
+        let Some(owner) = key.owner.filter(|owner| unit.project.structs[owner.0 as usize].is_object) else { continue };
+        let field = unit.project.structs[owner.0 as usize].fields.iter().find(|field| field.name == name);
+        if field.is_some_and(|field| field.ty.atomic || field.ty.pointers != 1) {
+            continue;
+        }
+        // Only a member that is written while others can read it can change under the reader.
+        let Some(writer) = members::live_accesses(unit, key).find(|access| access.writes() && unit.analysis.index.callable[access.function.0 as usize]) else { continue };
+        let message = format!("'{}' is read and its reference count raised in two steps without a lock: another thread can release the object in between", unit.text(name));
+        let mut finding = unit.finding(rule, call.expr, message);
+        finding.confidence = if writer.function == unit.id { Confidence::Medium } else { Confidence::High };
+        finding.help = Some(
+            "read it and take the reference in one Py_BEGIN_CRITICAL_SECTION on the object (new in Python 3.13; pythoncapi-compat has it for older ones); for a plain attribute use PyMemberDef with Py_T_OBJECT_EX"
+                .to_owned(),
+        );
+        let function = unit.project.function(writer.function);
+        finding.related.push(unit.analysis.related(function.file, function.body.expr(writer.expr).span, "written here"));
+        out.push(finding);
+    }
+}
+
+/// The member that a value was read from: directly, or through a local that nothing else was stored in.
+fn read_from(unit: &Unit<'_>, value: ExprId, at: NodeId) -> Option<ExprId> {
+    let value = unit.strip(value);
+    if let ExprKind::Field { .. } = unit.kind(value) {
+        return Some(value);
+    }
+    let reaching = unit.values.reaching(&unit.cfg, unit.local(value)?, at);
+    let [only] = reaching.as_slice() else { return None };
+    match only.source {
+        Source::Value(value) if !unit.is_locked_at(only.node) => {
+            let value = unit.strip(value);
+            matches!(unit.kind(value), ExprKind::Field { .. }).then_some(value)
+        }
+        _ => None,
+    }
+}
