@@ -21,17 +21,27 @@ mod rules {
     pub(crate) mod busy_flag_toctou;
     pub(crate) mod bytearray_pointer;
     pub(crate) mod container_internals;
+    pub(crate) mod datetime_capi_null_check;
     pub(crate) mod dict_next_unlocked;
     pub(crate) mod enables_gil;
     pub(crate) mod field_read_then_incref;
+    pub(crate) mod free_list;
+    pub(crate) mod global_jmpbuf;
     pub(crate) mod inconsistent_locking;
     pub(crate) mod lazy_object_cache;
+    pub(crate) mod lazy_static_object;
+    pub(crate) mod mutable_static;
     pub(crate) mod nonatomic_rmw;
     pub(crate) mod owner_released_early;
+    pub(crate) mod refcount_manipulation;
+    pub(crate) mod refcount_one;
     pub(crate) mod sequence_fast_items;
     pub(crate) mod set_item_macro_on_shared;
+    pub(crate) mod static_py_object;
     pub(crate) mod temporary_mutation;
     pub(crate) mod unlocked_field_swap;
+    pub(crate) mod unsafe_libc;
+    pub(crate) mod weakreflist_read;
     pub(crate) mod wrong_abi;
 }
 
@@ -52,17 +62,27 @@ pub static RULES: &[Rule] = &[
     rules::busy_flag_toctou::RULE,
     rules::bytearray_pointer::RULE,
     rules::container_internals::RULE,
+    rules::datetime_capi_null_check::RULE,
     rules::dict_next_unlocked::RULE,
     rules::enables_gil::RULE,
     rules::field_read_then_incref::RULE,
+    rules::free_list::RULE,
+    rules::global_jmpbuf::RULE,
     rules::inconsistent_locking::RULE,
     rules::lazy_object_cache::RULE,
+    rules::lazy_static_object::RULE,
+    rules::mutable_static::RULE,
     rules::nonatomic_rmw::RULE,
     rules::owner_released_early::RULE,
+    rules::refcount_manipulation::RULE,
+    rules::refcount_one::RULE,
     rules::sequence_fast_items::RULE,
     rules::set_item_macro_on_shared::RULE,
+    rules::static_py_object::RULE,
     rules::temporary_mutation::RULE,
     rules::unlocked_field_swap::RULE,
+    rules::unsafe_libc::RULE,
+    rules::weakreflist_read::RULE,
     rules::wrong_abi::RULE,
 ];
 

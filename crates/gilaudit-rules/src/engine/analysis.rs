@@ -30,7 +30,8 @@ pub(crate) struct Analysis<'p> {
 
 impl<'p> Analysis<'p> {
     pub(crate) fn new(project: &'p Project, options: &'p Options) -> Self {
-        let types = Types::new(project);
+        let mut types = Types::new(project);
+        types.find_makers(project);
         let index = Index::new(project, &types);
         Self { project, types, index, options }
     }

@@ -246,3 +246,26 @@ static DETACH_SAFE: LazyLock<std::collections::HashSet<&'static str>> =
 pub(crate) fn is_detach_safe(name: &str) -> bool {
     DETACH_SAFE.contains(name)
 }
+
+/// A function of the C library that keeps state for the whole process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnsafeLibc {
+    /// Harmless on the usual systems.
+    pub(crate) is_note: bool,
+    pub(crate) reason: &'static str,
+    pub(crate) replacement: &'static str,
+}
+
+static UNSAFE_LIBC: LazyLock<HashMap<&'static str, UnsafeLibc>> = LazyLock::new(|| {
+    rows(include_str!("../../data/unsafe-libc.tsv"))
+        .filter_map(|row| {
+            let [name, level, _, reason, replacement, ..] = row.as_slice() else { return None };
+            Some((*name, UnsafeLibc { is_note: *level == "note", reason, replacement }))
+        })
+        .collect()
+});
+
+/// What is known of a function of the C library that is not safe in several threads.
+pub(crate) fn unsafe_libc(name: &str) -> Option<UnsafeLibc> {
+    UNSAFE_LIBC.get(name).copied()
+}

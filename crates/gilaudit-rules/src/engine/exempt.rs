@@ -24,7 +24,7 @@ pub(crate) fn is_fresh(unit: &Unit<'_>, container: ExprId, at: NodeId) -> bool {
         .collect();
     let all_fresh = !made.is_empty()
         && roots.iter().all(|root| match root {
-            Root::Call(call) => api::is_fresh(callee(unit.body, *call).map_or("", |name| unit.text(name))),
+            Root::Call(call) => unit.makes(*call),
             Root::Constant => true,
             _ => false,
         });

@@ -204,6 +204,14 @@ impl<'p> Flow<'p> {
         }
     }
 
+    /// Whether a call gives an object that nobody else has yet.
+    pub(crate) fn makes(&self, call: ExprId) -> bool {
+        values::callee(self.body, call).is_some_and(|name| {
+            let text = self.project.text(name);
+            super::api::is_fresh(text) || super::api::allocates(text) || self.types.is_maker(name)
+        })
+    }
+
     /// The parameter of this position.
     pub(crate) fn parameter(&self, position: u32) -> Option<LocalId> {
         self.function.parameters.get(position as usize).copied()

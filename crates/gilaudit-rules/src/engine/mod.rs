@@ -6,6 +6,7 @@ pub(crate) mod borrow;
 pub(crate) mod cfg;
 pub(crate) mod exempt;
 pub(crate) mod flow;
+pub(crate) mod globals;
 pub(crate) mod index;
 pub(crate) mod locks;
 pub(crate) mod members;

@@ -167,10 +167,7 @@ pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
 pub(crate) fn is_shared(flow: &Flow<'_>, object: ExprId, at: NodeId) -> bool {
     let roots = flow.roots(object, at);
     !roots.iter().all(|root| match root {
-        Root::Call(call) => {
-            let name = callee(flow.body, *call).map_or("", |name| flow.text(name));
-            api::is_fresh(name) || api::allocates(name)
-        }
+        Root::Call(call) => flow.makes(*call),
         Root::Constant => true,
         _ => false,
     })

@@ -1,10 +1,13 @@
 //! The types of expressions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, Name, Project, StructId, Type, UnaryOp};
+use gilaudit_model::source::{Body, ExprId, ExprKind, FunctionId, Name, Project, StructId, Type, UnaryOp};
 
-use crate::engine::values::callee;
+use crate::engine::api;
+use crate::engine::cfg::Step;
+use crate::engine::flow::Flow;
+use crate::engine::values::{Root, callee};
 
 /// What is declared where, by name.
 #[derive(Default)]
@@ -12,6 +15,8 @@ pub(crate) struct Types {
     structs: HashMap<Name, StructId>,
     globals: HashMap<Name, Type>,
     results: HashMap<Name, Type>,
+    /// Functions that return an object they made, which nobody else has yet.
+    makers: HashSet<Name>,
 }
 
 impl Types {
@@ -28,6 +33,58 @@ impl Types {
         types.globals = project.globals.iter().map(|global| (global.name, global.ty)).collect();
         types.results = project.functions.iter().map(|function| (function.name, function.result)).collect();
         types
+    }
+
+    /// Finds the functions that return what they made; helpers of helpers, too.
+    pub(crate) fn find_makers(&mut self, project: &Project) {
+        for _ in 0..3 {
+            let found: Vec<Name> = project
+                .function_ids()
+                .filter(|id| {
+                    let function = project.function(*id);
+                    function.result.pointers > 0 && !self.makers.contains(&function.name) && self.makes(project, *id)
+                })
+                .map(|id| project.function(id).name)
+                .collect();
+            if found.is_empty() {
+                return;
+            }
+            self.makers.extend(found);
+        }
+    }
+
+    fn makes(&self, project: &Project, id: FunctionId) -> bool {
+        let function = project.function(id);
+        let is_maker = |name: Name| {
+            let text = project.text(name);
+            self.makers.contains(&name) || api::is_fresh(text) || api::allocates(text)
+        };
+        let mentions = function.body.exprs.iter().any(|expr| match expr.kind {
+            ExprKind::Name(name) | ExprKind::Field { name, .. } => is_maker(name),
+            _ => false,
+        });
+        if !mentions {
+            return false;
+        }
+        let flow = Flow::new(project, self, id, |_| None);
+        let mut made = false;
+        flow.cfg.ids().all(|node| match flow.cfg.node(node).step {
+            Step::Return(Some(value)) => flow.roots(value, node).iter().all(|root| match root {
+                Root::Call(call) => {
+                    let maker = callee(flow.body, *call).is_some_and(is_maker);
+                    made |= maker;
+                    maker
+                }
+                Root::Constant => true,
+                _ => false,
+            }),
+            _ => true,
+        }) && made
+    }
+
+    /// Whether a function returns an object that nobody else has yet.
+    pub(crate) fn is_maker(&self, name: Name) -> bool {
+        self.makers.contains(&name)
     }
 
     /// The struct of this name, through typedefs.

@@ -1,0 +1,149 @@
+//! Variables with one instance for the whole process: which they are, and how they are written.
+
+use std::collections::BTreeMap;
+
+use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Span, Type};
+
+use super::analysis::{Analysis, Unit};
+use super::exempt;
+use super::index::{Access, AccessKind, GlobalKey};
+
+/// The variable of the whole process that an expression means, and its type.
+pub(crate) fn process_wide(unit: &Unit<'_>, expr: ExprId) -> Option<(Name, Type)> {
+    match unit.kind(unit.strip(expr)) {
+        ExprKind::Name(name) => {
+            let mut declared = unit.project.globals.iter().filter(|global| global.name == name);
+            let global = declared.find(|global| global.file == unit.function.file || !global.is_static)?;
+            let base = unit.text(global.ty.base);
+            let shared = !global.thread_local && !exempt::is_thread_local(base) && !exempt::is_constant(&global.ty);
+            shared.then_some((name, global.ty))
+        }
+        ExprKind::Local(local) => {
+            let local = &unit.body.locals[local.0 as usize];
+            let shared = local.is_static && !local.thread_local && !exempt::is_constant(&local.ty);
+            shared.then_some((local.name, local.ty))
+        }
+        ExprKind::Index { base, .. } | ExprKind::Field { base, arrow: false, .. } => process_wide(unit, base),
+        _ => None,
+    }
+}
+
+/// A variable of the whole process that can change.
+#[derive(Clone, Debug)]
+pub(crate) struct Variable {
+    key: GlobalKey,
+    pub(crate) name: Name,
+    pub(crate) ty: Type,
+    pub(crate) file: FileId,
+    pub(crate) span: Span,
+    is_static: bool,
+}
+
+/// What an unguarded write can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Danger {
+    Plain,
+    Buffer,
+    Counter,
+    Object,
+}
+
+/// All variables of the project that can change: no constants, tables of definitions, atomics, thread-locals, locks.
+pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
+    let project = analysis.project;
+    let mut out: BTreeMap<GlobalKey, Variable> = BTreeMap::new();
+    let changeable = |ty: &Type, thread_local: bool| {
+        let base = project.text(ty.base);
+        !thread_local
+            && !ty.atomic
+            && !exempt::is_constant(ty)
+            && !(exempt::is_definition_table(base) && ty.pointers == 0)
+            && !exempt::is_thread_local(base)
+            && !is_lock(base)
+    };
+    for global in &project.globals {
+        if global.is_extern || !changeable(&global.ty, global.thread_local) || analysis.is_test(global.file) {
+            continue;
+        }
+        let key = GlobalKey::File(global.name);
+        let variable = Variable { key, name: global.name, ty: global.ty, file: global.file, span: global.span, is_static: global.is_static };
+        out.entry(key).or_insert(variable);
+    }
+    for id in project.function_ids() {
+        let function = project.function(id);
+        for (index, local) in function.body.locals.iter().enumerate() {
+            if local.is_static && changeable(&local.ty, local.thread_local) && !analysis.is_test(function.file) {
+                let key = GlobalKey::Local(id, LocalId(index as u32));
+                let variable = Variable { key, name: local.name, ty: local.ty, file: function.file, span: local.span, is_static: true };
+                out.insert(key, variable);
+            }
+        }
+    }
+    out.into_values().filter(|variable| project.file(variable.file).report).collect()
+}
+
+fn is_lock(base: &str) -> bool {
+    let lower = base.to_ascii_lowercase();
+    lower.contains("mutex") || lower.contains("lock") || lower.contains("once") || lower.contains("rwlock") || lower.contains("cond_t")
+}
+
+impl Variable {
+    /// Accesses in code that runs after import.
+    fn live<'a>(&self, analysis: &'a Analysis<'_>) -> impl Iterator<Item = &'a Access> {
+        let (file, is_static) = (self.file, self.is_static);
+        analysis.index.globals.get(&self.key).into_iter().flatten().filter(move |access| {
+            let function = access.function.0 as usize;
+            !analysis.index.init_only[function] && (!is_static || analysis.project.function(access.function).file == file)
+        })
+    }
+
+    /// The most dangerous write that no lock guards.
+    pub(crate) fn worst_write<'a>(&self, analysis: &'a Analysis<'_>) -> Option<(&'a Access, Danger)> {
+        let unguarded = self.live(analysis).filter(|access| {
+            access.writes() && !access.atomic && !access.locked && !analysis.index.lock_held[access.function.0 as usize] && !self.is_in_debug(analysis, access)
+        });
+        unguarded.map(|access| (access, self.danger(analysis, access))).max_by_key(|(access, danger)| {
+            (analysis.index.callable[access.function.0 as usize], *danger, std::cmp::Reverse((access.function, access.expr)))
+        })
+    }
+
+    fn danger(&self, analysis: &Analysis<'_>, access: &Access) -> Danger {
+        let base = analysis.project.text(self.ty.base);
+        if access.kind == AccessKind::Modify && !self.ty.array {
+            Danger::Counter
+        } else if self.ty.pointers == 1 && base.starts_with("Py") && base.ends_with("Object") {
+            Danger::Object
+        } else if self.ty.array && self.ty.pointers == 0 {
+            Danger::Buffer
+        } else {
+            Danger::Plain
+        }
+    }
+
+    /// Counters for debugging are allowed to be wrong.
+    fn is_in_debug(&self, analysis: &Analysis<'_>, access: &Access) -> bool {
+        let function = analysis.project.function(access.function);
+        let span = function.body.expr(access.expr).span;
+        analysis.project.file(function.file).guards.iter().any(|guard| guard.span.contains(span) && guard.condition.contains("DEBUG"))
+    }
+
+    /// Whether another function reads or writes it, too.
+    pub(crate) fn is_read_elsewhere(&self, analysis: &Analysis<'_>, function: FunctionId) -> bool {
+        self.live(analysis).any(|access| access.function != function && analysis.index.callable[access.function.0 as usize])
+    }
+
+    /// A write each of up to three other functions.
+    pub(crate) fn other_writers<'a>(&self, analysis: &'a Analysis<'_>, function: FunctionId) -> Vec<&'a Access> {
+        let mut seen = vec![function];
+        self.live(analysis)
+            .filter(|access| {
+                let new = access.writes() && !seen.contains(&access.function);
+                if new {
+                    seen.push(access.function);
+                }
+                new
+            })
+            .take(3)
+            .collect()
+    }
+}

@@ -1,0 +1,38 @@
+//! Flags a list of free objects that all threads take from without a lock.
+
+use gilaudit_model::source::ExprKind;
+use gilaudit_model::{Finding, Severity, Confidence};
+
+use crate::engine::globals;
+use crate::engine::analysis::Unit;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "free-list",
+    summary: "a list of free objects that all threads take from without a lock",
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("free_list.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if unit.is_init() {
+        return;
+    }
+    for (expr, kind, node) in unit.exprs() {
+        // `list[--n]`, `list[n++] = x`
+        let ExprKind::Index { base, index } = kind else { continue };
+        let ExprKind::Update { operand: counter, .. } = unit.kind(unit.strip(index)) else { continue };
+        let (Some((name, ty)), Some(_)) = (globals::process_wide(unit, base), globals::process_wide(unit, counter)) else { continue };
+        if unit.is_locked_at(node) || ty.pointers == 0 || unit.is_unparsed(unit.expr(expr).span) {
+            continue;
+        }
+        let message = format!("'{}' is a list of free objects without a lock: two threads can take the same one", unit.text(name));
+        let mut finding = unit.finding(rule, expr, message);
+        finding.help = Some("leave it out in the free-threaded build (#ifndef Py_GIL_DISABLED), whose allocator is fast; or make it thread-local".to_owned());
+        out.push(finding);
+    }
+}
