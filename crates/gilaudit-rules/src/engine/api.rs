@@ -269,3 +269,62 @@ static UNSAFE_LIBC: LazyLock<HashMap<&'static str, UnsafeLibc>> = LazyLock::new(
 pub(crate) fn unsafe_libc(name: &str) -> Option<UnsafeLibc> {
     UNSAFE_LIBC.get(name).copied()
 }
+
+/// Whether a call can run any Python code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunsPython {
+    /// That is what it is for.
+    Yes,
+    /// It depends on its arguments.
+    Maybe,
+    No,
+}
+
+static RUNS_PYTHON: LazyLock<HashMap<&'static str, RunsPython>> = LazyLock::new(|| {
+    rows(include_str!("../../data/runs-python.tsv"))
+        .filter_map(|row| {
+            let level = match *row.get(1)? {
+                "yes" => RunsPython::Yes,
+                "maybe" => RunsPython::Maybe,
+                _ => RunsPython::No,
+            };
+            Some((*row.first()?, level))
+        })
+        .collect()
+});
+
+/// Whether this API can run Python code; `None` for what is no API.
+pub(crate) fn runs_python(name: &str) -> Option<RunsPython> {
+    RUNS_PYTHON.get(name).copied()
+}
+
+/// API that is gone, going, or does nothing any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deprecated {
+    /// The version that lacks it, `-` if none is planned.
+    pub(crate) removed: &'static str,
+    pub(crate) deprecated: &'static str,
+    /// Since when it does nothing, `-` if it still does.
+    pub(crate) no_op: &'static str,
+    pub(crate) replacement: &'static str,
+    pub(crate) note: &'static str,
+}
+
+static DEPRECATED: LazyLock<HashMap<&'static str, Deprecated>> = LazyLock::new(|| {
+    rows(include_str!("../../data/deprecated.tsv"))
+        .filter_map(|row| {
+            let [name, removed, deprecated, no_op, replacement, note, ..] = row.as_slice() else { return None };
+            Some((*name, Deprecated { removed, deprecated, no_op, replacement, note }))
+        })
+        .collect()
+});
+
+/// What is known of API that is on its way out.
+pub(crate) fn deprecated(name: &str) -> Option<Deprecated> {
+    DEPRECATED.get(name).copied()
+}
+
+/// The number behind `3.` in a version.
+pub(crate) fn minor(version: &str) -> Option<u32> {
+    version.strip_prefix("3.")?.trim_end_matches('t').parse().ok()
+}

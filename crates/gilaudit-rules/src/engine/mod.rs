@@ -10,4 +10,5 @@ pub(crate) mod globals;
 pub(crate) mod index;
 pub(crate) mod locks;
 pub(crate) mod members;
+pub(crate) mod regions;
 pub(crate) mod values;
