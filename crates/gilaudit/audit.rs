@@ -83,7 +83,9 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
 fn recognised(inventory: &Inventory) -> bool {
     let is_known =
         |kind: ArtifactKind| !matches!(kind, ArtifactKind::Folder | ArtifactKind::Binary | ArtifactKind::Source);
-    !inventory.members.is_empty() || !inventory.sources.is_empty() || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
+    !inventory.members.is_empty()
+        || !inventory.sources.is_empty()
+        || inventory.artifacts.iter().any(|artifact| is_known(artifact.kind))
 }
 
 thread_local! {

@@ -117,7 +117,9 @@ impl Report {
     pub(crate) fn exit_code(&self) -> u8 {
         let bad_policy = self.question.policy_diagnostics.iter().any(|it| it.severity == Severity::Error);
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
-        let failing = |finding: &Finding| finding.suppressed.is_none() && !finding.readiness && finding.severity >= self.question.fail_on;
+        let failing = |finding: &Finding| {
+            finding.suppressed.is_none() && !finding.readiness && finding.severity >= self.question.fail_on
+        };
         if bad_policy || unread {
             EXIT_ERROR
         } else if self.answers.findings.iter().any(failing) || self.count_action(Action::Refuse) > 0 {
@@ -142,7 +144,11 @@ impl Report {
     }
 
     pub(crate) fn count_severity(&self, severity: Severity) -> usize {
-        self.answers.findings.iter().filter(|finding| finding.severity == severity && finding.suppressed.is_none()).count()
+        self.answers
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == severity && finding.suppressed.is_none())
+            .count()
     }
 
     /// How many inputs were not read.

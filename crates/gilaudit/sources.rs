@@ -35,7 +35,8 @@ pub(crate) struct Coverage {
 /// Lints all sources of the inventory.
 pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) -> Linted {
     let projects: Vec<&[SourceFile]> = inventory.sources.chunk_by(|a, b| a.artifact == b.artifact).collect();
-    let results: Vec<Linted> = projects.into_par_iter().map(|files| project(inventory, files, settings, target)).collect();
+    let results: Vec<Linted> =
+        projects.into_par_iter().map(|files| project(inventory, files, settings, target)).collect();
     let mut all = Linted::default();
     for result in results {
         all.findings.extend(result.findings);

@@ -131,7 +131,9 @@ fn source(collector: &mut Collector, path: &Path, origin: Origin) {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let beside = std::fs::read_dir(folder).into_iter().flatten().flatten().take(collector.limits().walk_entries);
     let headers: Vec<PathBuf> = beside
-        .filter(|entry| is_header(&entry.file_name().to_string_lossy()) && Some(entry.file_name().as_os_str()) != path.file_name())
+        .filter(|entry| {
+            is_header(&entry.file_name().to_string_lossy()) && Some(entry.file_name().as_os_str()) != path.file_name()
+        })
         .map(|entry| entry.path())
         .filter(|path| path.is_file())
         .collect();
@@ -145,7 +147,13 @@ fn source(collector: &mut Collector, path: &Path, origin: Origin) {
             handle: Handle::File(header),
         });
     }
-    collector.source(SourceFile { origin, path: name(path), report: true, artifact, handle: Handle::File(path.to_owned()) });
+    collector.source(SourceFile {
+        origin,
+        path: name(path),
+        report: true,
+        artifact,
+        handle: Handle::File(path.to_owned()),
+    });
 }
 
 /// Any other file: whether it is an object file is for its reader to say.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gilaudit_model::{Confidence, Location, Origin, Target};
+use gilaudit_model::{Confidence, Location, Origin, Severity, Target};
 use gilaudit_rules::{Options, check_project};
 use gilaudit_source::c::{Limits, SourceText, read_project};
 
@@ -86,7 +86,8 @@ fn main() {
         let findings = check_project(&project, &Options { target, frozen: Vec::new() });
         checking += start.elapsed().as_secs_f64();
         for finding in findings {
-            if rule.as_deref().is_some_and(|rule| rule != finding.rule) || !low && finding.confidence == Confidence::Low
+            if rule.as_deref().is_some_and(|rule| rule != finding.rule)
+                || !low && (finding.confidence == Confidence::Low || finding.severity == Severity::Note)
             {
                 continue;
             }

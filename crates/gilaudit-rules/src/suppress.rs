@@ -38,7 +38,8 @@ pub fn suppress(project: &Project, findings: &mut [Finding], problems: &mut Vec<
             }
         }
         for unused in suppressions.iter().filter(|suppression| !suppression.used && !suppression.foreign) {
-            let error = format!("line {}: 'gilaudit: allow[{}]' suppresses nothing", unused.line, unused.rules.join(", "));
+            let error =
+                format!("line {}: 'gilaudit: allow[{}]' suppresses nothing", unused.line, unused.rules.join(", "));
             problems.push(problem(file, error));
         }
     }
@@ -54,7 +55,13 @@ fn read<'a>(file: &'a File, problems: &mut Vec<Problem>) -> Vec<Suppression<'a>>
         let text = file.text_of(*comment);
         let line = file.lines.line(comment.end.saturating_sub(1));
         if text.contains("noqa: borrowed-ref OK") || text.contains("noqa: borrowed-ref - OK") {
-            out.push(Suppression { line, rules: BORROWED.to_vec(), reason: "noqa: borrowed-ref OK".to_owned(), foreign: true, used: false });
+            out.push(Suppression {
+                line,
+                rules: BORROWED.to_vec(),
+                reason: "noqa: borrowed-ref OK".to_owned(),
+                foreign: true,
+                used: false,
+            });
         }
         let Some((_, rest)) = text.split_once("gilaudit: allow[") else { continue };
         let Some((rules, reason)) = rest.split_once(']') else {

@@ -7,7 +7,7 @@ use gilaudit_model::{Finding, Location, Related, Target};
 
 use super::cfg::NodeId;
 use super::flow::Flow;
-use super::index::{Index, Types};
+use super::index::{Index, Role, Types};
 use crate::Rule;
 
 /// What the user decides about the rules for sources.
@@ -67,20 +67,31 @@ impl<'p> Analysis<'p> {
         self.project.text(self.project.function(id).name)
     }
 
+    /// Whether a function is a type's `tp_init`, or the part of one that is written by hand.
+    pub(crate) fn is_initialiser(&self, id: FunctionId) -> bool {
+        let function = self.project.function(id);
+        let by_role =
+            self.index.roles_of(function.name).iter().any(|role| matches!(role, Role::Slot(slot) if slot == "tp_init"));
+        by_role
+            || self.project.text(function.name).contains("__init__")
+            || self.project.text(function.name).ends_with("_init")
+    }
+
     /// Whether a file is a test or an example by its path: its modules are not shipped.
     pub(crate) fn is_test(&self, file: FileId) -> bool {
-        self.project.file(file).path.split('/').any(|part| {
-            let part = part.to_ascii_lowercase();
-            part == "tests"
-                || part == "test"
-                || part == "testing"
-                || part == "examples"
-                || part.starts_with("test_")
-                || part.starts_with("_test")
-                || part.starts_with("xxlimited")
-                || part.starts_with("xxmodule")
-        })
+        is_test_path(&self.project.file(file).path)
     }
+}
+
+/// Whether a file is a test or an example by its path.
+pub(crate) fn is_test_path(path: &str) -> bool {
+    path.split('/').any(|part| {
+        let part = part.to_ascii_lowercase();
+        matches!(part.as_str(), "tests" | "test" | "testing" | "examples" | "example" | "benchmarks")
+            || ["test_", "_test", "xxlimited", "xxmodule", "xxsubtype", "_xxtest"]
+                .iter()
+                .any(|prefix| part.starts_with(prefix))
+    })
 }
 
 /// One function as rules see it.

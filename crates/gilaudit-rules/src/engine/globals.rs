@@ -66,7 +66,14 @@ pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
             continue;
         }
         let key = GlobalKey::File(global.name);
-        let variable = Variable { key, name: global.name, ty: global.ty, file: global.file, span: global.span, is_static: global.is_static };
+        let variable = Variable {
+            key,
+            name: global.name,
+            ty: global.ty,
+            file: global.file,
+            span: global.span,
+            is_static: global.is_static,
+        };
         out.entry(key).or_insert(variable);
     }
     for id in project.function_ids() {
@@ -74,7 +81,14 @@ pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
         for (index, local) in function.body.locals.iter().enumerate() {
             if local.is_static && changeable(&local.ty, local.thread_local) && !analysis.is_test(function.file) {
                 let key = GlobalKey::Local(id, LocalId(index as u32));
-                let variable = Variable { key, name: local.name, ty: local.ty, file: function.file, span: local.span, is_static: true };
+                let variable = Variable {
+                    key,
+                    name: local.name,
+                    ty: local.ty,
+                    file: function.file,
+                    span: local.span,
+                    is_static: true,
+                };
                 out.insert(key, variable);
             }
         }
@@ -84,7 +98,11 @@ pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
 
 fn is_lock(base: &str) -> bool {
     let lower = base.to_ascii_lowercase();
-    lower.contains("mutex") || lower.contains("lock") || lower.contains("once") || lower.contains("rwlock") || lower.contains("cond_t")
+    lower.contains("mutex")
+        || lower.contains("lock")
+        || lower.contains("once")
+        || lower.contains("rwlock")
+        || lower.contains("cond_t")
 }
 
 impl Variable {
@@ -93,17 +111,26 @@ impl Variable {
         let (file, is_static) = (self.file, self.is_static);
         analysis.index.globals.get(&self.key).into_iter().flatten().filter(move |access| {
             let function = access.function.0 as usize;
-            !analysis.index.init_only[function] && (!is_static || analysis.project.function(access.function).file == file)
+            !analysis.index.init_only[function]
+                && (!is_static || analysis.project.function(access.function).file == file)
         })
     }
 
     /// The most dangerous write that no lock guards.
     pub(crate) fn worst_write<'a>(&self, analysis: &'a Analysis<'_>) -> Option<(&'a Access, Danger)> {
         let unguarded = self.live(analysis).filter(|access| {
-            access.writes() && !access.atomic && !access.locked && !analysis.index.lock_held[access.function.0 as usize] && !self.is_in_debug(analysis, access)
+            access.writes()
+                && !access.atomic
+                && !access.locked
+                && !analysis.index.lock_held[access.function.0 as usize]
+                && !self.is_in_debug(analysis, access)
         });
         unguarded.map(|access| (access, self.danger(analysis, access))).max_by_key(|(access, danger)| {
-            (analysis.index.callable[access.function.0 as usize], *danger, std::cmp::Reverse((access.function, access.expr)))
+            (
+                analysis.index.callable[access.function.0 as usize],
+                *danger,
+                std::cmp::Reverse((access.function, access.expr)),
+            )
         })
     }
 
@@ -124,12 +151,18 @@ impl Variable {
     fn is_in_debug(&self, analysis: &Analysis<'_>, access: &Access) -> bool {
         let function = analysis.project.function(access.function);
         let span = function.body.expr(access.expr).span;
-        analysis.project.file(function.file).guards.iter().any(|guard| guard.span.contains(span) && guard.condition.contains("DEBUG"))
+        analysis
+            .project
+            .file(function.file)
+            .guards
+            .iter()
+            .any(|guard| guard.span.contains(span) && guard.condition.contains("DEBUG"))
     }
 
     /// Whether another function reads or writes it, too.
     pub(crate) fn is_read_elsewhere(&self, analysis: &Analysis<'_>, function: FunctionId) -> bool {
-        self.live(analysis).any(|access| access.function != function && analysis.index.callable[access.function.0 as usize])
+        self.live(analysis)
+            .any(|access| access.function != function && analysis.index.callable[access.function.0 as usize])
     }
 
     /// A write each of up to three other functions.

@@ -133,7 +133,8 @@ pub(crate) fn filled_by_callee(unit: &Unit<'_>, field: ExprId, nodes: &[NodeId])
         .find(|call| {
             call.args.iter().any(|arg| unit.path(*arg).is_some_and(|path| path == object))
                 && index.functions(unit.project, call.name).iter().any(|id| {
-                    !index.lifecycle[id.0 as usize] && writers.iter().any(|access| access.function == *id && access.writes())
+                    !index.lifecycle[id.0 as usize]
+                        && writers.iter().any(|access| access.function == *id && access.writes())
                 })
         })
         .map(|call| call.expr)

@@ -10,7 +10,11 @@ use super::locks::Lock;
 
 /// The region of `family` that is open at a step on every way: what is locked, where it begins (the nearest begin in front of it), and
 /// whether it was begun by a macro that opens a scope.
-pub(crate) fn open_at<'u>(unit: &'u Unit<'_>, node: NodeId, family: LockFamily) -> Option<(&'u Lock, Option<(Span, bool)>)> {
+pub(crate) fn open_at<'u>(
+    unit: &'u Unit<'_>,
+    node: NodeId,
+    family: LockFamily,
+) -> Option<(&'u Lock, Option<(Span, bool)>)> {
     let lock = unit.locks.held(node).filter(|lock| lock.family == family).last()?;
     let before = unit.cfg.before(node, |_| false);
     let begin = unit
@@ -25,7 +29,9 @@ pub(crate) fn open_at<'u>(unit: &'u Unit<'_>, node: NodeId, family: LockFamily) 
 /// Whether a step is the use of one of CPython's `Py_BEGIN_…` macros: those open a scope that must be closed.
 fn is_macro(unit: &Unit<'_>, node: NodeId) -> bool {
     match unit.cfg.node(node).step {
-        Step::Eval(expr) => unit.call(expr).is_some_and(|call| call.name.starts_with("Py_BEGIN_") || call.name.starts_with("Py_XBEGIN_")),
+        Step::Eval(expr) => unit
+            .call(expr)
+            .is_some_and(|call| call.name.starts_with("Py_BEGIN_") || call.name.starts_with("Py_XBEGIN_")),
         _ => false,
     }
 }
@@ -38,13 +44,29 @@ pub(crate) fn is_handed_on(unit: &Unit<'_>, expr: ExprId) -> bool {
         }
         _ => false,
     });
-    let returned = unit.body.stmts.iter().any(|stmt| matches!(stmt.kind, StmtKind::Return(Some(value)) if unit.strip(value) == expr));
+    let returned = unit
+        .body
+        .stmts
+        .iter()
+        .any(|stmt| matches!(stmt.kind, StmtKind::Return(Some(value)) if unit.strip(value) == expr));
     stored || returned
 }
 
 /// Whether a call is one of `names`, or of a function of the project that calls one of them and is named like an end.
 pub(crate) fn ends(unit: &Unit<'_>, call: &Call<'_>, names: &[&str]) -> bool {
-    if names.contains(&call.name) || matches!(call.name, "Py_Exit" | "exit" | "abort" | "Py_FatalError" | "_exit" | "pthread_exit" | "longjmp" | "PyThread_exit_thread") {
+    if names.contains(&call.name)
+        || matches!(
+            call.name,
+            "Py_Exit"
+                | "exit"
+                | "abort"
+                | "Py_FatalError"
+                | "_exit"
+                | "pthread_exit"
+                | "longjmp"
+                | "PyThread_exit_thread"
+        )
+    {
         return true;
     }
     unit.analysis.index.functions(unit.project, call.name).iter().any(|id| {

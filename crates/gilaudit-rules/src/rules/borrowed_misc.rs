@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::borrow;
 use crate::engine::analysis::Unit;
+use crate::engine::borrow;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {

@@ -29,16 +29,20 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     }
     for test in emptiness_tests(unit) {
         let ExprKind::Field { base, name, .. } = unit.kind(unit.strip(test.place)) else { continue };
-        if unit.is_locked_at(test.node) || !is_shared(unit, base, test.node) || unit.is_unparsed(unit.expr(test.condition).span) {
+        if unit.is_locked_at(test.node)
+            || !is_shared(unit, base, test.node)
+            || unit.is_unparsed(unit.expr(test.condition).span)
+        {
             continue;
         }
         if unit.type_of(unit.strip(test.place)).is_some_and(|ty| ty.atomic || ty.pointers > 0) {
             continue;
         }
-        let constant = |value: Option<gilaudit_model::source::ExprId>| match value.map(|value| unit.kind(unit.strip(value))) {
-            Some(ExprKind::Number(value)) => value,
-            _ => None,
-        };
+        let constant =
+            |value: Option<gilaudit_model::source::ExprId>| match value.map(|value| unit.kind(unit.strip(value))) {
+                Some(ExprKind::Number(value)) => value,
+                _ => None,
+            };
         let writes = writes_to(unit, test.place);
         let after = unit.cfg.after(test.empty, |node| node == test.node);
         let set = writes.iter().find(|write| {
@@ -55,7 +59,10 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if !gives_up || !(reset || WORDS.iter().any(|word| member.contains(word))) {
             continue;
         }
-        let message = format!("'{}' is tested and set in two steps without a lock: two threads can both find it clear and go on", unit.text(name));
+        let message = format!(
+            "'{}' is tested and set in two steps without a lock: two threads can both find it clear and go on",
+            unit.text(name)
+        );
         let mut finding = unit.finding(rule, test.condition, message);
         finding.confidence = if unit.is_callable() { Confidence::Medium } else { Confidence::Low };
         finding.help = Some(

@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::borrow;
 use crate::engine::analysis::Unit;
+use crate::engine::borrow;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -19,7 +19,14 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for borrow in borrow::unprotected(unit, rule.id) {
-        let mut finding = unit.finding(rule, borrow.call.expr, format!("'{}' gives a pointer into memory that another thread can free by resizing the bytearray", borrow.call.name));
+        let mut finding = unit.finding(
+            rule,
+            borrow.call.expr,
+            format!(
+                "'{}' gives a pointer into memory that another thread can free by resizing the bytearray",
+                borrow.call.name
+            ),
+        );
         finding.confidence = if unit.is_callable() { Confidence::Medium } else { Confidence::Low };
         finding.help = Some("get a Py_buffer with PyObject_GetBuffer, which keeps the bytearray from being resized; or hold a critical section on it".to_owned());
         out.push(finding);

@@ -3,8 +3,8 @@
 use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::{borrow, exempt};
 use crate::engine::analysis::Unit;
+use crate::engine::{borrow, exempt};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -35,10 +35,14 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if ty.pointers == 0 || unit.is_unparsed(unit.expr(expr).span) || borrow::is_protected(unit, base, node) {
             continue;
         }
-        let message = format!("'{member}' of a {} is used directly: other threads change it under the object's lock, and can free the memory", &container[2..container.len() - 6].to_lowercase());
+        let message = format!(
+            "'{member}' of a {} is used directly: other threads change it under the object's lock, and can free the memory",
+            &container[2..container.len() - 6].to_lowercase()
+        );
         let mut finding = unit.finding(rule, expr, message);
         finding.help = Some(if container == "PyListObject" {
-            "use PyList_GetItemRef (new in Python 3.13; pythoncapi-compat has it for older ones) and PyList_SetItem".to_owned()
+            "use PyList_GetItemRef (new in Python 3.13; pythoncapi-compat has it for older ones) and PyList_SetItem"
+                .to_owned()
         } else {
             "use the PyDict_* functions; the members are not part of the API".to_owned()
         });

@@ -2,9 +2,9 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::values::Root;
 use crate::engine::{borrow, exempt};
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -23,11 +23,18 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         return;
     }
     for call in unit.calls() {
-        let Some(container) = call.args.first().copied().filter(|_| matches!(call.name, "PyDict_Next" | "_PyDict_Next")) else { continue };
+        let Some(container) =
+            call.args.first().copied().filter(|_| matches!(call.name, "PyDict_Next" | "_PyDict_Next"))
+        else {
+            continue;
+        };
         if borrow::is_protected(unit, container, call.node) || unit.is_unparsed(call.span) {
             continue;
         }
-        let message = format!("'{}' takes no lock: another thread can change the dict during the iteration, and the key and value it gives are borrowed", call.name);
+        let message = format!(
+            "'{}' takes no lock: another thread can change the dict during the iteration, and the key and value it gives are borrowed",
+            call.name
+        );
         let mut finding = unit.finding(rule, call.expr, message);
         let known = unit.roots(container, call.node).iter().any(|root| !matches!(root, Root::Unknown));
         finding.confidence = if known && unit.is_callable() { Confidence::High } else { Confidence::Medium };

@@ -2,10 +2,10 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::api::LockFamily;
 use crate::engine::cfg::Step;
 use crate::engine::regions;
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -33,9 +33,13 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let _ = lock;
         // The functions come in pairs that a caller may close; only the macros open a scope.
         let Some(begin) = begin.filter(|begin| begin.1) else { continue };
-        let message = format!("{kind} leaves the critical section without its end: the lock stays taken, and the thread's list of sections points into a frame that is gone");
+        let message = format!(
+            "{kind} leaves the critical section without its end: the lock stays taken, and the thread's list of sections points into a frame that is gone"
+        );
         let mut finding = unit.finding_at(rule, unit.cfg.node(node).span, message);
-        finding.help = Some("set a result and leave by 'goto' to a label in front of Py_END_CRITICAL_SECTION, or by 'break'".to_owned());
+        finding.help = Some(
+            "set a result and leave by 'goto' to a label in front of Py_END_CRITICAL_SECTION, or by 'break'".to_owned(),
+        );
         finding.related.push(unit.analysis.related(unit.function.file, begin.0, "begins here"));
         out.push(finding);
     }

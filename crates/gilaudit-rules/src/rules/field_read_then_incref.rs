@@ -3,11 +3,11 @@
 use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::cfg::NodeId;
 use crate::engine::index::is_shared;
 use crate::engine::values::Source;
 use crate::engine::{borrow, exempt, members};
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -42,8 +42,15 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         // Only a member that is written while others can read it can change under the reader.
-        let Some(writer) = members::live_accesses(unit, key).find(|access| access.writes() && unit.analysis.index.callable[access.function.0 as usize]) else { continue };
-        let message = format!("'{}' is read and its reference count raised in two steps without a lock: another thread can release the object in between", unit.text(name));
+        let Some(writer) = members::live_accesses(unit, key)
+            .find(|access| access.writes() && unit.analysis.index.callable[access.function.0 as usize])
+        else {
+            continue;
+        };
+        let message = format!(
+            "'{}' is read and its reference count raised in two steps without a lock: another thread can release the object in between",
+            unit.text(name)
+        );
         let mut finding = unit.finding(rule, call.expr, message);
         finding.confidence = if writer.function == unit.id { Confidence::Medium } else { Confidence::High };
         finding.help = Some(
@@ -51,7 +58,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 .to_owned(),
         );
         let function = unit.project.function(writer.function);
-        finding.related.push(unit.analysis.related(function.file, function.body.expr(writer.expr).span, "written here"));
+        finding.related.push(unit.analysis.related(
+            function.file,
+            function.body.expr(writer.expr).span,
+            "written here",
+        ));
         out.push(finding);
     }
 }

@@ -1,10 +1,10 @@
 //! Flags a list of free objects that all threads take from without a lock.
 
 use gilaudit_model::source::ExprKind;
-use gilaudit_model::{Finding, Severity, Confidence};
+use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::globals;
 use crate::engine::analysis::Unit;
+use crate::engine::globals;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -26,11 +26,17 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         // `list[--n]`, `list[n++] = x`
         let ExprKind::Index { base, index } = kind else { continue };
         let ExprKind::Update { operand: counter, .. } = unit.kind(unit.strip(index)) else { continue };
-        let (Some((name, ty)), Some(_)) = (globals::process_wide(unit, base), globals::process_wide(unit, counter)) else { continue };
+        let (Some((name, ty)), Some(_)) = (globals::process_wide(unit, base), globals::process_wide(unit, counter))
+        else {
+            continue;
+        };
         if unit.is_locked_at(node) || ty.pointers == 0 || unit.is_unparsed(unit.expr(expr).span) {
             continue;
         }
-        let message = format!("'{}' is a list of free objects without a lock: two threads can take the same one", unit.text(name));
+        let message = format!(
+            "'{}' is a list of free objects without a lock: two threads can take the same one",
+            unit.text(name)
+        );
         let mut finding = unit.finding(rule, expr, message);
         finding.help = Some("leave it out in the free-threaded build (#ifndef Py_GIL_DISABLED), whose allocator is fast; or make it thread-local".to_owned());
         out.push(finding);

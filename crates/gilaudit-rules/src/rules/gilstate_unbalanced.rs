@@ -2,9 +2,9 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::cfg::{EXIT, NodeId, Step};
 use crate::engine::regions;
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -37,11 +37,16 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         let open = unit.cfg.after(node, |at| ended.contains(&at) || at == EXIT);
         let leaves = open.iter().find(|at| {
-            matches!(unit.cfg.node(**at).step, Step::Return(_) | Step::Throw) && !ended.contains(at) && reaches_exit(unit, **at, &ended)
+            matches!(unit.cfg.node(**at).step, Step::Return(_) | Step::Throw)
+                && !ended.contains(at)
+                && reaches_exit(unit, **at, &ended)
         });
         let Some(exit) = leaves else { continue };
         let span = unit.cfg.node(*exit).span;
-        let message = format!("this way out lacks the '{what}' that '{}' needs: the thread keeps its state, and stop-the-world or the end of the interpreter hang", call.name);
+        let message = format!(
+            "this way out lacks the '{what}' that '{}' needs: the thread keeps its state, and stop-the-world or the end of the interpreter hang",
+            call.name
+        );
         let mut finding = unit.finding_at(rule, span, message);
         finding.help = Some(format!("call {what} on every way out"));
         finding.related.push(unit.related(call.expr, "begun here"));

@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::globals;
 use crate::engine::analysis::Unit;
+use crate::engine::globals;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -27,7 +27,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if unit.is_unparsed(call.span) || unit.is_locked_at(call.node) {
             continue;
         }
-        let message = format!("'{}' uses the jump buffer '{}' of the whole process: a thread can jump into the stack of another", call.name, unit.text(name));
+        let message = format!(
+            "'{}' uses the jump buffer '{}' of the whole process: a thread can jump into the stack of another",
+            call.name,
+            unit.text(name)
+        );
         let mut finding = unit.finding(rule, call.expr, message);
         finding.help = Some("return an error code; or keep the buffer in a local variable that is passed down, or in a _Thread_local one".to_owned());
         out.push(finding);

@@ -32,7 +32,8 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             })
             .collect();
         let is_locked = |access: &Access| access.locked || index.lock_held[access.function.0 as usize];
-        let locked: BTreeSet<_> = live.iter().filter(|access| is_locked(access)).map(|access| access.function).collect();
+        let locked: BTreeSet<_> =
+            live.iter().filter(|access| is_locked(access)).map(|access| access.function).collect();
         let written = live.iter().any(|access| access.writes());
         if locked.len() < 2 || !written {
             continue;
@@ -55,7 +56,8 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             }
             let function = analysis.project.function(access.function);
             let span = function.body.expr(access.expr).span;
-            if function.unparsed.iter().any(|part| part.contains(span)) || !analysis.project.file(function.file).report {
+            if function.unparsed.iter().any(|part| part.contains(span)) || !analysis.project.file(function.file).report
+            {
                 continue;
             }
             let verb = if access.writes() { "written" } else { "read" };
@@ -66,11 +68,14 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             );
             let mut finding = analysis.finding(rule, function.file, span, message);
             finding.function = Some(analysis.project.text(function.qualified).to_owned());
-            // A lone read of a word is often meant; a write never agrees with a lock elsewhere.
-            finding.confidence = match (access.writes(), locked.len() > live.iter().map(|a| a.function).collect::<BTreeSet<_>>().len() / 2) {
+            // A lone read of a word is often meant; a write never agrees with a lock elsewhere. `__init__` can be called again, but
+            // hardly anybody does while other threads use the object.
+            let functions: BTreeSet<_> = live.iter().map(|access| access.function).collect();
+            let mostly = locked.len() * 2 > functions.len();
+            finding.confidence = match (access.writes(), mostly) {
+                (true, _) if analysis.is_initialiser(access.function) => Confidence::Low,
                 (true, true) => Confidence::High,
                 (true, false) => Confidence::Medium,
-                (false, true) if defined.is_object && locked_write => Confidence::Medium,
                 (false, _) => Confidence::Low,
             };
             finding.help = Some("take the same lock here: Py_BEGIN_CRITICAL_SECTION on the object (new in Python 3.13), or the mutex that guards the member elsewhere".to_owned());

@@ -2,10 +2,10 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::api::LockFamily;
 use crate::engine::cfg::Step;
 use crate::engine::regions;
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -33,9 +33,13 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if !begin.1 {
             continue;
         }
-        let message = format!("{kind} leaves Py_BEGIN_ALLOW_THREADS without its end: the caller goes on without a thread state");
+        let message =
+            format!("{kind} leaves Py_BEGIN_ALLOW_THREADS without its end: the caller goes on without a thread state");
         let mut finding = unit.finding_at(rule, unit.cfg.node(node).span, message);
-        finding.help = Some("keep the result in a local and leave after Py_END_ALLOW_THREADS, or say Py_BLOCK_THREADS before".to_owned());
+        finding.help = Some(
+            "keep the result in a local and leave after Py_END_ALLOW_THREADS, or say Py_BLOCK_THREADS before"
+                .to_owned(),
+        );
         finding.related.push(unit.analysis.related(unit.function.file, begin.0, "detached here"));
         out.push(finding);
     }

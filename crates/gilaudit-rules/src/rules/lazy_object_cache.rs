@@ -4,9 +4,9 @@ use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::exempt;
 use crate::engine::index::is_shared;
 use crate::engine::members::{emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
-use crate::engine::exempt;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -26,7 +26,10 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     }
     for test in emptiness_tests(unit) {
         let ExprKind::Field { base, name, .. } = unit.kind(unit.strip(test.place)) else { continue };
-        if unit.is_locked_at(test.node) || !is_shared(unit, base, test.node) || unit.is_unparsed(unit.expr(test.condition).span) {
+        if unit.is_locked_at(test.node)
+            || !is_shared(unit, base, test.node)
+            || unit.is_unparsed(unit.expr(test.condition).span)
+        {
             continue;
         }
         let ty = unit.type_of(unit.strip(test.place));
@@ -40,11 +43,16 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 // The same constant from every thread does no harm.
                 && write.value.is_none_or(|value| !matches!(unit.kind(unit.strip(value)), ExprKind::Number(_) | ExprKind::Null | ExprKind::Str))
         });
-        let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else { continue };
+        let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else {
+            continue;
+        };
         let pointer = ty.is_none_or(|ty| ty.pointers > 0);
         let member = unit.text(name);
-        let consequence = if pointer { "one value leaks, or is freed while it is used" } else { "a torn or stale value is read" };
-        let message = format!("'{member}' is filled on first use without a lock: two threads can both find it empty and both fill it, and {consequence}");
+        let consequence =
+            if pointer { "one value leaks, or is freed while it is used" } else { "a torn or stale value is read" };
+        let message = format!(
+            "'{member}' is filled on first use without a lock: two threads can both find it empty and both fill it, and {consequence}"
+        );
         let mut finding = unit.finding(rule, test.condition, message);
         finding.severity = if pointer { Severity::Error } else { Severity::Warning };
         finding.confidence = confidence(unit, test.place, pointer);

@@ -3,8 +3,8 @@
 use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::{exempt, globals, members};
 use crate::engine::analysis::Unit;
+use crate::engine::{exempt, globals, members};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -31,10 +31,15 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let write = members::writes_to(unit, test.place).into_iter().find(|write| {
             nodes.binary_search(&write.node).is_ok()
                 && !unit.is_locked_at(write.node)
-                && write.value.is_none_or(|value| !matches!(unit.kind(unit.strip(value)), ExprKind::Number(_) | ExprKind::Null | ExprKind::Str))
+                && write.value.is_none_or(|value| {
+                    !matches!(unit.kind(unit.strip(value)), ExprKind::Number(_) | ExprKind::Null | ExprKind::Str)
+                })
         });
         let Some(write) = write.filter(|_| ty.pointers > 0) else { continue };
-        let message = format!("'{}' is filled on first use without a lock: two threads can both find it empty and both fill it, and one object leaks or is used half made", unit.text(name));
+        let message = format!(
+            "'{}' is filled on first use without a lock: two threads can both find it empty and both fill it, and one object leaks or is used half made",
+            unit.text(name)
+        );
         let mut finding = unit.finding(rule, test.condition, message);
         finding.confidence = if unit.is_callable() { Confidence::High } else { Confidence::Low };
         finding.help = Some(

@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::globals;
 use crate::engine::analysis::Analysis;
+use crate::engine::globals;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -24,7 +24,9 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let name = analysis.project.text(variable.name);
         let what = match kind {
             globals::Danger::Counter => "is counted without a lock: changes are lost",
-            globals::Danger::Object => "is a reference that is replaced without a lock: the old object can be released twice, or used after it is gone",
+            globals::Danger::Object => {
+                "is a reference that is replaced without a lock: the old object can be released twice, or used after it is gone"
+            }
             globals::Danger::Buffer => "is a buffer that all threads share: they overwrite each other's contents",
             globals::Danger::Plain => "is written without a lock: other threads see the change at any time",
         };
@@ -44,7 +46,11 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(analysis.related(variable.file, variable.span, "declared here"));
         for other in variable.other_writers(analysis, write.function) {
             let function = analysis.project.function(other.function);
-            finding.related.push(analysis.related(function.file, function.body.expr(other.expr).span, "also written here"));
+            finding.related.push(analysis.related(
+                function.file,
+                function.body.expr(other.expr).span,
+                "also written here",
+            ));
         }
         out.push(finding);
     }

@@ -2,9 +2,9 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::api::LockFamily;
 use crate::engine::regions;
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -27,8 +27,14 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if outer.path == lock.path {
             continue;
         }
-        let mut finding = unit.finding_at(rule, span, "beginning a critical section inside another can suspend the outer one: its object may change in between".to_owned());
-        finding.help = Some("lock both at once with Py_BEGIN_CRITICAL_SECTION2, or end the outer section first".to_owned());
+        let mut finding = unit.finding_at(
+            rule,
+            span,
+            "beginning a critical section inside another can suspend the outer one: its object may change in between"
+                .to_owned(),
+        );
+        finding.help =
+            Some("lock both at once with Py_BEGIN_CRITICAL_SECTION2, or end the outer section first".to_owned());
         finding.related.push(unit.analysis.related(unit.function.file, begin.0, "the outer section begins here"));
         out.push(finding);
     }

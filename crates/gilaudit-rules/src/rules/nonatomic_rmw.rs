@@ -24,9 +24,12 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     if unit.is_init() || unit.is_lifecycle() || exempt::is_polyfill(unit) {
         return;
     }
-    let buffer = unit.analysis.index.roles_of(unit.function.name).iter().any(|role| {
-        matches!(role, Role::Slot(slot) if slot == "bf_getbuffer" || slot == "bf_releasebuffer")
-    });
+    let buffer = unit
+        .analysis
+        .index
+        .roles_of(unit.function.name)
+        .iter()
+        .any(|role| matches!(role, Role::Slot(slot) if slot == "bf_getbuffer" || slot == "bf_releasebuffer"));
     for (expr, kind, node) in unit.exprs() {
         let place = match kind {
             ExprKind::Update { operand, .. } => operand,
@@ -43,11 +46,12 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         let Some(key) = key(unit, place) else { continue };
         let is_object = key.owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
-        let other = live_accesses(unit, key).find(|access| {
-            access.function != unit.id && unit.analysis.index.callable[access.function.0 as usize]
-        });
+        let other = live_accesses(unit, key)
+            .find(|access| access.function != unit.id && unit.analysis.index.callable[access.function.0 as usize]);
         let member = unit.text(name);
-        let message = format!("'{member}' is read, changed and written back without a lock: a change that another thread makes in between is lost");
+        let message = format!(
+            "'{member}' is read, changed and written back without a lock: a change that another thread makes in between is lost"
+        );
         let mut finding = unit.finding(rule, expr, message);
         if buffer {
             finding.severity = Severity::Error;

@@ -3,9 +3,9 @@
 use gilaudit_model::source::{ExprId, ExprKind, LocalId};
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::borrow;
 use crate::engine::cfg::NodeId;
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -23,7 +23,17 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for call in unit.calls() {
         let into = matches!(
             call.name,
-            "PyTuple_GetItem" | "PyTuple_GET_ITEM" | "PyUnicode_AsUTF8" | "PyUnicode_AsUTF8AndSize" | "PyBytes_AS_STRING" | "PyBytes_AsString" | "PyList_GetItem" | "PyList_GET_ITEM" | "PyDict_GetItem" | "PyDict_GetItemString" | "PyDict_GetItemWithError"
+            "PyTuple_GetItem"
+                | "PyTuple_GET_ITEM"
+                | "PyUnicode_AsUTF8"
+                | "PyUnicode_AsUTF8AndSize"
+                | "PyBytes_AS_STRING"
+                | "PyBytes_AsString"
+                | "PyList_GetItem"
+                | "PyList_GET_ITEM"
+                | "PyDict_GetItem"
+                | "PyDict_GetItemString"
+                | "PyDict_GetItemWithError"
         );
         let Some(owner) = call.args.first().and_then(|arg| unit.local(*arg)).filter(|_| into) else { continue };
         let Some((pointer, stored)) = borrow::stored_local(unit, call.expr) else { continue };
@@ -43,15 +53,20 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if counted || holds_another(unit, owner, stored) {
             continue;
         }
-        let used = unit.uses_after(pointer, release.node).into_iter().find(|(_, node)| sees(unit, pointer, stored, *node));
+        let used =
+            unit.uses_after(pointer, release.node).into_iter().find(|(_, node)| sees(unit, pointer, stored, *node));
         let Some((used, _)) = used else { continue };
         if is_only_tested(unit, used) {
             continue;
         }
         let name = unit.text(unit.body.locals[owner.0 as usize].name);
-        let message = format!("what '{}' gave is used after '{name}' was released: it is only valid while '{name}' is held", call.name);
+        let message = format!(
+            "what '{}' gave is used after '{name}' was released: it is only valid while '{name}' is held",
+            call.name
+        );
         let mut finding = unit.finding(rule, used, message);
-        finding.help = Some(format!("release '{name}' after the last use, or take a reference (a copy of a string) before it"));
+        finding.help =
+            Some(format!("release '{name}' after the last use, or take a reference (a copy of a string) before it"));
         finding.related.push(unit.related(call.expr, "taken out here"));
         finding.related.push(unit.related(release.expr, "released here"));
         out.push(finding);
@@ -63,7 +78,11 @@ fn sees(unit: &Unit<'_>, local: LocalId, from: NodeId, to: NodeId) -> bool {
     unit.values.definitions(local).iter().any(|definition| definition.node == from)
         && unit.values.reaching(&unit.cfg, local, to).iter().any(|definition| definition.node == from)
         || !unit.values.definitions(local).iter().any(|definition| definition.node == from)
-            && unit.cfg.after(from, |node| unit.values.definitions(local).iter().any(|definition| definition.node == node)).binary_search(&to).is_ok()
+            && unit
+                .cfg
+                .after(from, |node| unit.values.definitions(local).iter().any(|definition| definition.node == node))
+                .binary_search(&to)
+                .is_ok()
 }
 
 /// Whether the object is kept alive by something else: its own count was raised, or it went into a container or a member.
@@ -73,11 +92,24 @@ fn holds_another(unit: &Unit<'_>, owner: LocalId, from: NodeId) -> bool {
     unit.exprs().any(|(expr, kind, node)| match kind {
         ExprKind::Call { .. } => unit.call(expr).is_some_and(|call| {
             let keeps = borrow::is_incref(call.name)
-                || matches!(call.name, "PyDict_SetItem" | "PyDict_SetItemString" | "PyList_Append" | "PyModule_AddObjectRef" | "PyObject_SetAttr" | "PyObject_SetAttrString" | "PySet_Add" | "PyTuple_Pack" | "PyUnicode_InternInPlace");
+                || matches!(
+                    call.name,
+                    "PyDict_SetItem"
+                        | "PyDict_SetItemString"
+                        | "PyList_Append"
+                        | "PyModule_AddObjectRef"
+                        | "PyObject_SetAttr"
+                        | "PyObject_SetAttrString"
+                        | "PySet_Add"
+                        | "PyTuple_Pack"
+                        | "PyUnicode_InternInPlace"
+                );
             keeps && call.args.iter().any(is_owner)
         }),
         ExprKind::Assign { target, value, .. } => {
-            is_owner(&value) && matches!(unit.kind(unit.strip(target)), ExprKind::Field { .. } | ExprKind::Name(_)) && around.binary_search(&node).is_ok()
+            is_owner(&value)
+                && matches!(unit.kind(unit.strip(target)), ExprKind::Field { .. } | ExprKind::Name(_))
+                && around.binary_search(&node).is_ok()
         }
         _ => false,
     })

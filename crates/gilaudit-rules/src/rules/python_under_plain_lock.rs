@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::api;
 use crate::engine::analysis::Unit;
+use crate::engine::api;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -24,9 +24,16 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         let held = unit.locks.held(call.node).find(|lock| lock.family.blocks_attached());
         let Some(lock) = held.filter(|_| !unit.locks.is_detached(call.node)) else { continue };
-        let message = format!("'{}' can run Python code while a mutex is held whose waiters stay attached: it deadlocks with a thread that waits for the mutex when the world is stopped, or when the code needs the same mutex", call.name);
+        let message = format!(
+            "'{}' can run Python code while a mutex is held whose waiters stay attached: it deadlocks with a thread that waits for the mutex when the world is stopped, or when the code needs the same mutex",
+            call.name
+        );
         let mut finding = unit.finding(rule, call.expr, message);
-        finding.confidence = if matches!(call.name, "Py_DECREF" | "Py_XDECREF" | "Py_CLEAR") { Confidence::Low } else { Confidence::Medium };
+        finding.confidence = if matches!(call.name, "Py_DECREF" | "Py_XDECREF" | "Py_CLEAR") {
+            Confidence::Low
+        } else {
+            Confidence::Medium
+        };
         finding.help = Some("call it before the lock or after the unlock; keep references to release until after the unlock; or use a PyMutex (new in Python 3.13), whose waiters detach".to_owned());
         if let Some((_, _, span)) = unit.locks.acquisitions().find(|(_, other, _)| *other == lock) {
             finding.related.push(unit.analysis.related(unit.function.file, span, "locked here"));

@@ -3,8 +3,8 @@
 use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::exempt;
 use crate::engine::analysis::Unit;
+use crate::engine::exempt;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -25,19 +25,25 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for (expr, kind, _) in unit.exprs() {
         let what = match kind {
             ExprKind::Call { .. } => match unit.call(expr).map(|call| call.name) {
-                Some(name @ ("Py_SET_REFCNT" | "_Py_NewReference" | "_Py_RefcntAdd" | "_Py_SetRefcnt")) => name.to_owned(),
+                Some(name @ ("Py_SET_REFCNT" | "_Py_NewReference" | "_Py_RefcntAdd" | "_Py_SetRefcnt")) => {
+                    name.to_owned()
+                }
                 _ => continue,
             },
-            ExprKind::Assign { target, .. } | ExprKind::Update { operand: target, .. } => match unit.kind(unit.strip(target)) {
-                ExprKind::Field { name, .. } if unit.text(name) == "ob_refcnt" => "ob_refcnt".to_owned(),
-                _ => continue,
-            },
+            ExprKind::Assign { target, .. } | ExprKind::Update { operand: target, .. } => {
+                match unit.kind(unit.strip(target)) {
+                    ExprKind::Field { name, .. } if unit.text(name) == "ob_refcnt" => "ob_refcnt".to_owned(),
+                    _ => continue,
+                }
+            }
             _ => continue,
         };
         if unit.is_unparsed(unit.expr(expr).span) {
             continue;
         }
-        let message = format!("'{what}' sets a reference count that other threads change at the same time; in the free-threaded build it is split in two");
+        let message = format!(
+            "'{what}' sets a reference count that other threads change at the same time; in the free-threaded build it is split in two"
+        );
         let mut finding = unit.finding(rule, expr, message);
         finding.help = Some("take and release references; for weak caches use PyUnstable_EnableTryIncRef and PyUnstable_TryIncRef (new in Python 3.14; pythoncapi-compat has them), to bring an object back use tp_finalize".to_owned());
         out.push(finding);

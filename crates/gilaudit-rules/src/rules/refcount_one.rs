@@ -3,10 +3,10 @@
 use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::cfg::NodeId;
 use crate::engine::exempt;
 use crate::engine::values::Source;
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {

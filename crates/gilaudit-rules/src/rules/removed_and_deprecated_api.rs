@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::api;
 use crate::engine::analysis::Unit;
+use crate::engine::api;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -25,7 +25,8 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         let target = unit.analysis.options.target.to_string();
-        let removed = api::minor(known.removed).is_some_and(|removed| api::minor(&target).is_some_and(|target| removed <= target));
+        let removed = api::minor(known.removed)
+            .is_some_and(|removed| api::minor(&target).is_some_and(|target| removed <= target));
         let (severity, what) = if removed {
             (Severity::Error, format!("was removed in Python {}", known.removed))
         } else if known.no_op != "-" {

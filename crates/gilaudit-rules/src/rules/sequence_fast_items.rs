@@ -3,10 +3,10 @@
 use gilaudit_model::source::ExprId;
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::cfg::NodeId;
 use crate::engine::values::Root;
 use crate::engine::{borrow, exempt};
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -31,7 +31,8 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         {
             continue;
         }
-        let mut finding = borrow::report(unit, rule, &borrow, "replace the items of the list that PySequence_Fast was given");
+        let mut finding =
+            borrow::report(unit, rule, &borrow, "replace the items of the list that PySequence_Fast was given");
         if borrow.call.name == "PySequence_Fast_GET_ITEM" {
             finding.severity = Severity::Warning;
             finding.confidence = finding.confidence.min(Confidence::Medium);
@@ -55,7 +56,7 @@ fn is_guarded(unit: &Unit<'_>, fast: ExprId, at: NodeId) -> bool {
         })
         .collect();
     !originals.is_empty()
-        && originals.iter().all(|original| {
-            borrow::is_protected(unit, *original, at) || exempt::is_checked_tuple(unit, *original)
-        })
+        && originals
+            .iter()
+            .all(|original| borrow::is_protected(unit, *original, at) || exempt::is_checked_tuple(unit, *original))
 }

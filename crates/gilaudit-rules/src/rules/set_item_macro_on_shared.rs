@@ -3,9 +3,9 @@
 use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::values::Root;
 use crate::engine::{api, borrow, exempt};
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -24,20 +24,26 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         return;
     }
     for call in unit.calls() {
-        if !matches!(call.name, "PyList_SET_ITEM" | "PyTuple_SET_ITEM" | "PyTuple_SetItem") || unit.is_unparsed(call.span) {
+        if !matches!(call.name, "PyList_SET_ITEM" | "PyTuple_SET_ITEM" | "PyTuple_SetItem")
+            || unit.is_unparsed(call.span)
+        {
             continue;
         }
         let Some(container) = call.args.first().copied() else { continue };
         // Only what certainly came from elsewhere: helpers that fill a new container get it as a parameter, too.
         let roots = unit.roots(container, call.node);
-        let shared = !roots.is_empty() && roots.iter().all(|root| matches!(root, Root::Field(_) | Root::Global(_) | Root::Static(_)));
+        let shared = !roots.is_empty()
+            && roots.iter().all(|root| matches!(root, Root::Field(_) | Root::Global(_) | Root::Static(_)));
         if !shared || borrow::is_protected(unit, container, call.node) {
             continue;
         }
         if unit.is_lifecycle() || makes(unit, container) {
             continue;
         }
-        let message = format!("'{}' overwrites an item without a lock and without releasing the old one; it is meant for containers that nobody else has yet", call.name);
+        let message = format!(
+            "'{}' overwrites an item without a lock and without releasing the old one; it is meant for containers that nobody else has yet",
+            call.name
+        );
         let mut finding = unit.finding(rule, call.expr, message);
         finding.confidence = if unit.is_callable() { Confidence::High } else { Confidence::Medium };
         finding.help = Some("use PyList_SetItem, which locks the list and releases the old item; make a new tuple instead of changing one".to_owned());
@@ -50,7 +56,8 @@ fn makes(unit: &Unit<'_>, container: ExprId) -> bool {
     let Some(place) = unit.path(container) else { return false };
     unit.exprs().any(|(_, kind, _)| match kind {
         ExprKind::Assign { op: None, target, value } => {
-            unit.path(target).is_some_and(|path| path == place) && unit.call(value).is_some_and(|call| api::is_fresh(call.name))
+            unit.path(target).is_some_and(|path| path == place)
+                && unit.call(value).is_some_and(|call| api::is_fresh(call.name))
         }
         _ => false,
     })

@@ -2,9 +2,9 @@
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
+use crate::engine::analysis::Unit;
 use crate::engine::api::LockFamily;
 use crate::engine::{exempt, regions};
-use crate::engine::analysis::Unit;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -33,13 +33,18 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         // One call locks the stream itself; what several of them write together can be torn apart.
         let again = unit.calls().any(|other| {
-            other.expr != call.expr && unit.locks.is_detached(other.node) && !unit.locks.is_locked(other.node) && regions::stdio_stream(unit, &other) == Some(stream)
+            other.expr != call.expr
+                && unit.locks.is_detached(other.node)
+                && !unit.locks.is_locked(other.node)
+                && regions::stdio_stream(unit, &other) == Some(stream)
         });
         if !again && unit.cfg.node(call.node).loops == 0 {
             continue;
         }
         reported.push(stream);
-        let message = format!("'{stream}' belongs to the whole process and is used here in several steps while other threads run: their output and this one's mix");
+        let message = format!(
+            "'{stream}' belongs to the whole process and is used here in several steps while other threads run: their output and this one's mix"
+        );
         let mut finding = unit.finding(rule, call.expr, message);
         finding.help = Some("guard the steps with one mutex (PyMutex, new in Python 3.13) or with flockfile and funlockfile; or put the text together first and write it in one call".to_owned());
         if let Some((_, Some(begin))) = regions::open_at(unit, call.node, LockFamily::Detached) {

@@ -4,9 +4,11 @@ use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::borrow;
 use crate::engine::exempt;
-use crate::engine::index::{AccessKind, is_shared};
+use crate::engine::index::{Access, AccessKind, is_shared};
 use crate::engine::members::{key, live_accesses};
+use crate::engine::values::{callee, strip};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -25,22 +27,36 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         return;
     }
     for call in unit.calls() {
-        if !matches!(call.name, "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR") || unit.is_locked_at(call.node) || unit.is_unparsed(call.span) {
+        if !matches!(call.name, "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR")
+            || unit.is_locked_at(call.node)
+            || unit.is_unparsed(call.span)
+        {
             continue;
         }
         let Some(place) = call.args.first().map(|arg| unit.strip(*arg)) else { continue };
         let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
         let Some(key) = key(unit, place).filter(|_| is_shared(unit, base, call.node)) else { continue };
         // Who can hold the old value: a live reader in another function that takes no lock.
-        let reader = live_accesses(unit, key).find(|access| {
-            access.function != unit.id && access.kind == AccessKind::Read && !access.locked && unit.analysis.index.callable[access.function.0 as usize]
-        });
+        let readers = || {
+            live_accesses(unit, key).filter(|access| {
+                access.function != unit.id
+                    && access.kind == AccessKind::Read
+                    && !access.locked
+                    && unit.analysis.index.callable[access.function.0 as usize]
+            })
+        };
+        let reader = readers().find(|access| takes_reference(unit, access)).or_else(|| readers().next());
         let owner_is_object = key.owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
         let member = unit.text(name);
-        let message = format!("'{}' replaces '{member}' without a lock: two threads can both release the old value, and a reader can use it after it is gone", call.name);
+        let message = format!(
+            "'{}' replaces '{member}' without a lock: two threads can both release the old value, and a reader can use it after it is gone",
+            call.name
+        );
         let mut finding = unit.finding(rule, call.expr, message);
         finding.confidence = match (reader, owner_is_object) {
-            (Some(_), true) => Confidence::Medium,
+            (Some(reader), true) if takes_reference(unit, reader) && !unit.analysis.is_initialiser(unit.id) => {
+                Confidence::Medium
+            }
             _ => Confidence::Low,
         };
         finding.help = Some(
@@ -55,4 +71,19 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         out.push(finding);
     }
+}
+
+/// Whether a read is the one of a reference that is about to be counted, or handed to Python: what a swap in between makes dangle.
+fn takes_reference(unit: &Unit<'_>, read: &Access) -> bool {
+    let body = &unit.project.function(read.function).body;
+    let counted = body.exprs.iter().enumerate().any(|(index, expr)| match expr.kind {
+        ExprKind::Call { args, .. } => {
+            let call = gilaudit_model::source::ExprId(index as u32);
+            let name = callee(body, call).map_or("", |name| unit.text(name));
+            (borrow::is_incref(name) || name.starts_with("PyObject_") || name.starts_with("PyNumber_"))
+                && body.list(args).iter().any(|arg| strip(body, *arg) == read.expr)
+        }
+        _ => false,
+    });
+    counted
 }

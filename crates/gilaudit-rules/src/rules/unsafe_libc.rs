@@ -3,8 +3,8 @@
 use gilaudit_model::source::{ExprId, ExprKind, Variant};
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::{api, exempt};
 use crate::engine::analysis::Unit;
+use crate::engine::{api, exempt};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -25,7 +25,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for call in unit.calls() {
         let Some(known) = api::unsafe_libc(call.name) else { continue };
         let is_own = !unit.analysis.index.functions(unit.project, call.name).is_empty();
-        if is_own || unit.is_locked_at(call.node) || unit.is_unparsed(call.span) || matches!(unit.kind(callee(unit, call.expr)), ExprKind::Field { .. }) {
+        if is_own
+            || unit.is_locked_at(call.node)
+            || unit.is_unparsed(call.span)
+            || matches!(unit.kind(callee(unit, call.expr)), ExprKind::Field { .. })
+        {
             continue;
         }
         if unit.is_init() && call.name == "setlocale" || unit.function.variant == Variant::Windows {

@@ -166,6 +166,11 @@ fn role(body: &str, takes_parameters: bool) -> Role {
     {
         return Role::Attribute;
     }
+    if let [only] = texts.as_slice()
+        && (only.ends_with("_THREADS") || only.contains("CRITICAL_SECTION"))
+    {
+        return Role::Statement;
+    }
     let (mut braces, mut lowest) = (0i32, 0i32);
     for text in &texts {
         match *text {

@@ -165,12 +165,32 @@ pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
 
 /// Whether an object can be known to other threads: not one that this function just made.
 pub(crate) fn is_shared(flow: &Flow<'_>, object: ExprId, at: NodeId) -> bool {
+    if is_on_stack(flow.body, object) {
+        return false;
+    }
     let roots = flow.roots(object, at);
     !roots.iter().all(|root| match root {
         Root::Call(call) => flow.makes(*call),
         Root::Constant => true,
         _ => false,
     })
+}
+
+/// Whether an object is a variable of the function itself, or a part of one, as against something that it points to.
+fn is_on_stack(body: &Body, object: ExprId) -> bool {
+    let mut at = strip(body, object);
+    for _ in 0..16 {
+        match body.kind(at) {
+            ExprKind::Field { base, arrow: false, .. } => at = strip(body, base),
+            ExprKind::Unary { op: UnaryOp::AddressOf, operand } => at = strip(body, operand),
+            ExprKind::Local(local) => {
+                let local = &body.locals[local.0 as usize];
+                return local.ty.pointers == 0 && !local.ty.reference && !local.is_static;
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Whether a comparison asks if `place` is empty: `!p`, `p == NULL`, `p == -1`, `p`: the place, and whether it is empty when true.

@@ -87,6 +87,7 @@ fn is_region(name: &str) -> bool {
 
 /// `NPY_NO_EXPORT`: no lower-case letter, and longer than a template parameter.
 fn is_shouted(name: &str) -> bool {
+    let name = name.strip_prefix("_Py_").or_else(|| name.strip_prefix("Py_")).unwrap_or(name);
     name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
