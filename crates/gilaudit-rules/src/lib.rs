@@ -21,17 +21,21 @@ mod rules {
     pub(crate) mod busy_flag_toctou;
     pub(crate) mod bytearray_pointer;
     pub(crate) mod capi_while_detached;
+    pub(crate) mod conditional_declaration;
     pub(crate) mod container_internals;
     pub(crate) mod datetime_capi_null_check;
     pub(crate) mod detach_inside_section;
     pub(crate) mod detach_with_object_memory;
     pub(crate) mod dict_next_unlocked;
+    pub(crate) mod double_checked_locking;
     pub(crate) mod enables_gil;
     pub(crate) mod exit_inside_section;
     pub(crate) mod field_read_then_incref;
     pub(crate) mod free_list;
+    pub(crate) mod gil_reliance_comment;
     pub(crate) mod gilstate_unbalanced;
     pub(crate) mod global_jmpbuf;
+    pub(crate) mod header_layout;
     pub(crate) mod inconsistent_locking;
     pub(crate) mod jump_out_of_allow_threads;
     pub(crate) mod lazy_object_cache;
@@ -40,6 +44,7 @@ mod rules {
     pub(crate) mod mutable_static;
     pub(crate) mod nested_sections;
     pub(crate) mod nonatomic_rmw;
+    pub(crate) mod nonreentrant_library;
     pub(crate) mod ob_mutex_direct;
     pub(crate) mod owner_released_early;
     pub(crate) mod python_under_plain_lock;
@@ -48,9 +53,11 @@ mod rules {
     pub(crate) mod removed_and_deprecated_api;
     pub(crate) mod sequence_fast_items;
     pub(crate) mod set_item_macro_on_shared;
+    pub(crate) mod setgil_misuse;
     pub(crate) mod shared_resource_while_detached;
     pub(crate) mod static_py_object;
     pub(crate) mod temporary_mutation;
+    pub(crate) mod undeclared_module;
     pub(crate) mod unlocked_field_swap;
     pub(crate) mod unsafe_libc;
     pub(crate) mod weakreflist_read;
@@ -76,17 +83,21 @@ pub static RULES: &[Rule] = &[
     rules::busy_flag_toctou::RULE,
     rules::bytearray_pointer::RULE,
     rules::capi_while_detached::RULE,
+    rules::conditional_declaration::RULE,
     rules::container_internals::RULE,
     rules::datetime_capi_null_check::RULE,
     rules::detach_inside_section::RULE,
     rules::detach_with_object_memory::RULE,
     rules::dict_next_unlocked::RULE,
+    rules::double_checked_locking::RULE,
     rules::enables_gil::RULE,
     rules::exit_inside_section::RULE,
     rules::field_read_then_incref::RULE,
     rules::free_list::RULE,
+    rules::gil_reliance_comment::RULE,
     rules::gilstate_unbalanced::RULE,
     rules::global_jmpbuf::RULE,
+    rules::header_layout::RULE,
     rules::inconsistent_locking::RULE,
     rules::jump_out_of_allow_threads::RULE,
     rules::lazy_object_cache::RULE,
@@ -95,6 +106,7 @@ pub static RULES: &[Rule] = &[
     rules::mutable_static::RULE,
     rules::nested_sections::RULE,
     rules::nonatomic_rmw::RULE,
+    rules::nonreentrant_library::RULE,
     rules::ob_mutex_direct::RULE,
     rules::owner_released_early::RULE,
     rules::python_under_plain_lock::RULE,
@@ -103,9 +115,11 @@ pub static RULES: &[Rule] = &[
     rules::removed_and_deprecated_api::RULE,
     rules::sequence_fast_items::RULE,
     rules::set_item_macro_on_shared::RULE,
+    rules::setgil_misuse::RULE,
     rules::shared_resource_while_detached::RULE,
     rules::static_py_object::RULE,
     rules::temporary_mutation::RULE,
+    rules::undeclared_module::RULE,
     rules::unlocked_field_swap::RULE,
     rules::unsafe_libc::RULE,
     rules::weakreflist_read::RULE,

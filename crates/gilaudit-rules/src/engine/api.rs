@@ -328,3 +328,32 @@ pub(crate) fn deprecated(name: &str) -> Option<Deprecated> {
 pub(crate) fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("3.")?.trim_end_matches('t').parse().ok()
 }
+
+/// A library function that must not be called by two threads with one handle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nonreentrant {
+    /// Which argument is the handle; `None` for state of the whole process.
+    pub(crate) handle: Option<usize>,
+    pub(crate) reason: &'static str,
+    pub(crate) fix: &'static str,
+}
+
+/// The rows of the table; a name that ends in `*` is a prefix.
+static NONREENTRANT: LazyLock<Vec<(&'static str, bool, Nonreentrant)>> = LazyLock::new(|| {
+    rows(include_str!("../../data/nonreentrant.tsv"))
+        .filter_map(|row| {
+            let [name, level, _, handle, reason, fix, ..] = row.as_slice() else { return None };
+            Some((*name, *level == "safe", Nonreentrant { handle: handle.parse().ok(), reason, fix }))
+        })
+        .collect()
+});
+
+/// What is known of a library function; the exact name is preferred to a prefix, the longer prefix to the shorter.
+pub(crate) fn nonreentrant(name: &str) -> Option<Nonreentrant> {
+    let fits = |row: &&(&'static str, bool, Nonreentrant)| match row.0.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == row.0,
+    };
+    let best = NONREENTRANT.iter().filter(fits).max_by_key(|row| (!row.0.ends_with('*'), row.0.len()))?;
+    (!best.1).then_some(best.2)
+}

@@ -164,6 +164,7 @@ fn runs_between(unit: &Unit<'_>, from: NodeId, to: NodeId) -> bool {
 
 /// Whether a function makes a new reference to its argument.
 pub(crate) fn is_incref(name: &str) -> bool {
+    let name = name.rsplit("::").next().unwrap_or(name);
     matches!(name, "Py_INCREF" | "Py_XINCREF" | "Py_NewRef" | "Py_XNewRef" | "_Py_NewRef" | "_Py_XNewRef" | "Py_IncRef")
         || matches!(name, "reinterpret_borrow" | "borrow" | "xincref" | "incref" | "newref" | "xnewref")
 }

@@ -159,10 +159,14 @@ impl Variable {
             .any(|guard| guard.span.contains(span) && guard.condition.contains("DEBUG"))
     }
 
-    /// Whether another function reads or writes it, too.
-    pub(crate) fn is_read_elsewhere(&self, analysis: &Analysis<'_>, function: FunctionId) -> bool {
-        self.live(analysis)
-            .any(|access| access.function != function && analysis.index.callable[access.function.0 as usize])
+    /// Whether what is written is read again: by another function, or, for a static local, by the next call.
+    pub(crate) fn survives(&self, analysis: &Analysis<'_>, function: FunctionId) -> bool {
+        let again = matches!(self.key, GlobalKey::Local(..))
+            && self.live(analysis).any(|access| access.kind == AccessKind::Read);
+        again
+            || self
+                .live(analysis)
+                .any(|access| access.function != function && analysis.index.callable[access.function.0 as usize])
     }
 
     /// A write each of up to three other functions.

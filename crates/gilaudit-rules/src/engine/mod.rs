@@ -4,6 +4,7 @@ pub(crate) mod analysis;
 pub(crate) mod api;
 pub(crate) mod borrow;
 pub(crate) mod cfg;
+pub(crate) mod declarations;
 pub(crate) mod exempt;
 pub(crate) mod flow;
 pub(crate) mod globals;

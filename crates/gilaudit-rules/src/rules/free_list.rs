@@ -25,7 +25,13 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for (expr, kind, node) in unit.exprs() {
         // `list[--n]`, `list[n++] = x`
         let ExprKind::Index { base, index } = kind else { continue };
-        let ExprKind::Update { operand: counter, .. } = unit.kind(unit.strip(index)) else { continue };
+        let index = unit.strip(index);
+        let counter = match unit.kind(index) {
+            ExprKind::Update { operand, .. } => operand,
+            // `list[n] = x; n++;`
+            ExprKind::Name(_) | ExprKind::Field { .. } if is_counted(unit, index) => index,
+            _ => continue,
+        };
         let (Some((name, ty)), Some(_)) = (globals::process_wide(unit, base), globals::process_wide(unit, counter))
         else {
             continue;
@@ -41,4 +47,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.help = Some("leave it out in the free-threaded build (#ifndef Py_GIL_DISABLED), whose allocator is fast; or make it thread-local".to_owned());
         out.push(finding);
     }
+}
+
+/// Whether this function also counts this variable up or down.
+fn is_counted(unit: &Unit<'_>, counter: gilaudit_model::source::ExprId) -> bool {
+    unit.exprs().any(|(_, kind, _)| matches!(kind, ExprKind::Update { operand, .. } if unit.same(operand, counter)))
 }

@@ -6,7 +6,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 use crate::engine::analysis::Unit;
 use crate::engine::exempt;
 use crate::engine::index::is_shared;
-use crate::engine::members::{emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
+use crate::engine::members::{Write, emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -37,12 +37,16 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         let nodes = only_when_empty(unit, &test);
-        let write = writes_to(unit, test.place).into_iter().find(|write| {
-            nodes.binary_search(&write.node).is_ok()
-                && !unit.is_locked_at(write.node)
-                // The same constant from every thread does no harm.
-                && write.value.is_none_or(|value| !matches!(unit.kind(unit.strip(value)), ExprKind::Number(_) | ExprKind::Null | ExprKind::Str))
-        });
+        let writes: Vec<_> = writes_to(unit, test.place)
+            .into_iter()
+            .filter(|write| nodes.binary_search(&write.node).is_ok() && !unit.is_locked_at(write.node))
+            .collect();
+        let constant =
+            |write: &Write| write.value.map(|value| unit.kind(unit.strip(value))).filter(|kind| is_constant(*kind));
+        // The same constant from every thread does no harm; different ones do.
+        let first = writes.first().and_then(constant);
+        let harmless = first.is_some() && writes.iter().all(|write| constant(write) == first);
+        let write = writes.into_iter().next().filter(|_| !harmless);
         let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else {
             continue;
         };
@@ -76,4 +80,8 @@ fn confidence(unit: &Unit<'_>, place: gilaudit_model::source::ExprId, pointer: b
         (true, true) => Confidence::High,
         (true, false) => Confidence::Medium,
     }
+}
+
+fn is_constant(kind: ExprKind) -> bool {
+    matches!(kind, ExprKind::Number(_) | ExprKind::Null | ExprKind::Str)
 }

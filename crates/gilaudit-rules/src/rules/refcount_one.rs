@@ -6,6 +6,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 use crate::engine::analysis::Unit;
 use crate::engine::cfg::NodeId;
 use crate::engine::exempt;
+use crate::engine::index::Role;
 use crate::engine::values::Source;
 use crate::{Check, Rule};
 
@@ -21,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    if unit.is_lifecycle() || exempt::is_polyfill(unit) || in_debug_code(unit) {
+    if is_dealloc(unit) || exempt::is_polyfill(unit) || in_debug_code(unit) {
         return;
     }
     for (expr, kind, node) in unit.exprs() {
@@ -35,7 +36,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             (true, false) => right,
             _ => continue,
         };
-        if !is_count(unit, counted, node) {
+        if !is_count(unit, counted, node) || is_asserted(unit, expr) {
             continue;
         }
         let mut finding = unit.finding(rule, expr, "the reference count says nothing about who has the object: in the free-threaded build it is split in two, and another thread can take a reference at any time".to_owned());
@@ -72,4 +73,24 @@ fn is_count(unit: &Unit<'_>, value: ExprId, at: NodeId) -> bool {
 fn in_debug_code(unit: &Unit<'_>) -> bool {
     let name = unit.name().to_ascii_lowercase();
     name.contains("debug") || name.contains("dump") || name.contains("refcnt") || name.contains("refcount")
+}
+
+/// Whether it is the function that frees the object: nobody else has it there.
+fn is_dealloc(unit: &Unit<'_>) -> bool {
+    let roles = unit.analysis.index.roles_of(unit.function.name);
+    roles.iter().any(
+        |role| matches!(role, Role::Slot(slot) if slot == "tp_dealloc" || slot == "tp_finalize" || slot == "tp_del"),
+    )
+}
+
+/// Whether an expression is inside an assertion.
+fn is_asserted(unit: &Unit<'_>, expr: ExprId) -> bool {
+    let mut at = expr;
+    while let Some(parent) = unit.parent(at) {
+        if unit.call(parent).is_some_and(|call| call.name.to_ascii_lowercase().contains("assert")) {
+            return true;
+        }
+        at = parent;
+    }
+    false
 }

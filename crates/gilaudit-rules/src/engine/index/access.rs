@@ -122,10 +122,10 @@ pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(
 }
 
 fn mark(body: &Body, kinds: &mut [(AccessKind, bool)], expr: ExprId, kind: AccessKind, atomic: bool) {
-    // `x[i] = v` writes x too, as far as a rule about a static array is concerned.
+    // `x[i] = v` and `x.f = v` write x too, as far as a rule about a static array or struct is concerned.
     let mut at = expr;
     for _ in 0..16 {
-        let ExprKind::Index { base, .. } = body.kind(at) else { break };
+        let (ExprKind::Index { base, .. } | ExprKind::Field { base, arrow: false, .. }) = body.kind(at) else { break };
         kinds[at.0 as usize] = (kind, atomic);
         at = strip(body, base);
     }

@@ -68,7 +68,7 @@ impl Lowerer<'_> {
                 Some(inner) => return self.expression(*inner, frame),
                 None => ExprKind::Number(None),
             },
-            "number_literal" => ExprKind::Number(number(frame.text_of(node))),
+            "number_literal" => ExprKind::Number(signed(frame.text_of(node))),
             "char_literal" => ExprKind::Number(None),
             "true" => ExprKind::Number(Some(1)),
             "false" => ExprKind::Number(Some(0)),
@@ -293,5 +293,13 @@ impl Lowerer<'_> {
         };
         let args = self.code.body.add_list(&arguments);
         self.add(ExprKind::Call { callee, args }, span)
+    }
+}
+
+/// A number as the grammar gives it: the sign is part of it.
+fn signed(text: &str) -> Option<i64> {
+    match text.strip_prefix('-') {
+        Some(rest) => number(rest.trim_start()).map(i64::wrapping_neg),
+        None => number(text.trim_start_matches('+')),
     }
 }

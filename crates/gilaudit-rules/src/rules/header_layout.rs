@@ -1,0 +1,41 @@
+//! Flags the private layout of an object's header that is relied on.
+
+use gilaudit_model::source::ExprKind;
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::analysis::Unit;
+use crate::engine::exempt;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "header-layout",
+    summary: "the private layout of an object's header that is relied on",
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("header_layout.md"),
+    check: Check::Function(check),
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    for (expr, kind, _) in unit.exprs() {
+        let what = match kind {
+            ExprKind::Field { name, .. } => match unit.text(name) {
+                name @ ("_gc_next" | "_gc_prev" | "ob_ref_local" | "ob_ref_shared" | "ob_tid" | "ob_gc_bits") => name,
+                _ => continue,
+            },
+            ExprKind::Cast { base, pointers: 1, .. } if unit.text(base) == "PyGC_Head" => "PyGC_Head",
+            _ => continue,
+        };
+        if exempt::is_polyfill(unit) || unit.is_unparsed(unit.expr(expr).span) {
+            continue;
+        }
+        let message = format!(
+            "'{what}' is part of a header that the free-threaded build lays out differently: there is no PyGC_Head before an object, and the count is split in two"
+        );
+        let mut finding = unit.finding(rule, expr, message);
+        finding.help = Some("use the API: PyObject_GC_IsTracked, Py_REFCNT, PyUnstable_TryIncRef (new in Python 3.14; pythoncapi-compat has it)".to_owned());
+        out.push(finding);
+    }
+}

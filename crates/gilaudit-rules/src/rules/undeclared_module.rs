@@ -1,0 +1,41 @@
+//! Flags a module that does not declare whether it needs the GIL.
+
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::analysis::Analysis;
+use crate::engine::declarations::{self, Declared};
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "undeclared-module",
+    summary: "a module that does not declare whether it needs the GIL",
+    severity: Severity::Warning,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("undeclared_module.md"),
+    check: Check::Project(check),
+};
+
+fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    for module in declarations::modules(analysis.project) {
+        if module.declared != Declared::Nothing
+            || analysis.is_test(module.file)
+            || !analysis.project.file(module.file).report
+        {
+            continue;
+        }
+        let message = format!(
+            "'{}' does not declare that it runs without the GIL: importing it turns the GIL on for the whole process",
+            module.name
+        );
+        let mut finding = analysis.finding(rule, module.file, module.span, message);
+        finding.module = Some(module.name);
+        finding.help = Some(match module.framework {
+            "pybind11" => "after an audit: PYBIND11_MODULE(name, m, py::mod_gil_not_used()) (pybind11 2.13)".to_owned(),
+            "nanobind" => "after an audit: nanobind_add_module(name FREE_THREADED ...) in CMake".to_owned(),
+            _ => "after an audit: {Py_mod_gil, Py_MOD_GIL_NOT_USED} in the module's slots, or PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) for single-phase initialisation (both new in Python 3.13)".to_owned(),
+        });
+        out.push(finding);
+    }
+}
