@@ -1,6 +1,6 @@
 //! Lints C and C++ files and folders with all rules, for measuring rules without the command around them.
 //!
-//! `cargo run --release -p gilaudit-rules --example lint -- [--rule ID] [--low] [--facts] PATH...`: one line a finding, then totals.
+//! `cargo run --release -p gilaudit-rules --example lint -- [--rule ID] [--low] [--notes] [--facts] PATH...`: one line a finding, then totals.
 
 #![allow(clippy::print_stdout, reason = "a tool of the developers")]
 
@@ -29,12 +29,13 @@ fn walk(path: &Path, out: &mut Vec<PathBuf>) {
 }
 
 fn main() {
-    let (mut rule, mut low, mut facts, mut paths) = (None, false, false, Vec::new());
+    let (mut rule, mut low, mut notes, mut facts, mut paths) = (None, false, false, false, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--rule" => rule = arguments.next(),
             "--low" => low = true,
+            "--notes" => notes = true,
             "--facts" => facts = true,
             path => paths.push(path.to_owned()),
         }
@@ -87,7 +88,7 @@ fn main() {
         checking += start.elapsed().as_secs_f64();
         for finding in findings {
             if rule.as_deref().is_some_and(|rule| rule != finding.rule)
-                || !low && (finding.confidence == Confidence::Low || finding.severity == Severity::Note)
+                || !low && (finding.confidence == Confidence::Low || !notes && finding.severity == Severity::Note)
             {
                 continue;
             }

@@ -24,6 +24,7 @@ mod rules {
     pub(crate) mod conditional_declaration;
     pub(crate) mod container_internals;
     pub(crate) mod datetime_capi_null_check;
+    pub(crate) mod declared_but_contradicted;
     pub(crate) mod detach_inside_section;
     pub(crate) mod detach_with_object_memory;
     pub(crate) mod dict_next_unlocked;
@@ -70,7 +71,9 @@ use gilaudit_model::{Extension, Finding, Target};
 use engine::analysis::is_test_path;
 
 pub use engine::analysis::Options;
-pub use rule::{Check, Rule};
+pub use rule::Rule;
+
+use rule::Check;
 pub use suppress::suppress;
 
 /// Every rule, sorted by id.
@@ -86,6 +89,7 @@ pub static RULES: &[Rule] = &[
     rules::conditional_declaration::RULE,
     rules::container_internals::RULE,
     rules::datetime_capi_null_check::RULE,
+    rules::declared_but_contradicted::RULE,
     rules::detach_inside_section::RULE,
     rules::detach_with_object_memory::RULE,
     rules::dict_next_unlocked::RULE,
@@ -137,7 +141,7 @@ pub fn check_extension(extension: &Extension, target: &Target) -> Vec<Finding> {
     for rule in RULES {
         match rule.check {
             Check::Extension(check) => check(extension, target, rule, &mut findings),
-            Check::Function(_) | Check::Project(_) => {}
+            Check::Function(_) | Check::Project(_) | Check::Contradiction(_) => {}
         }
     }
     findings.sort();
@@ -164,7 +168,15 @@ pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
             check(&analysis, rule, &mut findings);
         }
     }
-    for finding in &mut findings {
+    finish(&analysis, &mut findings);
+    findings
+}
+
+/// What is decided when all rules have run: tests count less, a declaration can be contradicted, and without one findings only say what
+/// is left to do.
+fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>) {
+    let project = analysis.project;
+    for finding in findings.iter_mut() {
         // Tests use the API in ways that nobody ships.
         let is_test = |file: &gilaudit_model::source::File| file.origin == finding.origin && is_test_path(&file.path);
         if project.files.iter().any(is_test) {
@@ -174,5 +186,18 @@ pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
     findings.sort();
     // The same code is seen in several configurations of the preprocessor.
     findings.dedup_by(|a, b| a.rule == b.rule && a.origin == b.origin && a.location == b.location);
-    findings
+    let mut more = Vec::new();
+    for rule in RULES {
+        if let Check::Contradiction(check) = rule.check {
+            check(analysis, findings, rule, &mut more);
+        }
+    }
+    let modules = engine::declarations::modules(project);
+    let declares = modules.iter().any(|module| module.declared == engine::declarations::Declared::NotUsed);
+    if !modules.is_empty() && !declares {
+        // The GIL still guards this code: what is found stands between it and a declaration.
+        findings.iter_mut().for_each(|finding| finding.readiness = true);
+    }
+    findings.extend(more);
+    findings.sort();
 }

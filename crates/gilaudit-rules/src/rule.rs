@@ -21,38 +21,40 @@ pub struct Rule {
     /// Its page, in Markdown.
     pub doc: &'static str,
     /// What it looks at, and its code.
-    pub check: Check,
+    pub(crate) check: Check,
 }
 
 /// What a rule looks at, and the function that looks.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Check {
+pub(crate) enum Check {
     /// One extension as the target judges it: declaration, ABI, import failure.
     Extension(fn(&Extension, &Target, &Rule, &mut Vec<Finding>)),
     /// One function of a project's sources.
     Function(FunctionCheck),
     /// The sources of a project as a whole.
     Project(ProjectCheck),
+    /// What all other rules found in a project.
+    Contradiction(ContradictionCheck),
 }
 
 /// A rule's code for one function. Opaque: only rules of this crate can be written so far.
 pub(crate) type FunctionCheck = fn(&Unit<'_>, &Rule, &mut Vec<Finding>);
 
+/// A rule's code for what the others found.
+pub(crate) type ContradictionCheck = fn(&Analysis<'_>, &[Finding], &Rule, &mut Vec<Finding>);
+
 /// A rule's code for a project.
 pub(crate) type ProjectCheck = fn(&Analysis<'_>, &Rule, &mut Vec<Finding>);
 
-impl Check {
+impl Rule {
     /// What it looks at, for lists of rules.
     pub fn subject(&self) -> &'static str {
-        match self {
-            Self::Extension(_) => "extension",
-            Self::Function(_) | Self::Project(_) => "C and C++",
+        match self.check {
+            Check::Extension(_) => "extension",
+            Check::Function(_) | Check::Project(_) | Check::Contradiction(_) => "C and C++",
         }
     }
-}
 
-impl Rule {
     /// A finding of this rule about a file as a whole.
     pub(crate) fn finding(&self, origin: &Origin, message: String) -> Finding {
         Finding {

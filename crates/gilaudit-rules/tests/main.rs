@@ -6,4 +6,5 @@
 )]
 
 mod complete; // a rule exists if and only if its file, page, fixture folder and registry line exist
-mod fixtures; // all rules on all fixtures
+mod fixtures;
+mod sources; // all rules on all fixtures

@@ -63,10 +63,6 @@ impl<'p> Analysis<'p> {
         }
     }
 
-    pub(crate) fn function_name(&self, id: FunctionId) -> &'p str {
-        self.project.text(self.project.function(id).name)
-    }
-
     /// Whether a function is a type's `tp_init`, or the part of one that is written by hand.
     pub(crate) fn is_initialiser(&self, id: FunctionId) -> bool {
         let function = self.project.function(id);

@@ -20,8 +20,6 @@ pub(crate) enum LockFamily {
     C11,
     /// `std::mutex` and its guards.
     Cpp,
-    /// A macro or function of the project that is named like a lock, where its definition was not seen.
-    Named,
     /// Not a lock: the thread state is detached (`Py_BEGIN_ALLOW_THREADS`, `PyEval_SaveThread`, `gil_scoped_release`).
     Detached,
     /// Not a lock any more: `PyGILState_Ensure`, `gil_scoped_acquire`.
@@ -185,18 +183,6 @@ pub(crate) fn is_exported(name: &str) -> bool {
 /// Whether it is a function of the library (not a macro that may only read a member).
 pub(crate) fn is_exported_function(name: &str) -> bool {
     FUNCTIONS.get(name).is_some_and(|row| row.get(1) == Some(&"function"))
-}
-
-/// Whether it returns a new reference.
-pub(crate) fn returns_new(name: &str) -> bool {
-    FUNCTIONS.get(name).is_some_and(|row| row.get(4) == Some(&"new"))
-}
-
-/// Which arguments' references it takes over.
-pub(crate) fn steals(name: &str) -> Vec<usize> {
-    let row = FUNCTIONS.get(name);
-    row.and_then(|row| row.get(5))
-        .map_or(Vec::new(), |cell| cell.split(',').filter_map(|index| index.parse().ok()).collect())
 }
 
 /// A function that gives a borrowed reference.

@@ -143,16 +143,6 @@ impl<'p> Flow<'p> {
         values::roots(self.project, self.body, &self.cfg, &self.values, expr, at)
     }
 
-    /// Where an expression that is an assignment's value, or a variable's initialiser, is stored.
-    pub(crate) fn stored_in(&self, value: ExprId) -> Option<LocalId> {
-        self.body.locals.iter().enumerate().map(|(index, _)| LocalId(index as u32)).find(|local| {
-            self.values.definitions(*local).iter().any(|definition| match definition.source {
-                values::Source::Value(stored) => self.strip(stored) == value || stored == value,
-                _ => false,
-            })
-        })
-    }
-
     /// The reads of a local that can see the value it has after `from`: the expression and its step, in the order of steps.
     pub(crate) fn uses_after(&self, local: LocalId, from: NodeId) -> Vec<(ExprId, NodeId)> {
         let stops: Vec<NodeId> = self

@@ -7,7 +7,7 @@ mod types;
 
 use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{ExprId, ExprKind, FunctionId, Name, Project};
+use gilaudit_model::source::{ExprKind, FunctionId, Name, Project};
 
 pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, emptiness_test, is_shared};
 pub(crate) use roles::Role;
@@ -20,11 +20,8 @@ use super::locks::Effect;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallSite {
     pub(crate) caller: FunctionId,
-    pub(crate) expr: ExprId,
     /// Whether a lock is held there on every way.
     pub(crate) locked: bool,
-    /// Whether the thread state is detached there on every way.
-    pub(crate) detached: bool,
 }
 
 /// The project, indexed.
@@ -120,18 +117,13 @@ fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>
 
 fn calls(flow: &Flow<'_>, index: &mut Index) {
     let mut called = HashSet::new();
-    for (expr, kind, node) in flow.exprs() {
+    for (_, kind, node) in flow.exprs() {
         let ExprKind::Call { callee, .. } = kind else { continue };
         let callee = flow.strip(callee);
         let (ExprKind::Name(name) | ExprKind::Field { name, .. }) = flow.kind(callee) else { continue };
         called.insert(callee);
         if index.by_name.contains_key(&name) {
-            let site = CallSite {
-                caller: flow.id,
-                expr,
-                locked: flow.locks.is_locked(node),
-                detached: flow.locks.is_detached(node),
-            };
+            let site = CallSite { caller: flow.id, locked: flow.locks.is_locked(node) };
             index.callers.entry(name).or_default().push(site);
         }
     }

@@ -4,7 +4,7 @@ use gilaudit_model::source::{ExprId, ExprKind};
 
 use super::analysis::Unit;
 use super::cfg::{NodeId, Step};
-use super::index::{Access, AccessKind, FieldKey};
+use super::index::{Access, FieldKey};
 use super::values::Source;
 
 /// A branch on whether a place is empty.
@@ -111,13 +111,6 @@ pub(crate) fn live_accesses<'a>(unit: &'a Unit<'_>, key: FieldKey) -> impl Itera
     index.fields.get(&key).into_iter().flatten().filter(move |access| {
         let function = access.function.0 as usize;
         access.shared && !index.init_only[function] && !index.lifecycle[function]
-    })
-}
-
-/// Whether a member has a live writer other than this function.
-pub(crate) fn other_writer<'a>(unit: &'a Unit<'_>, key: FieldKey) -> Option<&'a Access> {
-    live_accesses(unit, key).find(|access| {
-        access.function != unit.id && (access.writes() || access.kind == AccessKind::Address && !access.atomic)
     })
 }
 

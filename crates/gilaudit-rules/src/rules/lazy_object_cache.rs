@@ -46,7 +46,10 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         // The same constant from every thread does no harm; different ones do.
         let first = writes.first().and_then(constant);
         let harmless = first.is_some() && writes.iter().all(|write| constant(write) == first);
-        let write = writes.into_iter().next().filter(|_| !harmless);
+        // A flag that is set and reset is no cache; a constant stands for a result only where -1 stood for "not known yet".
+        let all_constant = !writes.is_empty() && writes.iter().all(|write| constant(write).is_some());
+        let write =
+            writes.into_iter().next().filter(|_| !harmless && (!all_constant || is_unknown_test(unit, test.condition)));
         let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else {
             continue;
         };
@@ -84,4 +87,14 @@ fn confidence(unit: &Unit<'_>, place: gilaudit_model::source::ExprId, pointer: b
 
 fn is_constant(kind: ExprKind) -> bool {
     matches!(kind, ExprKind::Number(_) | ExprKind::Null | ExprKind::Str)
+}
+
+/// Whether a condition compares with -1.
+fn is_unknown_test(unit: &Unit<'_>, condition: gilaudit_model::source::ExprId) -> bool {
+    match unit.kind(unit.strip(condition)) {
+        ExprKind::Binary { left, right, .. } => {
+            [left, right].iter().any(|side| unit.kind(unit.strip(*side)) == ExprKind::Number(Some(-1)))
+        }
+        _ => false,
+    }
 }

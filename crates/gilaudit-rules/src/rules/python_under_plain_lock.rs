@@ -1,4 +1,4 @@
-//! Flags Python code that can run while a mutex is held that does not detach its waiters.
+//! Flags a call that can run Python code while a mutex is held whose waiters stay attached.
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
@@ -8,7 +8,7 @@ use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "python-under-plain-lock",
-    summary: "Python code that can run while a mutex is held that does not detach its waiters",
+    summary: "a call that can run Python code while a mutex is held whose waiters stay attached",
     severity: Severity::Error,
     confidence: Confidence::Medium,
     readiness: false,

@@ -1,4 +1,4 @@
-//! Flags API that is gone, does nothing any more, or is on its way out.
+//! Flags calls of API that is gone, does nothing any more, or is on its way out.
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
@@ -8,7 +8,7 @@ use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "removed-and-deprecated-api",
-    summary: "API that is gone, does nothing any more, or is on its way out",
+    summary: "calls of API that is gone, does nothing any more, or is on its way out",
     severity: Severity::Warning,
     confidence: Confidence::High,
     readiness: false,
@@ -33,6 +33,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             (Severity::Warning, format!("does nothing since Python {}", known.no_op))
         } else if known.removed != "-" {
             (Severity::Warning, format!("is removed in Python {}", known.removed))
+        } else if known.deprecated.ends_with("soft") {
+            // Nobody plans to remove it: not worth a word in every audit.
+            continue;
         } else {
             (Severity::Note, format!("is deprecated since Python {}", known.deprecated))
         };

@@ -1,4 +1,4 @@
-//! Flags PyUnstable_Module_SetGIL called in a way that fails or does nothing.
+//! Flags a call of PyUnstable_Module_SetGIL that fails or does nothing.
 
 use gilaudit_model::{Confidence, Finding, Severity};
 
@@ -8,7 +8,7 @@ use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
     id: "setgil-misuse",
-    summary: "PyUnstable_Module_SetGIL called in a way that fails or does nothing",
+    summary: "a call of PyUnstable_Module_SetGIL that fails or does nothing",
     severity: Severity::Error,
     confidence: Confidence::High,
     readiness: false,
