@@ -8,6 +8,7 @@ use gilaudit_model::{
 
 use crate::report::{Answers, Judged, Question, Report};
 use crate::settings::DEFAULT_TARGET;
+use crate::sources::Coverage;
 
 /// An extension `module` of `lxml 6.1.3` with this status, judged for 3.14t.
 pub(crate) fn extension(module: &str, status: Status) -> Extension {
@@ -79,6 +80,8 @@ pub(crate) fn report() -> Report {
     }
     let answers = Answers {
         imports: None,
+        coverage: Coverage::default(),
+        texts: Vec::new(),
         artifacts: 3,
         recognised: true,
         extensions,

@@ -1,11 +1,11 @@
 //! Flags items of a list read through PySequence_Fast without a lock on the original.
 
-use gilaudit_model::source::ExprId;
+use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
 use crate::engine::cfg::NodeId;
-use crate::engine::values::Root;
+use crate::engine::values::{Root, callee, strip};
 use crate::engine::{borrow, exempt};
 use crate::{Check, Rule};
 
@@ -43,6 +43,62 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         );
         out.push(finding);
     }
+    handed_on(unit, rule, out);
+}
+
+/// Reports `PySequence_Fast` calls whose result a function of the project reads by the macros.
+fn handed_on(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if unit.is_init() {
+        return;
+    }
+    for call in unit.calls().filter(|call| call.name == "PySequence_Fast") {
+        let Some(original) = call.args.first().copied() else { continue };
+        let Some((fast, stored)) = borrow::stored_local(unit, call.expr) else { continue };
+        if borrow::is_protected(unit, original, call.node)
+            || exempt::is_checked_tuple(unit, original)
+            || unit.is_unparsed(call.span)
+        {
+            continue;
+        }
+        let reader = unit.calls().find(|reader| {
+            let position = reader.args.iter().position(|arg| unit.local(*arg) == Some(fast));
+            position.is_some_and(|position| reads_items(unit, reader.name, position))
+                && !borrow::is_protected(unit, original, reader.node)
+                && unit.cfg.after(stored, |_| false).binary_search(&reader.node).is_ok()
+        });
+        let Some(reader) = reader else { continue };
+        let message = format!(
+            "'{}' reads the items of what PySequence_Fast gave; when that is the caller's own list, another thread can replace them",
+            reader.name
+        );
+        let mut finding = unit.finding(rule, call.expr, message);
+        finding.severity = Severity::Warning;
+        finding.confidence = Confidence::Medium;
+        finding.help =
+            Some("take a snapshot with PySequence_Tuple; or hold a critical section on the original".to_owned());
+        finding.related.push(unit.related(reader.expr, "its items are read in here"));
+        out.push(finding);
+    }
+}
+
+/// Whether a function of the project uses the macros on its parameter of this position.
+fn reads_items(unit: &Unit<'_>, name: &str, position: usize) -> bool {
+    unit.analysis.index.functions(unit.project, name).iter().any(|id| {
+        let function = unit.project.function(*id);
+        let Some(parameter) = function.parameters.get(position) else { return false };
+        let body = &function.body;
+        body.exprs.iter().enumerate().any(|(index, expr)| match expr.kind {
+            ExprKind::Call { args, .. } => {
+                let called = callee(body, ExprId(index as u32)).map_or("", |name| unit.text(name));
+                matches!(called, "PySequence_Fast_GET_ITEM" | "PySequence_Fast_ITEMS")
+                    && body
+                        .list(args)
+                        .first()
+                        .is_some_and(|arg| body.kind(strip(body, *arg)) == ExprKind::Local(*parameter))
+            }
+            _ => false,
+        })
+    })
 }
 
 /// Whether the object that `PySequence_Fast` was given cannot change: nobody else has it, it is a tuple, or it is locked.
