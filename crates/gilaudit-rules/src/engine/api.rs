@@ -310,6 +310,9 @@ pub(crate) fn deprecated(name: &str) -> Option<Deprecated> {
     DEPRECATED.get(name).copied()
 }
 
+/// The newest minor version that the tables know.
+pub(crate) const NEWEST: u32 = 15;
+
 /// The number behind `3.` in a version.
 pub(crate) fn minor(version: &str) -> Option<u32> {
     version.strip_prefix("3.")?.trim_end_matches('t').parse().ok()

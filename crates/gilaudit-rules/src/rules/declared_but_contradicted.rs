@@ -58,11 +58,19 @@ fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut V
     if against.is_empty() {
         return;
     }
-    for module in declarations::modules(analysis.project) {
+    let modules = declarations::modules(analysis.project);
+    let several = modules.len() > 1;
+    for module in modules {
         if module.declared != Declared::NotUsed
             || !analysis.project.file(module.file).report
             || analysis.is_test(module.file)
         {
+            continue;
+        }
+        // Which files make which of several modules is not known here: then its own file counts.
+        let origin = &analysis.project.file(module.file).origin;
+        let against: Vec<&&Finding> = against.iter().filter(|finding| !several || finding.origin == *origin).collect();
+        if against.is_empty() {
             continue;
         }
         let rules: std::collections::BTreeSet<&str> = against.iter().map(|finding| finding.rule).collect();

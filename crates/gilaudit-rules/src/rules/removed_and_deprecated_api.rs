@@ -3,7 +3,7 @@
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
-use crate::engine::api;
+use crate::engine::{api, exempt};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -18,6 +18,9 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if exempt::is_polyfill(unit) {
+        return;
+    }
     for call in unit.calls() {
         let Some(known) = api::deprecated(call.name) else { continue };
         let is_own = !unit.analysis.index.functions(unit.project, call.name).is_empty();
@@ -32,7 +35,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         } else if known.no_op != "-" {
             (Severity::Warning, format!("does nothing since Python {}", known.no_op))
         } else if known.removed != "-" {
-            (Severity::Warning, format!("is removed in Python {}", known.removed))
+            // A release that is out, or nearly: soon enough to say so in every audit.
+            let soon = api::minor(known.removed).is_some_and(|removed| removed <= api::NEWEST);
+            (if soon { Severity::Warning } else { Severity::Note }, format!("is removed in Python {}", known.removed))
         } else if known.deprecated.ends_with("soft") {
             // Nobody plans to remove it: not worth a word in every audit.
             continue;

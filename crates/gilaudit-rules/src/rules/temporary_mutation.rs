@@ -4,6 +4,7 @@ use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::api;
 use crate::engine::index::is_shared;
 use crate::engine::members::writes_to;
 use crate::engine::values::Source;
@@ -49,7 +50,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             .find(|write| write.node != node && between.binary_search(&write.node).is_ok());
         let Some(changed) = changed else { continue };
         let exposed = unit.cfg.after(changed.node, |at| at == node);
-        if !unit.calls().any(|call| exposed.binary_search(&call.node).is_ok()) || unit.is_unparsed(unit.expr(expr).span)
+        // Other threads are most likely to see it where Python code runs or the thread state is detached.
+        let runs =
+            |name: &str| matches!(api::runs_python(name), Some(api::RunsPython::Yes)) || name.starts_with("PyObject_");
+        if !unit.calls().any(|call| exposed.binary_search(&call.node).is_ok() && runs(call.name))
+            || unit.is_unparsed(unit.expr(expr).span)
         {
             continue;
         }

@@ -26,6 +26,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     if unit.is_init() || unit.is_lifecycle() || !unit.is_callable() || exempt::is_polyfill(unit) {
         return;
     }
+    let mut first: Option<Finding> = None;
     for call in unit.calls() {
         if !matches!(call.name, "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR")
             || unit.is_locked_at(call.node)
@@ -69,9 +70,21 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             let span = function.body.expr(reader.expr).span;
             finding.related.push(unit.analysis.related(function.file, span, "read here without a lock"));
         }
-        out.push(finding);
+        // One finding a function: the others are where the first one is repaired.
+        match &mut first {
+            Some(known) if known.confidence >= finding.confidence => {
+                if known.related.len() < MOST_RELATED {
+                    known.related.push(unit.related(call.expr, format!("'{member}', too")));
+                }
+            }
+            _ => first = Some(finding),
+        }
     }
+    out.extend(first);
 }
+
+/// Most places that a finding names.
+const MOST_RELATED: usize = 6;
 
 /// Whether a read is the one of a reference that is about to be counted, or handed to Python: what a swap in between makes dangle.
 fn takes_reference(unit: &Unit<'_>, read: &Access) -> bool {
