@@ -1,8 +1,10 @@
 //! Lints the sources among the inputs: one project an artifact.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use gilaudit_input::{Inventory, SourceFile};
 use gilaudit_model::source::Language;
-use gilaudit_model::{Finding, Problem, Target};
+use gilaudit_model::{Finding, Origin, Problem, Stage, Target};
 use gilaudit_rules::{Options, check_project};
 use gilaudit_source::c::{Limits, SourceText, read_project};
 use rayon::prelude::*;
@@ -16,7 +18,7 @@ pub(crate) struct Linted {
     pub(crate) problems: Vec<Problem>,
     pub(crate) coverage: Coverage,
     /// The text of the files that have findings, by origin, for the lines that are shown.
-    pub(crate) texts: Vec<(gilaudit_model::Origin, String)>,
+    pub(crate) texts: Vec<(Origin, String)>,
 }
 
 /// How much of the sources was read.
@@ -36,7 +38,7 @@ pub(crate) struct Coverage {
 pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) -> Linted {
     let projects: Vec<&[SourceFile]> = inventory.sources.chunk_by(|a, b| a.artifact == b.artifact).collect();
     let results: Vec<Linted> =
-        projects.into_par_iter().map(|files| project(inventory, files, settings, target)).collect();
+        projects.into_par_iter().map(|files| guarded(inventory, files, settings, target)).collect();
     let mut all = Linted::default();
     for result in results {
         all.findings.extend(result.findings);
@@ -48,6 +50,23 @@ pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) 
         all.coverage.unparsed += result.coverage.unparsed;
     }
     all
+}
+
+/// A mistake of ours on hostile sources is a problem of that project, not the end of the run.
+fn guarded(inventory: &Inventory, files: &[SourceFile], settings: &Settings, target: &Target) -> Linted {
+    panic::catch_unwind(AssertUnwindSafe(|| project(inventory, files, settings, target))).unwrap_or_else(|_| {
+        let origin = files.first().map_or_else(
+            || Origin::path("sources"),
+            |file| {
+                inventory
+                    .artifacts
+                    .get(file.artifact)
+                    .map_or_else(|| file.origin.clone(), |artifact| artifact.origin.clone())
+            },
+        );
+        let error = "gilaudit failed on these sources, which is a bug worth reporting".to_owned();
+        Linted { problems: vec![Problem { origin, stage: Stage::Internal, unread: true, error }], ..Linted::default() }
+    })
 }
 
 fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, target: &Target) -> Linted {

@@ -82,7 +82,7 @@ fn is_argument_parameter(unit: &Unit<'_>, position: u32) -> bool {
     let by_role = index.roles_of(unit.function.name).iter().any(|role| match role {
         Role::Method(flags) => {
             let has = |flag: &str| flags.iter().any(|name| unit.text(*name) == flag);
-            has("METH_VARARGS") && position >= 1 || has("METH_FASTCALL") && position >= 1
+            position >= 1 && (has("METH_VARARGS") || has("METH_FASTCALL"))
         }
         Role::Slot(slot) => {
             matches!(slot.as_str(), "tp_new" | "tp_init" | "tp_call" | "tp_vectorcall") && position >= 1

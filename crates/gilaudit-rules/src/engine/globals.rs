@@ -54,12 +54,10 @@ pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
     let mut out: BTreeMap<GlobalKey, Variable> = BTreeMap::new();
     let changeable = |ty: &Type, thread_local: bool| {
         let base = project.text(ty.base);
-        !thread_local
-            && !ty.atomic
-            && !exempt::is_constant(ty)
-            && !(exempt::is_definition_table(base) && ty.pointers == 0)
-            && !exempt::is_thread_local(base)
-            && !is_lock(base)
+        let is_table = exempt::is_definition_table(base) && ty.pointers == 0;
+        let is_exempt =
+            thread_local || ty.atomic || is_table || exempt::is_constant(ty) || exempt::is_thread_local(base);
+        !is_exempt && !is_lock(base)
     };
     for global in &project.globals {
         if global.is_extern || !changeable(&global.ty, global.thread_local) || analysis.is_test(global.file) {
@@ -106,6 +104,11 @@ fn is_lock(base: &str) -> bool {
 }
 
 impl Variable {
+    /// Whether it is a static variable of a function.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.key, GlobalKey::Local(..))
+    }
+
     /// Accesses in code that runs after import.
     fn live<'a>(&self, analysis: &'a Analysis<'_>) -> impl Iterator<Item = &'a Access> {
         let (file, is_static) = (self.file, self.is_static);

@@ -82,8 +82,10 @@ fn effects(project: &Project, types: &Types, by_name: &HashMap<Name, Vec<Functio
     let mut effects: HashMap<String, Effect> = HashMap::new();
     for _ in 0..2 {
         let mut round = HashMap::new();
-        for ids in by_name.values() {
-            let [id] = ids.as_slice() else { continue };
+        let mut single: Vec<FunctionId> =
+            by_name.values().filter_map(|ids| <[FunctionId; 1]>::try_from(ids.as_slice()).ok()).flatten().collect();
+        single.sort_unstable();
+        for id in &single {
             let function = project.function(*id);
             if !may_lock(project, *id, &effects) {
                 continue;
@@ -105,14 +107,13 @@ fn effects(project: &Project, types: &Types, by_name: &HashMap<Name, Vec<Functio
 /// Whether a function calls anything that takes or releases a lock: the others need not be looked at.
 fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>) -> bool {
     let function = project.function(id);
-    let named = function.body.exprs.iter().any(|expr| match expr.kind {
+    function.body.exprs.iter().any(|expr| match expr.kind {
         ExprKind::Name(name) | ExprKind::Field { name, .. } => {
             let text = project.text(name);
             super::api::lock_primitive(text).is_some() || effects.contains_key(text)
         }
         _ => false,
-    });
-    named
+    })
 }
 
 fn calls(flow: &Flow<'_>, index: &mut Index) {

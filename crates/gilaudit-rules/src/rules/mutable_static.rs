@@ -1,5 +1,6 @@
 //! Flags a static variable that is written after import without a lock.
 
+use gilaudit_model::source::FunctionId;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
@@ -18,6 +19,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    let mut by_function: std::collections::BTreeMap<FunctionId, Finding> = std::collections::BTreeMap::new();
     for variable in globals::variables(analysis) {
         let Some((write, kind)) = variable.worst_write(analysis) else { continue };
         let function = analysis.project.function(write.function);
@@ -52,6 +54,24 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 "also written here",
             ));
         }
-        out.push(finding);
+        if !variable.is_local() {
+            out.push(finding);
+            continue;
+        }
+        // Code made from Fortran has hundreds of static variables in a function: one finding, at the most dangerous one.
+        match by_function.get_mut(&write.function) {
+            Some(known) if known.confidence >= finding.confidence => {
+                if known.related.len() < MOST_RELATED {
+                    known.related.push(analysis.related(variable.file, variable.span, format!("'{name}', too")));
+                }
+            }
+            _ => {
+                by_function.insert(write.function, finding);
+            }
+        }
     }
+    out.extend(by_function.into_values());
 }
+
+/// Most places that a finding names.
+const MOST_RELATED: usize = 6;

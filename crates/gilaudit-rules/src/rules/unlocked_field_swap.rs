@@ -89,7 +89,7 @@ const MOST_RELATED: usize = 6;
 /// Whether a read is the one of a reference that is about to be counted, or handed to Python: what a swap in between makes dangle.
 fn takes_reference(unit: &Unit<'_>, read: &Access) -> bool {
     let body = &unit.project.function(read.function).body;
-    let counted = body.exprs.iter().enumerate().any(|(index, expr)| match expr.kind {
+    body.exprs.iter().enumerate().any(|(index, expr)| match expr.kind {
         ExprKind::Call { args, .. } => {
             let call = gilaudit_model::source::ExprId(index as u32);
             let name = callee(body, call).map_or("", |name| unit.text(name));
@@ -97,6 +97,5 @@ fn takes_reference(unit: &Unit<'_>, read: &Access) -> bool {
                 && body.list(args).iter().any(|arg| strip(body, *arg) == read.expr)
         }
         _ => false,
-    });
-    counted
+    })
 }

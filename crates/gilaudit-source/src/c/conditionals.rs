@@ -1,5 +1,10 @@
 //! `#if` … `#endif`: which lines are active in a configuration, and what guards them.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 use std::ops::Range;
 
 use super::condition::{self, Known};

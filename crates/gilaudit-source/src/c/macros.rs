@@ -1,5 +1,10 @@
 //! The macros that a project defines, and what each is good for.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 use std::collections::HashMap;
 
 use super::token::{Kind, Token, tokens};
@@ -63,7 +68,9 @@ impl MacroTable {
 
     /// Adds all definitions of another table.
     pub(crate) fn merge(&mut self, other: Self) {
-        for (name, defined) in other.macros {
+        let mut macros: Vec<(Box<str>, Macro)> = other.macros.into_iter().collect();
+        macros.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, defined) in macros {
             self.define(&name, defined);
         }
     }
@@ -161,7 +168,7 @@ fn role(body: &str, takes_parameters: bool) -> Role {
         "__extension__",
         "noexcept",
     ];
-    if only(&ATTRIBUTES) && !texts.first().is_some_and(|text| *text == "(")
+    if only(&ATTRIBUTES) && texts.first().is_none_or(|text| *text != "(")
         || texts.first() == Some(&"[") && body.starts_with("[[")
     {
         return Role::Attribute;

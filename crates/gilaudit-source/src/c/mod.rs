@@ -3,6 +3,11 @@
 //! The text goes through a pre-pass ([`prepare`]) that selects the branches of conditionals and masks macros, then through
 //! tree-sitter, and is lowered to the facts of [`gilaudit_model::source`]. Files that have nothing to do with the C API are not parsed.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 mod clinic;
 mod condition;
 mod conditionals;

@@ -4,6 +4,11 @@
 //! the heads of structs become a member, the begin and end of regions become statements (a `;` takes the place of the white space
 //! behind them: lines are counted in the original).
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 mod mask;
 
 use std::ops::Range;
@@ -47,8 +52,7 @@ pub(crate) fn prepare(source: &str, cpp: bool, configuration: Configuration, mac
     }
     templates(&mut text);
     let code: Vec<Token> = tokens(&text);
-    let thread_local =
-        mask::mask(&mut text, &code, cpp, &|name| directives.local.get(name).or_else(|| macros.get(name)));
+    let thread_local = mask::mask(&mut text, &code, &|name| directives.local.get(name).or_else(|| macros.get(name)));
     // Masking writes ASCII over whole tokens, so this cannot fail; if it did, the file would be reported as one that did not parse.
     let text = String::from_utf8(text).unwrap_or_default();
     Prepared { text, directives, comments, thread_local }

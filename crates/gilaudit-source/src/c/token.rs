@@ -1,5 +1,10 @@
 //! Tokens of C and C++, by byte offsets.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

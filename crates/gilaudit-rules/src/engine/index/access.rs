@@ -152,11 +152,12 @@ pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
                 index.fields.entry(key).or_default().push(note(shared));
             }
             ExprKind::Name(name) => index.globals.entry(GlobalKey::File(name)).or_default().push(note(true)),
-            ExprKind::Local(local) if flow.body.locals[local.0 as usize].is_static => {
-                // Its initialiser is not a write: it runs once, before.
-                if !matches!(flow.cfg.node(node).step, Step::Declare(declared, _) if declared == local) {
-                    index.globals.entry(GlobalKey::Local(flow.id, local)).or_default().push(note(true));
-                }
+            // Its initialiser is not a write: it runs once, before.
+            ExprKind::Local(local)
+                if flow.body.locals[local.0 as usize].is_static
+                    && !matches!(flow.cfg.node(node).step, Step::Declare(declared, _) if declared == local) =>
+            {
+                index.globals.entry(GlobalKey::Local(flow.id, local)).or_default().push(note(true));
             }
             _ => {}
         }

@@ -38,7 +38,9 @@ pub(super) fn close(project: &Project, index: &mut Index) {
         })
         .collect();
     let mut callees: Vec<Vec<Name>> = vec![Vec::new(); count];
-    for (called, sites) in &index.callers {
+    let mut callers: Vec<_> = index.callers.iter().collect();
+    callers.sort_by_key(|(called, _)| **called);
+    for (called, sites) in callers {
         for site in sites {
             callees[site.caller.0 as usize].push(*called);
         }

@@ -1,5 +1,10 @@
 //! Expressions.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 use gilaudit_model::source::{BinaryOp, ExprId, ExprKind, Span, UnaryOp};
 use tree_sitter::Node;
 

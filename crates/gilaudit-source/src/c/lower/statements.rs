@@ -169,14 +169,13 @@ impl Lowerer<'_> {
 
     fn condition(&mut self, node: Option<Node<'_>>, frame: &Frame<'_>) -> ExprId {
         let Some(node) = node else { return self.add(ExprKind::Number(None), Span::default()) };
-        if node.kind() == "condition_clause" {
-            if let Some(value) = node.child_by_field_name("value") {
-                if value.kind() == "declaration" {
-                    let init = value.child_by_field_name("value").map(|node| self.expression(node, frame));
-                    return init.unwrap_or_else(|| self.add(ExprKind::Number(None), frame.span(node)));
-                }
+        let value = (node.kind() == "condition_clause").then(|| node.child_by_field_name("value")).flatten();
+        if let Some(value) = value {
+            if value.kind() != "declaration" {
                 return self.expression(value, frame);
             }
+            let init = value.child_by_field_name("value").map(|node| self.expression(node, frame));
+            return init.unwrap_or_else(|| self.add(ExprKind::Number(None), frame.span(node)));
         }
         self.expression(node, frame)
     }

@@ -1,5 +1,10 @@
 //! Masks the macros that would derail the parser.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
+)]
+
 use super::blank;
 use crate::c::macros::{Macro, Role};
 use crate::c::token::{Kind, Token};
@@ -28,14 +33,13 @@ struct Masker<'a> {
 pub(super) fn mask<'a>(
     text: &'a mut Vec<u8>,
     tokens: &'a [Token],
-    cpp: bool,
     lookup: &'a dyn Fn(&str) -> Option<&'a Macro>,
 ) -> Vec<usize> {
     let count = tokens.len();
     let mut masker =
         Masker { text, tokens, lookup, gone: vec![false; count], ended: vec![false; count], thread_local: Vec::new() };
     masker.attributes();
-    masker.scopes(cpp);
+    masker.scopes();
     masker.thread_local
 }
 
@@ -224,7 +228,7 @@ impl Masker<'_> {
     }
 
     /// What depends on where it stands.
-    fn scopes(&mut self, cpp: bool) {
+    fn scopes(&mut self) {
         let mut stack: Vec<Scope> = Vec::new();
         // The last token that is still there, and whether a statement or declaration begins behind it.
         let mut previous: Option<usize> = None;
@@ -243,7 +247,7 @@ impl Masker<'_> {
                     || matches!(before.as_str(), ";" | "{" | "}" | ":"));
             match text.as_str() {
                 "{" => {
-                    stack.push(self.scope_of(index, previous, &before, scope));
+                    stack.push(self.scope_of(index, &before, scope));
                     parentheses = 0;
                 }
                 "}" => {
@@ -257,7 +261,7 @@ impl Masker<'_> {
                         Scope::Code if begins => self.statement(index, &text),
                         Scope::Struct if begins => self.member(index, &text),
                         Scope::Init => self.element(index, &text),
-                        Scope::Outer if begins => self.declaration(index, &text, cpp),
+                        Scope::Outer if begins => self.declaration(index, &text),
                         _ => index,
                     };
                     if last > index {
@@ -273,16 +277,16 @@ impl Masker<'_> {
         }
     }
 
-    fn scope_of(&self, index: usize, previous: Option<usize>, before: &str, scope: Scope) -> Scope {
+    fn scope_of(&self, index: usize, before: &str, scope: Scope) -> Scope {
         if scope == Scope::Init || matches!(before, "=" | "," | "(" | "return" | "[") {
             return Scope::Init;
         }
         if scope == Scope::Code || before == ")" {
             // `(T){…}` is an initialiser, `f(x) {` and `if (x) {` are not; both parse either way.
-            let is_struct = self.introduces(index, previous);
+            let is_struct = self.introduces(index);
             return if is_struct { Scope::Struct } else { Scope::Code };
         }
-        if self.introduces(index, previous) {
+        if self.introduces(index) {
             return Scope::Struct;
         }
         match before {
@@ -292,7 +296,7 @@ impl Masker<'_> {
     }
 
     /// Whether the brace at `index` belongs to a struct, union, class or enum.
-    fn introduces(&self, index: usize, previous: Option<usize>) -> bool {
+    fn introduces(&self, index: usize) -> bool {
         let mut at = index;
         for _ in 0..24 {
             let Some(before) = at.checked_sub(1) else { return false };
@@ -307,7 +311,7 @@ impl Masker<'_> {
                 _ => {}
             }
         }
-        previous.is_none() && false
+        false
     }
 
     /// A statement that begins with a name: a macro may want a `;`.
@@ -420,7 +424,7 @@ impl Masker<'_> {
     }
 
     /// A declaration at file scope: what stands before its type, and macros that define something.
-    fn declaration(&mut self, index: usize, name: &str, cpp: bool) -> usize {
+    fn declaration(&mut self, index: usize, name: &str) -> usize {
         const PLAIN: [&str; 14] = [
             "static",
             "extern",
@@ -443,7 +447,7 @@ impl Masker<'_> {
             if self.kind(next) == Some(Kind::Ident) {
                 let text = self.text_of(next).to_owned();
                 if !PLAIN.contains(&text.as_str()) {
-                    self.declaration(next, &text, cpp);
+                    self.declaration(next, &text);
                 }
             }
             return index;
