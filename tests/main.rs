@@ -12,5 +12,6 @@ mod decisions; // the decision table of CPython, row by row
 mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs
 mod readme; // what README.md shows
+mod sources; // source files and trees
 mod tidy; // invariants of the source tree
 mod wheels; // real wheels, downloaded once

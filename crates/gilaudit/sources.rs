@@ -95,10 +95,10 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
     }
     let options = Options { target: *target, frozen: settings.policy.policy().frozen().to_vec() };
     let mut findings = check_project(&project, &options);
-    findings.retain(|finding| settings.runs(finding.rule));
     if settings.suppressions {
         gilaudit_rules::suppress(&project, &mut findings, &mut linted.problems);
     }
+    findings.retain(|finding| settings.runs(finding.rule));
     settings.policy.level(&mut findings);
     findings.retain(|finding| settings.shows(finding));
     let mut shown: Vec<_> = findings.iter().map(|finding| &finding.origin).collect();
@@ -112,11 +112,21 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
 
 /// Text of which every byte stays where it is: what is not UTF-8 (comments in Latin-1, as a rule) becomes a question mark.
 fn text(bytes: &[u8]) -> String {
-    let mut bytes = bytes.to_vec();
-    while let Err(error) = std::str::from_utf8(&bytes) {
-        let from = error.valid_up_to();
-        let length = error.error_len().unwrap_or(bytes.len() - from);
-        bytes[from..from + length].fill(b'?');
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(std::iter::repeat_n('?', chunk.invalid().len()));
     }
-    String::from_utf8(bytes).unwrap_or_default()
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn offsets_stay() {
+        let bytes = b"a \xe9\xff b \xc3\xa9";
+        let text = super::text(bytes);
+        assert_eq!(text, "a ?? b \u{e9}");
+        assert_eq!(text.len(), bytes.len());
+    }
 }

@@ -32,9 +32,9 @@ pub fn suppress(project: &Project, findings: &mut [Finding], problems: &mut Vec<
             let covers = |it: &&mut Suppression<'_>| {
                 (it.line == line || !it.foreign && it.line + 1 == line) && it.rules.contains(&finding.rule)
             };
-            if let Some(suppression) = suppressions.iter_mut().find(covers) {
+            for suppression in suppressions.iter_mut().filter(covers) {
                 suppression.used = true;
-                finding.suppressed = Some(suppression.reason.clone());
+                finding.suppressed.get_or_insert_with(|| suppression.reason.clone());
             }
         }
         for unused in suppressions.iter().filter(|suppression| !suppression.used && !suppression.foreign) {

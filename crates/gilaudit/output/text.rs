@@ -255,6 +255,16 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if !answers.recognised && report.unread() == 0 {
         writeln!(out, "{BOLD}Nothing auditable was recognised in the inputs.{BOLD:#}")?;
     }
+    let coverage = &answers.coverage;
+    if coverage.files > 0 {
+        let unparsed = coverage.unparsed as f64 * 100.0 / (coverage.bytes as f64).max(1.0);
+        let sources = format!(
+            "{}, {} of them C-API code; {unparsed:.1} % of that did not parse and was not judged",
+            super::count(coverage.files, "source file"),
+            coverage.c_api,
+        );
+        writeln!(out, "{}", wrap::hang(&sources, 2))?;
+    }
     writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&line, 2))
 }
 
