@@ -135,13 +135,17 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
+/// Every check of every rule.
+fn checks() -> impl Iterator<Item = (&'static Rule, &'static Check)> {
+    RULES.iter().flat_map(|rule| rule.checks.iter().map(move |check| (rule, check)))
+}
+
 /// What the rules that look at an extension find in one that was judged for `target`.
 pub fn check_extension(extension: &Extension, target: &Target) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for rule in RULES {
-        match rule.check {
-            Check::Extension(check) => check(extension, target, rule, &mut findings),
-            Check::Function(_) | Check::Project(_) | Check::Contradiction(_) => {}
+    for (rule, check) in checks() {
+        if let Check::Extension(check) = check {
+            check(extension, target, rule, &mut findings);
         }
     }
     findings.sort();
@@ -157,14 +161,14 @@ pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
             continue;
         }
         let unit = analysis.unit(id);
-        for rule in RULES {
-            if let Check::Function(check) = rule.check {
+        for (rule, check) in checks() {
+            if let Check::Function(check) = check {
                 check(&unit, rule, &mut findings);
             }
         }
     }
-    for rule in RULES {
-        if let Check::Project(check) = rule.check {
+    for (rule, check) in checks() {
+        if let Check::Project(check) = check {
             check(&analysis, rule, &mut findings);
         }
     }
@@ -187,8 +191,8 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
     // The same code is seen in several configurations of the preprocessor.
     findings.dedup_by(|a, b| a.rule == b.rule && a.origin == b.origin && a.location == b.location);
     let mut more = Vec::new();
-    for rule in RULES {
-        if let Check::Contradiction(check) = rule.check {
+    for (rule, check) in checks() {
+        if let Check::Contradiction(check) = check {
             check(analysis, findings, rule, &mut more);
         }
     }

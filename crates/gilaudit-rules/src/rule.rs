@@ -20,8 +20,8 @@ pub struct Rule {
     pub since: &'static str,
     /// Its page, in Markdown.
     pub doc: &'static str,
-    /// What it looks at, and its code.
-    pub(crate) check: Check,
+    /// What it looks at, and its code: one entry for each kind of fact, because one rule can be broken in several languages.
+    pub(crate) checks: &'static [Check],
 }
 
 /// What a rule looks at, and the function that looks.
@@ -49,9 +49,9 @@ pub(crate) type ProjectCheck = fn(&Analysis<'_>, &Rule, &mut Vec<Finding>);
 impl Rule {
     /// What it looks at, for lists of rules.
     pub fn subject(&self) -> &'static str {
-        match self.check {
-            Check::Extension(_) => "extension",
-            Check::Function(_) | Check::Project(_) | Check::Contradiction(_) => "C and C++",
+        match self.checks.first() {
+            None | Some(Check::Extension(_)) => "extension",
+            Some(Check::Function(_) | Check::Project(_) | Check::Contradiction(_)) => "C and C++",
         }
     }
 

@@ -43,7 +43,11 @@ pub(crate) fn unprotected<'p>(unit: &Unit<'p>, rule: &str) -> Vec<Borrow<'p>> {
     for call in unit.calls() {
         let Some(api) = api::borrowed(call.name).filter(|api| api.rule == rule) else { continue };
         let container = api.owner.and_then(|index| call.args.get(index).copied());
-        if unit.is_unparsed(call.span) || container.is_some_and(|container| is_protected(unit, container, call.node)) {
+        // What protects a container keeps its items alive. Nothing that protects a weak reference keeps its referent.
+        let protects = rule != "borrowed-weakref";
+        if unit.is_unparsed(call.span)
+            || protects && container.is_some_and(|container| is_protected(unit, container, call.node))
+        {
             continue;
         }
         let (used, place) = usage(unit, call.expr);

@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("busy_flag_toctou.md"),
-    check: Check::Function(check),
+    checks: &[Check::Function(check)],
 };
 
 /// Words that say what such a flag is for; without one the flag must be set back in the same function.

@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("declared_but_contradicted.md"),
-    check: Check::Contradiction(check),
+    checks: &[Check::Contradiction(check)],
 };
 
 /// How many findings a message names.

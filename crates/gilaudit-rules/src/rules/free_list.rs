@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("free_list.md"),
-    check: Check::Function(check),
+    checks: &[Check::Function(check)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

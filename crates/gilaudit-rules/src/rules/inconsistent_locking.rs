@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("inconsistent_locking.md"),
-    check: Check::Project(check),
+    checks: &[Check::Project(check)],
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {

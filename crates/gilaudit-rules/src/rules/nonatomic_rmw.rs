@@ -17,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("nonatomic_rmw.md"),
-    check: Check::Function(check),
+    checks: &[Check::Function(check)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

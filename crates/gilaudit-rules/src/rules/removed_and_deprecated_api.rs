@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("removed_and_deprecated_api.md"),
-    check: Check::Function(check),
+    checks: &[Check::Function(check)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

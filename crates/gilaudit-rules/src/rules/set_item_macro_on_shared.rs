@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("set_item_macro_on_shared.md"),
-    check: Check::Function(check),
+    checks: &[Check::Function(check)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("temporary_mutation.md"),
-    check: Check::Function(check),
+    checks: &[Check::Function(check)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

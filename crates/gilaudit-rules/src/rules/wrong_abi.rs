@@ -12,7 +12,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("wrong_abi.md"),
-    check: Check::Extension(check),
+    checks: &[Check::Extension(check)],
 };
 
 fn check(extension: &Extension, target: &Target, rule: &Rule, out: &mut Vec<Finding>) {

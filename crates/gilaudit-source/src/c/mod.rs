@@ -1,6 +1,6 @@
 //! C and C++.
 //!
-//! The text goes through a pre-pass ([`prepare`]) that selects the branches of conditionals and masks macros, then through
+//! The text goes through a pre-pass (`prepare.rs`) that selects the branches of conditionals and masks macros, then through
 //! tree-sitter, and is lowered to the facts of [`gilaudit_model::source`]. Files that have nothing to do with the C API are not parsed.
 
 #![allow(
