@@ -4,7 +4,7 @@
 //! prints), and a fixture folder `fixtures/rules/<id>/`. It is registered by one line in [`RULES`]. A rule exists if and only if
 //! all four do; `tests/complete.rs` checks it.
 //!
-//! What a rule *is* (id, severity, page) is kept apart from what it looks at ([`Check`]): a front end hands its facts to the
+//! What a rule *is* (id, severity, page) is kept apart from what it looks at (`Check` in `rule.rs`): a front end hands its facts to the
 //! function for that kind of fact ([`check_extension`]) and gets the findings of every rule that looks at them.
 
 mod engine;
