@@ -6,7 +6,7 @@ use gilaudit_input::{Inventory, SourceFile};
 use gilaudit_model::source::Language;
 use gilaudit_model::{Finding, Origin, Problem, Stage, Target};
 use gilaudit_rules::{Options, check_project};
-use gilaudit_source::c::{Limits, SourceText, read_project};
+use gilaudit_source::{Limits, SourceText, read_project};
 use rayon::prelude::*;
 
 use crate::settings::Settings;

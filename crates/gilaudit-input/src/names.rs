@@ -90,10 +90,12 @@ fn has_drive(path: &str) -> bool {
     matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
 }
 
-/// Whether a file of this name is source text of an extension in C or C++ (templates of it included), or a build file.
+/// Whether a file of this name is source text that is linted (templates of it included), or a build file.
 pub(crate) fn is_source(name: &str) -> bool {
-    const BUILD: [&str; 6] = ["setup.py", "setup.cfg", "pyproject.toml", "meson.build", "CMakeLists.txt", "Cargo.toml"];
-    const EXTENSIONS: [&str; 9] = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "C"];
+    const BUILD: [&str; 6] =
+        ["setup.cfg", "pyproject.toml", "meson.build", "CMakeLists.txt", "Cargo.toml", "Cargo.lock"];
+    const EXTENSIONS: [&str; 14] =
+        ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "C", "pyx", "pxd", "pxi", "rs", "py"];
     let plain = name.strip_suffix(".src").or_else(|| name.strip_suffix(".in")).unwrap_or(name);
     BUILD.contains(&name)
         || plain.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && EXTENSIONS.contains(&extension))

@@ -1,4 +1,4 @@
-//! Lints C and C++ files and folders with all rules, for measuring rules without the command around them.
+//! Lints source files and folders with all rules, for measuring rules without the command around them.
 //!
 //! `cargo run --release -p gilaudit-rules --example lint -- [--rule ID] [--low] [--notes] [--facts] PATH...`: one line a finding, then totals.
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use gilaudit_model::{Confidence, Location, Origin, Severity, Target};
 use gilaudit_rules::{Options, check_project};
-use gilaudit_source::c::{Limits, SourceText, read_project};
+use gilaudit_source::{Limits, SourceText, read_project};
 
 fn walk(path: &Path, out: &mut Vec<PathBuf>) {
     if path.is_dir() {
@@ -22,8 +22,11 @@ fn walk(path: &Path, out: &mut Vec<PathBuf>) {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = name.trim_end_matches(".src").trim_end_matches(".in");
-    let known = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx"];
-    if Path::new(name).extension().is_some_and(|extension| known.contains(&extension.to_string_lossy().as_ref())) {
+    let build = ["setup.cfg", "pyproject.toml", "meson.build", "CMakeLists.txt", "Cargo.toml", "Cargo.lock"];
+    let known = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "pyx", "pxd", "pxi", "rs", "py"];
+    if build.contains(&name)
+        || Path::new(name).extension().is_some_and(|extension| known.contains(&extension.to_string_lossy().as_ref()))
+    {
         out.push(path.to_owned());
     }
 }

@@ -168,8 +168,21 @@ pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
         }
     }
     for (rule, check) in checks() {
-        if let Check::Project(check) = check {
-            check(&analysis, rule, &mut findings);
+        match check {
+            Check::Project(check) | Check::Build(check) => check(&analysis, rule, &mut findings),
+            Check::Cython(check) => {
+                let reported = project.cython.iter().filter(|it| project.file(it.file).report);
+                reported.for_each(|it| check(&analysis, it, rule, &mut findings));
+            }
+            Check::Rust(check) => {
+                let reported = project.rust.iter().filter(|it| project.file(it.file).report);
+                reported.for_each(|it| check(&analysis, it, rule, &mut findings));
+            }
+            Check::Python(check) => {
+                let reported = project.python.iter().filter(|it| project.file(it.file).report);
+                reported.for_each(|it| check(&analysis, it, rule, &mut findings));
+            }
+            Check::Extension(_) | Check::Function(_) | Check::Contradiction(_) => {}
         }
     }
     finish(&analysis, &mut findings);

@@ -1,6 +1,9 @@
 //! What a rule is.
 
 use crate::engine::analysis::{Analysis, Unit};
+use gilaudit_model::source::cython::CythonFile;
+use gilaudit_model::source::python::PythonFile;
+use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::{Confidence, Extension, Finding, Location, Origin, Severity, Target};
 
 /// A rule.
@@ -31,11 +34,45 @@ pub(crate) enum Check {
     Extension(fn(&Extension, &Target, &Rule, &mut Vec<Finding>)),
     /// One function of a project's sources.
     Function(FunctionCheck),
-    /// The sources of a project as a whole.
+    /// The C and C++ sources of a project as a whole.
     Project(ProjectCheck),
+    /// One Cython file.
+    #[expect(dead_code, reason = "its rules follow")]
+    Cython(CythonCheck),
+    /// One Rust file.
+    #[expect(dead_code, reason = "its rules follow")]
+    Rust(RustCheck),
+    /// One Python file.
+    #[expect(dead_code, reason = "its rules follow")]
+    Python(PythonCheck),
+    /// The build files of a project, with what its sources say.
+    #[expect(dead_code, reason = "its rules follow")]
+    Build(ProjectCheck),
     /// What all other rules found in a project.
     Contradiction(ContradictionCheck),
 }
+
+impl Check {
+    fn subject(&self) -> &'static str {
+        match self {
+            Self::Extension(_) => "extension",
+            Self::Function(_) | Self::Project(_) | Self::Contradiction(_) => "C and C++",
+            Self::Cython(_) => "Cython",
+            Self::Rust(_) => "Rust",
+            Self::Python(_) => "Python",
+            Self::Build(_) => "build files",
+        }
+    }
+}
+
+/// A rule's code for one Cython file.
+pub(crate) type CythonCheck = fn(&Analysis<'_>, &CythonFile, &Rule, &mut Vec<Finding>);
+
+/// A rule's code for one Rust file.
+pub(crate) type RustCheck = fn(&Analysis<'_>, &RustFile, &Rule, &mut Vec<Finding>);
+
+/// A rule's code for one Python file.
+pub(crate) type PythonCheck = fn(&Analysis<'_>, &PythonFile, &Rule, &mut Vec<Finding>);
 
 /// A rule's code for one function. Opaque: only rules of this crate can be written so far.
 pub(crate) type FunctionCheck = fn(&Unit<'_>, &Rule, &mut Vec<Finding>);
@@ -48,11 +85,10 @@ pub(crate) type ProjectCheck = fn(&Analysis<'_>, &Rule, &mut Vec<Finding>);
 
 impl Rule {
     /// What it looks at, for lists of rules.
-    pub fn subject(&self) -> &'static str {
-        match self.checks.first() {
-            None | Some(Check::Extension(_)) => "extension",
-            Some(Check::Function(_) | Check::Project(_) | Check::Contradiction(_)) => "C and C++",
-        }
+    pub fn subjects(&self) -> Vec<&'static str> {
+        let mut subjects: Vec<&'static str> = self.checks.iter().map(Check::subject).collect();
+        subjects.dedup();
+        subjects
     }
 
     /// A finding of this rule about a file as a whole.

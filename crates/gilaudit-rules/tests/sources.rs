@@ -9,13 +9,21 @@ use std::path::{Path, PathBuf};
 
 use gilaudit_model::{Confidence, Finding, Location, Origin};
 use gilaudit_rules::{Options, RULES, Rule, check_project};
-use gilaudit_source::c::{Limits, SourceText, read_project};
+use gilaudit_source::{Limits, SourceText, read_project};
 
-fn lint(path: &str, text: &str) -> Vec<Finding> {
-    let file = SourceText { origin: Origin::path(path), path: path.to_owned(), text: text.to_owned(), report: true };
-    let (project, problems) = read_project(vec![file], &Limits::default());
-    assert_eq!(problems, [], "{path}");
-    assert_eq!(project.files[0].unparsed, 0, "{path} does not parse: {:?}", project.files[0].unparsed_spans);
+/// Lints the files of one project: path and text.
+fn lint(files: &[(String, String)]) -> Vec<Finding> {
+    let source = |(path, text): &(String, String)| SourceText {
+        origin: Origin::path(path),
+        path: path.clone(),
+        text: text.clone(),
+        report: true,
+    };
+    let (project, problems) = read_project(files.iter().map(source).collect(), &Limits::default());
+    assert_eq!(problems, []);
+    for file in &project.files {
+        assert_eq!(file.unparsed, 0, "{} does not parse: {:?}", file.path, file.unparsed_spans);
+    }
     let options = Options { target: "3.14t".parse().unwrap(), frozen: Vec::new() };
     let mut findings = check_project(&project, &options);
     findings.retain(|finding| finding.confidence >= Confidence::Medium);
@@ -30,27 +38,59 @@ fn line_of(finding: &Finding) -> u32 {
 }
 
 fn is_source(rule: &Rule) -> bool {
-    rule.subject() != "extension"
+    !rule.subjects().contains(&"extension")
 }
 
-fn fixtures() -> Vec<PathBuf> {
+/// The files of a folder and the folders in it.
+fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            walk(&entry, out);
+        } else if entry.extension().is_none_or(|extension| extension != "ext") {
+            out.push(entry);
+        }
+    }
+}
+
+/// The source fixtures, each a project: a file in a rule's folder, or a folder in it with all its files.
+fn fixtures() -> Vec<(PathBuf, Vec<PathBuf>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/rules");
-    let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = folders
-        .flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "c" || extension == "cpp"))
-        .collect();
-    files.sort();
-    files
+    let mut out = Vec::new();
+    for rule in std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for entry in std::fs::read_dir(rule).unwrap().map(|entry| entry.unwrap().path()) {
+            let mut files = Vec::new();
+            if entry.is_dir() {
+                walk(&entry, &mut files);
+            } else if entry.extension().is_none_or(|extension| extension != "ext") {
+                files.push(entry.clone());
+            }
+            if !files.is_empty() {
+                out.push((entry, files));
+            }
+        }
+    }
+    out.sort();
+    out
 }
 
-/// The expectations of a fixture: line and rule.
-fn expected(text: &str) -> BTreeSet<(u32, String)> {
+/// A fixture's files as a project: paths relative to its folder.
+fn read(fixture: &Path, files: &[PathBuf]) -> Vec<(String, String)> {
+    let base = if fixture.is_dir() { fixture } else { fixture.parent().unwrap() };
+    let path = |file: &Path| file.strip_prefix(base).unwrap().to_string_lossy().replace('\\', "/");
+    files.iter().map(|file| (path(file), std::fs::read_to_string(file).unwrap())).collect()
+}
+
+/// The expectations of a fixture: file, line and rule.
+fn expected(files: &[(String, String)]) -> BTreeSet<(String, u32, String)> {
     let mut out = BTreeSet::new();
-    for (index, line) in text.lines().enumerate() {
-        let Some((_, rest)) = line.split_once("expect:") else { continue };
-        for rule in rest.trim_end_matches("*/").split(',') {
-            out.insert((index as u32 + 1, rule.trim().to_owned()));
+    for (path, text) in files {
+        for (index, line) in text.lines().enumerate() {
+            let Some((_, rest)) = line.split_once("expect:") else { continue };
+            for rule in rest.trim_end().trim_end_matches("*/").split(',') {
+                out.insert((path.clone(), index as u32 + 1, rule.trim().to_owned()));
+            }
         }
     }
     out
@@ -59,17 +99,16 @@ fn expected(text: &str) -> BTreeSet<(u32, String)> {
 #[test]
 fn all_rules_on_all_source_fixtures() {
     let mut wrong = String::new();
-    for path in fixtures() {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let name = path.file_name().unwrap().to_string_lossy();
-        let found: BTreeSet<(u32, String)> =
-            lint(&name, &text).iter().map(|finding| (line_of(finding), finding.rule.to_owned())).collect();
-        let expected = expected(&text);
-        for (line, rule) in expected.difference(&found) {
-            wrong.push_str(&format!("{}:{line}: {rule} was expected\n", path.display()));
+    for (fixture, files) in fixtures() {
+        let files = read(&fixture, &files);
+        let place = |finding: &Finding| (finding.origin.to_string(), line_of(finding), finding.rule.to_owned());
+        let found: BTreeSet<_> = lint(&files).iter().map(place).collect();
+        let expected = expected(&files);
+        for (path, line, rule) in expected.difference(&found) {
+            wrong.push_str(&format!("{} {path}:{line}: {rule} was expected\n", fixture.display()));
         }
-        for (line, rule) in found.difference(&expected) {
-            wrong.push_str(&format!("{}:{line}: {rule} was not expected\n", path.display()));
+        for (path, line, rule) in found.difference(&expected) {
+            wrong.push_str(&format!("{} {path}:{line}: {rule} was not expected\n", fixture.display()));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -78,18 +117,31 @@ fn all_rules_on_all_source_fixtures() {
 #[test]
 fn every_source_rule_has_fixtures_that_fire_and_that_do_not() {
     for rule in RULES.iter().filter(|rule| is_source(rule)) {
-        let own: Vec<PathBuf> = fixtures()
+        let own: Vec<bool> = fixtures()
             .into_iter()
-            .filter(|path| path.parent().is_some_and(|folder| folder.ends_with(rule.id)))
+            .filter(|(fixture, _)| fixture.parent().is_some_and(|folder| folder.ends_with(rule.id)))
+            .map(|(fixture, files)| expected(&read(&fixture, &files)).iter().any(|(_, _, id)| id == rule.id))
             .collect();
-        let fires =
-            |path: &PathBuf| expected(&std::fs::read_to_string(path).unwrap()).iter().any(|(_, id)| id == rule.id);
-        assert!(own.iter().any(fires), "{}: no fixture fires", rule.id);
-        assert!(own.iter().any(|path| !fires(path)), "{}: no fixture is silent", rule.id);
+        assert!(own.contains(&true), "{}: no fixture fires", rule.id);
+        assert!(own.contains(&false), "{}: no fixture is silent", rule.id);
     }
 }
 
-/// The code blocks under a heading of a page.
+/// The file that a code block of a page stands for, by its language; a language may be followed by the name of a file.
+fn page_file(info: &str) -> Option<&str> {
+    match info {
+        "c" => Some("page.c"),
+        "cpp" => Some("page.cpp"),
+        "cython" => Some("page.pyx"),
+        "rust" => Some("page.rs"),
+        "python" => Some("page.py"),
+        "cmake" => Some("CMakeLists.txt"),
+        "meson" => Some("meson.build"),
+        _ => info.split_once(' ').map(|(_, name)| name),
+    }
+}
+
+/// The code blocks under a heading of a page, each a file of its own: name and text.
 fn blocks(page: &str, heading: &str) -> Vec<(String, String)> {
     let section = page.split("\n## ").find(|section| section.starts_with(heading)).unwrap_or_default();
     section
@@ -98,7 +150,10 @@ fn blocks(page: &str, heading: &str) -> Vec<(String, String)> {
         .step_by(2)
         .filter_map(|block| {
             let (language, code) = block.split_once('\n')?;
-            matches!(language, "c" | "cpp").then(|| (language.to_owned(), code.to_owned()))
+            let name = page_file(language)?;
+            let code =
+                if name.starts_with("page.c") { format!("#include <Python.h>\n{code}") } else { code.to_owned() };
+            Some((name.to_owned(), code))
         })
         .collect()
 }
@@ -110,9 +165,8 @@ fn the_blocks_of_every_page() {
         for (heading, fires) in [("Bad", true), ("Good", false)] {
             let blocks = blocks(rule.doc, heading);
             assert!(!blocks.is_empty(), "{}: no {heading} block", rule.id);
-            for (language, code) in blocks {
-                let text = format!("#include <Python.h>\n{code}");
-                let findings = lint(&format!("page.{language}"), &text);
+            for (name, code) in blocks {
+                let findings = lint(&[(name, code.clone())]);
                 let raised: BTreeSet<&str> = findings.iter().map(|finding| finding.rule).collect();
                 if fires && !raised.contains(rule.id) || !fires && !raised.is_empty() {
                     wrong.push_str(&format!("{} {heading}: raises {raised:?}\n{code}\n", rule.id));

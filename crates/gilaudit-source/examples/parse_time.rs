@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use gilaudit_model::Origin;
 use gilaudit_model::source::Language;
-use gilaudit_source::c::{Limits, SourceText, read_project};
+use gilaudit_source::{Limits, SourceText, read_project};
 
 fn walk(path: &Path, out: &mut Vec<PathBuf>) {
     if path.is_dir() {

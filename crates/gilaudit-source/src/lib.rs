@@ -1,10 +1,17 @@
 //! Source text in, facts out.
 //!
-//! So far this reads which Python module imports which; the languages that extensions are written in follow. No I/O: whoever has
-//! the text hands it in. Every reader is bounded and takes hostile text without panicking; what it could not read it says.
+//! One folder a language. [`read_project`] reads the sources of one project for the rules; [`python::read`] says which module imports
+//! which. No I/O: whoever has the text hands it in. Every reader is bounded and takes hostile text without panicking; what it could
+//! not read it says.
 
 // What is read here may be hostile: nothing may panic on it. Tests may.
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
-pub mod c;
+mod build;
+mod c;
+mod cython;
+mod project;
 pub mod python;
+mod rust;
+
+pub use project::{Limits, SourceText, read_project};

@@ -14,6 +14,12 @@ pub enum Language {
     C,
     /// C++.
     Cpp,
+    /// Cython: `.pyx`, `.pxd`, `.pxi` and their templates.
+    Cython,
+    /// Rust.
+    Rust,
+    /// Python; a `setup.py` is a build file, too.
+    Python,
     /// A build file or anything else that is kept as text only.
     Text,
 }
@@ -33,7 +39,8 @@ pub struct File {
     pub lines: LineIndex,
     /// Whether findings in it are reported; headers beside a single file are read for their macros only.
     pub report: bool,
-    /// Whether it is C-API code: it includes `Python.h` (or a framework's header), itself or through the project's headers.
+    /// Whether it is code that the rules look at. C and C++: it includes `Python.h` (or a framework's header), itself or through the
+    /// project's headers. Other languages: their reader found something to do with extensions or threads.
     pub c_api: bool,
     /// Bytes of code inside what did not parse.
     pub unparsed: u32,
@@ -54,6 +61,32 @@ pub struct File {
 }
 
 impl File {
+    /// A file of which only the text is known so far.
+    pub fn new(origin: Origin, path: String, language: Language, text: String, report: bool) -> Self {
+        Self {
+            origin,
+            path,
+            language,
+            lines: LineIndex::new(&text),
+            text,
+            report,
+            c_api: false,
+            unparsed: 0,
+            unparsed_spans: Vec::new(),
+            includes: Vec::new(),
+            guards: Vec::new(),
+            clinic: Vec::new(),
+            comments: Vec::new(),
+            cython: None,
+            body: Body::default(),
+        }
+    }
+
+    /// Its name without the folders.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
     /// The text of a span; empty when it does not lie on character boundaries.
     pub fn text_of(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()

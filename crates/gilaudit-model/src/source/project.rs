@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::build::BuildFile;
+use super::cython::CythonFile;
+use super::python::PythonFile;
+use super::rust::RustFile;
 use super::{Body, ExprId, File, FileId, LocalId, Name, Names, Span, StmtId, Struct, Type};
 
 /// The number of a function in its project.
@@ -92,6 +96,14 @@ pub struct Project {
     pub structs: Vec<Struct>,
     /// `typedef A B`: B to A, where A is a name.
     pub typedefs: HashMap<Name, Name>,
+    /// What its Cython files say, in the order of the files.
+    pub cython: Vec<CythonFile>,
+    /// What its Rust files say, in the same order.
+    pub rust: Vec<RustFile>,
+    /// What its Python files say, in the same order.
+    pub python: Vec<PythonFile>,
+    /// What its build files say, in the same order.
+    pub builds: Vec<BuildFile>,
 }
 
 impl Project {

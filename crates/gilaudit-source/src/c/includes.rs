@@ -7,31 +7,27 @@
 
 use std::collections::HashMap;
 
-use gilaudit_model::source::Language;
+use gilaudit_model::source::File;
 
-use super::SourceText;
+use super::is_c;
 
 /// Whether each file is C-API code. Cheap: nothing is tokenised.
-pub(super) fn c_api(files: &[SourceText], languages: &[Language]) -> Vec<bool> {
+pub(super) fn c_api(files: &[File]) -> Vec<bool> {
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         by_name.entry(file.path.rsplit('/').next().unwrap_or(&file.path)).or_default().push(index);
     }
-    let mut is_api: Vec<bool> = files
-        .iter()
-        .zip(languages)
-        .map(|(file, language)| *language != Language::Text && mentions_api(&file.text))
-        .collect();
+    let mut is_api: Vec<bool> = files.iter().map(|file| is_c(file.language) && mentions_api(&file.text)).collect();
     let includes: Vec<Vec<usize>> = files
         .iter()
-        .zip(languages)
-        .map(|(file, language)| match language {
-            Language::Text => Vec::new(),
-            _ => included(&file.text)
+        .map(|file| {
+            let names = is_c(file.language).then(|| included(&file.text)).into_iter().flatten();
+            names
                 .filter_map(|name| by_name.get(name.rsplit('/').next().unwrap_or(name)))
                 .flatten()
                 .copied()
-                .collect(),
+                .filter(|file| is_c(files[*file].language))
+                .collect()
         })
         .collect();
     loop {

@@ -21,116 +21,54 @@ mod token;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use gilaudit_model::source::{Body, Clinic, File, FileId, Guard, Language, LineIndex, Name, Project, Span, Variant};
-use gilaudit_model::{Origin, Problem, Stage};
+use gilaudit_model::source::{Clinic, File, FileId, Guard, Language, Name, Project, Span, Variant};
+use gilaudit_model::{Problem, Stage};
 use tree_sitter::{ParseOptions, Parser, Tree};
 
+use crate::project::Limits;
 use configuration::Configuration;
 use lower::{Code, Lowered, Lowerer};
 use macros::MacroTable;
 use prepare::{Prepared, cython_version, prepare};
 
-/// One file of a project.
-#[derive(Clone, Debug)]
-pub struct SourceText {
-    /// Where it is.
-    pub origin: Origin,
-    /// Its path in the project, with `/`.
-    pub path: String,
-    /// Its text; bytes that are not UTF-8 were replaced one for one.
-    pub text: String,
-    /// Whether findings in it are wanted.
-    pub report: bool,
-}
-
-/// How much is read.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The largest file that is parsed, in bytes.
-    pub file_bytes: usize,
-    /// The most bytes of one project that are parsed.
-    pub project_bytes: usize,
-    /// How often the parser may report progress for one file before it is stopped: its unit of work is about a hundred operations.
-    pub parse_steps: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { file_bytes: 8 << 20, project_bytes: 256 << 20, parse_steps: 20_000_000 }
-    }
-}
-
-/// What a file is written in, by its name.
-fn language(path: &str, text: &str) -> Language {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let name = name.strip_suffix(".src").or_else(|| name.strip_suffix(".in")).unwrap_or(name);
-    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "c" => Language::C,
-        "cc" | "cpp" | "cxx" | "hpp" | "hh" | "hxx" | "C" => Language::Cpp,
-        "h" => {
-            let is_cpp =
-                ["\nclass ", "\ntemplate", "\nnamespace ", "\nusing namespace"].iter().any(|word| text.contains(word));
-            if is_cpp { Language::Cpp } else { Language::C }
-        }
-        _ => Language::Text,
-    }
-}
-
-/// Reads the sources of one project.
+/// Reads the C and C++ files of a project.
 ///
-/// The result is the same for the same files in any order. A file that is too large or takes too long becomes a problem, and the rest
-/// is read.
-pub fn read_project(mut files: Vec<SourceText>, limits: &Limits) -> (Project, Vec<Problem>) {
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut project = Project::default();
-    let mut problems = Vec::new();
-    let languages: Vec<Language> = files.iter().map(|file| language(&file.path, &file.text)).collect();
-    let c_api = includes::c_api(&files, &languages);
-    let table = project_macros(&files, &languages, &c_api);
+/// A file that is too large or takes too long becomes a problem, and the rest is read.
+pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Problem>) {
+    let mut files = std::mem::take(&mut project.files);
+    let c_api = includes::c_api(&files);
+    let table = project_macros(&files, &c_api);
     let mut parsers = Parsers::new(limits.parse_steps);
     let mut members: HashMap<Name, Vec<Name>> = HashMap::new();
     let mut budget = limits.project_bytes;
-    for (index, source) in files.into_iter().enumerate() {
-        let id = FileId(index as u32);
-        let lines = LineIndex::new(&source.text);
-        let mut file = File {
-            origin: source.origin,
-            path: source.path,
-            language: languages[index],
-            lines,
-            text: source.text,
-            report: source.report,
-            c_api: c_api[index],
-            unparsed: 0,
-            unparsed_spans: Vec::new(),
-            includes: Vec::new(),
-            guards: Vec::new(),
-            clinic: Vec::new(),
-            comments: Vec::new(),
-            cython: None,
-            body: Body::default(),
-        };
-        if file.c_api && file.language != Language::Text {
-            file.cython = cython_version(&file.text).map(str::to_owned);
-            let size = file.text.len();
-            if file.cython.is_some() {
-                // Its own sources are linted instead.
-            } else if size > limits.file_bytes || size > budget {
-                let error = format!("{size} bytes of source are more than the limit");
-                problems.push(Problem { origin: file.origin.clone(), stage: Stage::Limits, error, unread: false });
-                file.unparsed = size as u32;
-            } else {
-                budget -= size;
-                read_file(id, &mut file, &mut project, &table, &mut parsers, &mut members);
-            }
+    for (index, file) in files.iter_mut().enumerate().filter(|(_, file)| is_c(file.language)) {
+        file.c_api = c_api[index];
+        if !file.c_api {
+            continue;
         }
-        project.files.push(file);
+        file.cython = cython_version(&file.text).map(str::to_owned);
+        let size = file.text.len();
+        if file.cython.is_some() {
+            // Its own sources are linted instead.
+        } else if size > limits.file_bytes || size > budget {
+            let error = format!("{size} bytes of source are more than the limit");
+            problems.push(Problem { origin: file.origin.clone(), stage: Stage::Limits, error, unread: false });
+            file.unparsed = size as u32;
+        } else {
+            budget -= size;
+            read_file(FileId(index as u32), file, project, &table, &mut parsers, &mut members);
+        }
     }
-    (project, problems)
+    project.files = files;
+}
+
+/// Whether a language is read here.
+fn is_c(language: Language) -> bool {
+    matches!(language, Language::C | Language::Cpp)
 }
 
 /// The macros that the project's files define in the first configuration.
-fn project_macros(files: &[SourceText], languages: &[Language], c_api: &[bool]) -> MacroTable {
+fn project_macros(files: &[File], c_api: &[bool]) -> MacroTable {
     let mut table = MacroTable::default();
     for (index, file) in files.iter().enumerate() {
         let is_header = file.path.ends_with(".h")
@@ -138,11 +76,11 @@ fn project_macros(files: &[SourceText], languages: &[Language], c_api: &[bool]) 
             || file.path.ends_with(".hh")
             || file.path.contains(".h.");
         // Only headers are shared; what a source file defines is its own.
-        if languages[index] == Language::Text || !is_header || !c_api[index] && !file.text.contains("#") {
+        if !is_c(file.language) || !is_header || !c_api[index] && !file.text.contains("#") {
             continue;
         }
         let tokens = token::tokens(file.text.as_bytes());
-        let cpp = languages[index] == Language::Cpp;
+        let cpp = file.language == Language::Cpp;
         let directives = conditionals::read(&file.text, &tokens, cpp, Configuration::A, &table);
         table.merge(directives.local);
     }

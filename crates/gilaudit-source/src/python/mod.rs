@@ -11,6 +11,7 @@ mod condition;
 mod logical;
 mod pth;
 mod skeleton;
+pub(crate) mod state;
 mod stub;
 mod tree;
 

@@ -1,0 +1,9 @@
+//! Build files: which modules a project makes, and what it declares for them.
+
+use gilaudit_model::Problem;
+use gilaudit_model::source::Project;
+
+use crate::project::Limits;
+
+/// Reads the files of a project.
+pub(crate) fn read(_project: &mut Project, _limits: &Limits, _problems: &mut Vec<Problem>) {}
