@@ -185,6 +185,16 @@ pub(crate) enum Format {
     Text,
     /// For programs: gilaudit-report/1.
     Json,
+    /// The same records, one a line.
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning and editors.
+    Sarif,
+    /// GitHub annotations, beside the code of a pull request.
+    Github,
+    /// For a pull request comment or a job summary.
+    Markdown,
+    /// JUnit XML, for CI systems that show test results.
+    Junit,
 }
 
 /// When to use colours.

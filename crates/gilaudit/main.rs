@@ -6,6 +6,7 @@ mod command;
 mod delegate;
 mod elsewhere;
 mod error;
+mod identity;
 mod imports;
 mod output;
 mod policies;

@@ -10,6 +10,7 @@ use gilaudit_model::{
 };
 use gilaudit_policy::Diagnostic;
 
+use crate::identity::{Identity, identities};
 use crate::imports::Imports;
 use crate::sources::Coverage;
 
@@ -62,6 +63,15 @@ pub(crate) struct Answers {
     pub(crate) imports: Option<Imports>,
 }
 
+impl Answers {
+    /// A line of a source file that has findings.
+    pub(crate) fn line(&self, origin: &Origin, line: u32) -> Option<&str> {
+        let at = self.texts.binary_search_by(|(known, _)| known.cmp(origin)).ok()?;
+        let (_, text) = self.texts.get(at)?;
+        text.lines().nth((line as usize).checked_sub(1)?)
+    }
+}
+
 /// What happens to the process on one platform, if all extensions listed for it were imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Environment {
@@ -96,6 +106,8 @@ pub(crate) struct Report {
     pub(crate) question: Question,
     pub(crate) answers: Answers,
     pub(crate) environments: Vec<Environment>,
+    /// What identifies each of the findings, in their order.
+    pub(crate) identities: Vec<Identity>,
 }
 
 impl Report {
@@ -110,19 +122,34 @@ impl Report {
         answers.findings.dedup();
         answers.problems.dedup();
         let environments = environments(&answers.extensions, &question.target);
-        Self { question, answers, environments }
+        let identities = identities(&answers);
+        Self { question, answers, environments, identities }
+    }
+
+    /// The findings with what identifies them.
+    pub(crate) fn findings(&self) -> impl Iterator<Item = (&Finding, &Identity)> {
+        self.answers.findings.iter().zip(&self.identities)
+    }
+
+    /// Whether a finding counts towards the exit code: it is not suppressed, and says more than what is left to do.
+    pub(crate) fn counts(finding: &Finding) -> bool {
+        finding.suppressed.is_none() && !finding.readiness
+    }
+
+    /// Whether a finding makes the run fail.
+    pub(crate) fn fails(&self, finding: &Finding) -> bool {
+        Self::counts(finding) && finding.severity >= self.question.fail_on
     }
 
     /// The status the command exits with; the first rule that applies wins.
     pub(crate) fn exit_code(&self) -> u8 {
         let bad_policy = self.question.policy_diagnostics.iter().any(|it| it.severity == Severity::Error);
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
-        let failing = |finding: &Finding| {
-            finding.suppressed.is_none() && !finding.readiness && finding.severity >= self.question.fail_on
-        };
         if bad_policy || unread {
             EXIT_ERROR
-        } else if self.answers.findings.iter().any(failing) || self.count_action(Action::Refuse) > 0 {
+        } else if self.answers.findings.iter().any(|finding| self.fails(finding))
+            || self.count_action(Action::Refuse) > 0
+        {
             EXIT_FINDINGS
         } else if !self.answers.recognised {
             EXIT_NOTHING

@@ -7,16 +7,17 @@ use std::io::{self, Write};
 
 use gilaudit_model::{Distribution, Finding, Location, Mechanism, Origin, Severity};
 
-use super::text::{BOLD, DIM, LISTED, colour, shown};
+use super::text::{BOLD, DIM, LISTED, colour};
+use super::words::{self, shown};
 use super::{Detail, wrap};
 use crate::report::{Judged, Report};
 
 /// Findings of one rule and severity in one distribution, which are said together.
 pub(super) struct Group<'a> {
-    rule: &'static str,
-    severity: Severity,
-    distribution: Option<&'a Distribution>,
-    findings: Vec<(&'a Finding, Option<&'a Judged>)>,
+    pub(super) rule: &'static str,
+    pub(super) severity: Severity,
+    pub(super) distribution: Option<&'a Distribution>,
+    pub(super) findings: Vec<(&'a Finding, Option<&'a Judged>)>,
 }
 
 /// The findings in groups: errors first, then by distribution and rule.
@@ -42,13 +43,27 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
 }
 
 impl Group<'_> {
+    /// `7 modules of lxml 6.1.3: importing the module turns the GIL on for the whole process`
+    pub(super) fn sentence(&self) -> String {
+        let summary = gilaudit_rules::find(self.rule).map_or("", |rule| rule.summary);
+        let of = self.distribution.map_or(String::new(), |it| format!(" of {}", shown(it)));
+        format!("{}{of}: {summary}", super::count(self.findings.len(), "module"))
+    }
+
+    /// The names of its modules.
+    pub(super) fn modules(&self) -> impl Iterator<Item = &str> {
+        self.findings.iter().map(|(finding, _)| finding.module.as_deref().unwrap_or(finding.origin.file_name()))
+    }
+
+    /// What to do about it.
+    pub(super) fn help(&self) -> Option<&str> {
+        self.findings.iter().find_map(|(finding, _)| finding.help.as_deref())
+    }
+
     pub(super) fn write(&self, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
         let style = colour(self.severity);
         let head = format!("{}[{}]", self.severity.as_str(), self.rule);
-        let summary = gilaudit_rules::find(self.rule).map_or("", |rule| rule.summary);
-        let of = self.distribution.map_or(String::new(), |it| format!(" of {}", shown(it)));
-        let said = format!("{}{of}: {summary}", super::count(self.findings.len(), "module"));
-        writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&said, head.len() + 2, 4))?;
+        writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&self.sentence(), head.len() + 2, 4))?;
         let listed = if detail.verbose { self.findings.len() } else { LISTED };
         let mut parts: BTreeMap<Part, Vec<(&str, String)>> = BTreeMap::new();
         for (finding, judged) in self.findings.iter().take(listed) {
@@ -64,7 +79,7 @@ impl Group<'_> {
         if self.findings.len() > listed {
             writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", self.findings.len() - listed)?;
         }
-        if let Some(help) = self.findings.iter().find_map(|(finding, _)| finding.help.as_ref()) {
+        if let Some(help) = self.help() {
             writeln!(out, "  {BOLD}help:{BOLD:#} {}", wrap::hang_after(help, 8, 8))?;
         }
         writeln!(out)
@@ -114,7 +129,10 @@ fn part<'a>(finding: &'a Finding, judged: Option<&Judged>) -> (Part, (&'a str, S
         _ => None,
     };
     let Some(Judged { extension, .. }) = judged else {
-        return (Part { archive, why: finding.message.clone() }, (module, at(finding)));
+        return (
+            Part { archive, why: finding.message.clone() },
+            (module, words::place(&finding.origin, finding.location)),
+        );
     };
     // A module of a known distribution is found by its name; a loose file only by its path.
     let path = extension.distribution.is_none().then(|| finding.origin.file_path().to_owned());
@@ -131,14 +149,6 @@ fn part<'a>(finding: &'a Finding, judged: Option<&Judged>) -> (Part, (&'a str, S
     let places = path.into_iter().chain(declaration.evidence.iter().map(|seen| seen.at.clone()));
     let places: Vec<String> = places.collect();
     (Part { archive, why: format!("{by}{}{reason}", whats.join("; ")) }, (module, places.join(", ")))
-}
-
-fn at(finding: &Finding) -> String {
-    match finding.location {
-        Location::File => finding.origin.to_string(),
-        Location::Text { line, column, .. } => format!("{}:{line}:{column}", finding.origin),
-        Location::Address(address) => format!("{} at {address:#x}", finding.origin),
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use gilaudit_policy::imports::{Blocker, GilAtEnd, Link};
+use gilaudit_policy::imports::{Blocker, Link};
 
-use super::text::{BOLD, DIM, shown};
+use super::text::{BOLD, DIM};
+use super::words::{self, shown};
 use super::{Detail, wrap};
 use crate::imports::{Imports, Ways};
 
@@ -13,14 +14,7 @@ const SHOWN: usize = 3;
 
 pub(super) fn write(imports: &Imports, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let answer = &imports.answer;
-    let asked = imports.entries.join(", ");
-    let says = match answer.gil {
-        GilAtEnd::Off => "the GIL stays off",
-        GilAtEnd::On => "the GIL will be on",
-        GilAtEnd::Undetermined => "it cannot be told whether the GIL stays off",
-    };
-    let sentence = format!("{asked}: {says}: {}", answer.because);
-    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&sentence, 2))?;
+    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::imports_sentence(imports), 2))?;
     let count = format!(
         "{} loaded, {} read",
         super::count(answer.modules, "module"),

@@ -15,7 +15,7 @@ pub(super) fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn report(audit: &Audit) -> Report<'_> {
+pub(super) fn report(audit: &Audit) -> Report<'_> {
     let question = &audit.question;
     Report {
         schema: SCHEMA,

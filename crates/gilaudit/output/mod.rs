@@ -1,15 +1,22 @@
 //! The output formats: one file each, each a function from the report to a writer.
 
+mod github;
 mod group;
 mod imports;
 mod json;
+mod jsonl;
+mod junit;
+mod markdown;
 mod report_v1;
 mod report_v1_imports;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sarif;
+mod sarif_v2;
 mod snippets;
 mod table;
 mod text;
+mod words;
 mod wrap;
 
 use std::io::{self, Write};
@@ -34,6 +41,11 @@ pub(crate) fn write(report: &Report, format: Format, detail: Detail, out: &mut d
     match format {
         Format::Text => text::write(report, detail, out),
         Format::Json => json::write(report, out),
+        Format::Jsonl => jsonl::write(report, out),
+        Format::Sarif => sarif::write(report, out),
+        Format::Github => github::write(report, out),
+        Format::Markdown => markdown::write(report, out),
+        Format::Junit => junit::write(report, out),
     }
 }
 

@@ -1,9 +1,9 @@
 //! A report made by hand, for the tests of the output formats: two distributions, a refusal, a broken file.
 
 use gilaudit_model::{
-    Abi, Action, Arch, BuiltFor, Decision, Declaration, Distribution, Evidence, Extension, FailureKind, Finding,
-    Format, Framework, Gil, ImportFailure, Init, Library, Mechanism, Origin, Outcome, Problem, Severity, Stage, Status,
-    Target, cpython,
+    Abi, Action, Arch, BuiltFor, Confidence, Decision, Declaration, Distribution, Evidence, Extension, FailureKind,
+    Finding, Format, Framework, Gil, ImportFailure, Init, Library, Location, Mechanism, Origin, Outcome, Problem,
+    Related, Severity, Stage, Status, Target, cpython,
 };
 
 use crate::report::{Answers, Judged, Question, Report};
@@ -50,7 +50,54 @@ pub(crate) fn question(target: Target) -> Question {
     }
 }
 
-/// Twelve modules that turn the GIL on, one that does not, one that cannot be loaded, and a file that was not read.
+/// A file with two findings: a borrowed reference, and a static variable about which a comment says that it is right.
+fn sources() -> (Vec<Finding>, Vec<(Origin, String)>) {
+    let text = "\
+static PyObject *first(PyObject *list)
+{
+    PyObject *item = PyList_GetItem(list, 0);
+    if (item == NULL)
+        return NULL;
+    Py_INCREF(item);
+    return item;
+}
+
+static long calls;  /* gilaudit: allow[mutable-static] a statistic */
+";
+    let origin = Origin::path("src/multi.c");
+    let at = |line, column, end_column| Location::Text { line, column, end_line: line, end_column };
+    let borrowed = Finding {
+        origin: origin.clone(),
+        location: at(3, 22, 45),
+        rule: "borrowed-list-item",
+        severity: Severity::Error,
+        confidence: Confidence::High,
+        readiness: false,
+        message: "'PyList_GetItem' gives a borrowed reference, and another thread can remove the item".to_owned(),
+        help: Some("call PyList_GetItemRef".to_owned()),
+        function: Some("first".to_owned()),
+        module: None,
+        related: vec![Related {
+            message: "the new reference is made here".to_owned(),
+            origin: origin.clone(),
+            location: at(6, 5, 20),
+        }],
+        suppressed: None,
+    };
+    let allowed = Finding {
+        location: at(10, 13, 18),
+        rule: "mutable-static",
+        severity: Severity::Warning,
+        message: "'calls' is written without a lock".to_owned(),
+        function: None,
+        related: Vec::new(),
+        suppressed: Some("a statistic".to_owned()),
+        ..borrowed.clone()
+    };
+    (vec![borrowed, allowed], vec![(origin, text.to_owned())])
+}
+
+/// Twelve modules that turn the GIL on, one that does not, one that cannot be loaded, a source file, and a file that was not read.
 pub(crate) fn report() -> Report {
     let target = DEFAULT_TARGET.with_gil(Gil::Default);
     let mut extensions: Vec<Extension> =
@@ -65,6 +112,7 @@ pub(crate) fn report() -> Report {
     });
     extensions.push(Extension { failure, distribution: None, ..extension("loose", Status::Undeclared) });
     // The rules' own advice changes more often than the format does.
+    let (in_sources, texts) = sources();
     let findings = extensions
         .iter()
         .flat_map(|extension| gilaudit_rules::check_extension(extension, &target))
@@ -72,6 +120,7 @@ pub(crate) fn report() -> Report {
             help: Some("look for a release that declares support, ".repeat(3) + "or ask"),
             ..finding
         })
+        .chain(in_sources)
         .collect();
     let mut extensions: Vec<Judged> = extensions.into_iter().map(|extension| judged(extension, &target)).collect();
     if let Some(last) = extensions.last_mut() {
@@ -80,9 +129,9 @@ pub(crate) fn report() -> Report {
     }
     let answers = Answers {
         imports: None,
-        coverage: Coverage::default(),
-        texts: Vec::new(),
-        artifacts: 3,
+        coverage: Coverage { files: 1, c_api: 1, bytes: 271, unparsed: 0 },
+        texts,
+        artifacts: 4,
         recognised: true,
         extensions,
         libraries: vec![Library { origin: Origin::path("libx.so"), why: "no init function".to_owned() }],

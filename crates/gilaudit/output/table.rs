@@ -6,34 +6,44 @@ use std::io::{self, Write};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use gilaudit_model::{Distribution, Outcome, Status};
 
-use super::{text, wrap};
+use super::{words, wrap};
 use crate::report::{Judged, Report};
 
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let mut rows: BTreeMap<(bool, Option<&Distribution>), Vec<&Judged>> = BTreeMap::new();
+/// The header and a row for every distribution; nothing when there are no extensions.
+pub(super) fn rows(report: &Report) -> Vec<Vec<String>> {
+    let mut by: BTreeMap<(bool, Option<&Distribution>), Vec<&Judged>> = BTreeMap::new();
     for judged in &report.answers.extensions {
         let distribution = judged.extension.distribution.as_ref();
         // Files that belong to no distribution come last.
-        rows.entry((distribution.is_none(), distribution)).or_default().push(judged);
+        by.entry((distribution.is_none(), distribution)).or_default().push(judged);
     }
-    if rows.is_empty() {
-        return Ok(());
+    if by.is_empty() {
+        return Vec::new();
     }
+    let mut header = vec!["distribution".to_owned(), "modules".to_owned()];
+    header.extend(Status::ALL.map(|status| status.as_str().to_owned()));
+    header.push("outcome".to_owned());
+    let row = |((_, distribution), judged): ((bool, Option<&Distribution>), Vec<&Judged>)| {
+        let mut row = vec![distribution.map_or("(none)".to_owned(), words::shown), judged.len().to_string()];
+        row.extend(
+            Status::ALL
+                .map(|status| judged.iter().filter(|it| it.extension.declaration.status == status).count().to_string()),
+        );
+        row.push(outcomes(&judged));
+        row
+    };
+    std::iter::once(header).chain(by.into_iter().map(row)).collect()
+}
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut rows = rows(report).into_iter();
+    let Some(header) = rows.next() else { return Ok(()) };
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(wrap::WIDTH as u16);
-    let mut header = vec![Cell::new("distribution"), right("modules")];
-    header.extend(Status::ALL.map(|status| right(status.as_str())));
-    header.push(Cell::new("outcome"));
-    table.set_header(header);
-    for ((_, distribution), judged) in rows {
-        let mut row =
-            vec![Cell::new(distribution.map_or("(none)".to_owned(), text::shown)), right(&judged.len().to_string())];
-        row.extend(Status::ALL.map(|status| {
-            right(&judged.iter().filter(|it| it.extension.declaration.status == status).count().to_string())
-        }));
-        row.push(Cell::new(outcomes(&judged)));
-        table.add_row(row);
+    table.set_header(cells(header));
+    for row in rows {
+        table.add_row(cells(row));
     }
     // Cells are padded to the width of their column; the spaces at either end of a line say nothing.
     for line in table.lines() {
@@ -42,8 +52,11 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn right(text: &str) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
+/// The first and the last column are words, the others numbers.
+fn cells(row: Vec<String>) -> Vec<Cell> {
+    let last = row.len().saturating_sub(1);
+    let align = |index: usize| if index == 0 || index == last { CellAlignment::Left } else { CellAlignment::Right };
+    row.into_iter().enumerate().map(|(index, text)| Cell::new(text).set_alignment(align(index))).collect()
 }
 
 /// `enables-gil`, or with counts when they differ: `12 runs-free, 1 enables-gil`.

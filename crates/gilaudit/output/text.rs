@@ -7,11 +7,12 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use gilaudit_model::{Action, Distribution, Gil, Outcome, Problem, Severity};
+use gilaudit_model::{Action, Outcome, Problem, Severity};
 use gilaudit_policy::Diagnostic;
 
+use super::words::{self, shown};
 use super::{Detail, group, table, wrap};
-use crate::report::{Environment, GilState, Judged, Report};
+use crate::report::{Judged, Report};
 
 /// How many modules a list shows before it says "and more".
 pub(super) const LISTED: usize = 10;
@@ -93,55 +94,10 @@ pub(super) fn policy_snippet(diagnostic: &Diagnostic, file: &str, text: &str, ou
 
 /// What happens to the GIL, and under which question.
 fn headline(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let question = &report.question;
     for environment in &report.environments {
-        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&gil_sentence(report, environment), 2))?;
+        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::gil_sentence(report, environment), 2))?;
     }
-    let gil = match question.target.gil {
-        Gil::Default => String::new(),
-        set => format!(" with PYTHON_GIL={}", set.as_str()),
-    };
-    let build = if question.target.free_threaded { "free-threaded" } else { "GIL build" };
-    let asked =
-        format!("target {} ({build}, {}){gil}, policy {}", question.target, question.target_from, question.policy);
-    writeln!(out, "{DIM}{}{DIM:#}\n", wrap::hang(&asked, 2))
-}
-
-fn gil_sentence(report: &Report, environment: &Environment) -> String {
-    let platform = environment.platform;
-    let target = report.question.target;
-    match environment.gil {
-        GilState::Off => format!("The GIL stays off on {platform}: no extension turns it on"),
-        GilState::Undetermined => {
-            format!("It is undetermined whether the GIL stays off on {platform}: see the modules below")
-        }
-        GilState::On if !target.free_threaded => format!("The GIL is on on {platform}: {target} always has it"),
-        GilState::On if target.gil == Gil::On => format!("The GIL is on on {platform}: PYTHON_GIL=1 turns it on"),
-        GilState::On => {
-            let first = environment.enabled_by.first().map_or("", String::as_str);
-            let others = environment.enabled_by.len().saturating_sub(1);
-            let more = match others {
-                0 => String::new(),
-                1 => " and 1 other module".to_owned(),
-                n => format!(" and {n} other modules"),
-            };
-            let from = distribution_of(report, environment, first).map_or(String::new(), |name| format!(" ({name})"));
-            format!("The GIL will be enabled on {platform} by {first}{from}{more}")
-        }
-    }
-}
-
-fn distribution_of(report: &Report, environment: &Environment, module: &str) -> Option<String> {
-    let is_it = |judged: &&Judged| {
-        judged.extension.module == module
-            && judged.extension.platform() == environment.platform
-            && judged.decision.outcome == Outcome::EnablesGil
-    };
-    report.answers.extensions.iter().find(is_it)?.extension.distribution.as_ref().map(shown)
-}
-
-pub(super) fn shown(distribution: &Distribution) -> String {
-    format!("{} {}", distribution.name, distribution.version)
+    writeln!(out, "{DIM}{}{DIM:#}\n", wrap::hang(&words::asked(report), 2))
 }
 
 /// The modules that the policy refuses or warns of, and those about which nothing could be told.
@@ -230,42 +186,13 @@ fn every_extension(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// One sentence that counts everything, also what was not read.
 fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let answers = &report.answers;
-    let outcomes: Vec<String> = Outcome::ALL
-        .into_iter()
-        .map(|outcome| (report.count_outcome(outcome), outcome))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, outcome)| format!("{count} {}", outcome.as_str()))
-        .collect();
-    let outcomes = if outcomes.is_empty() { String::new() } else { format!(" ({})", outcomes.join(", ")) };
-    let refused = match report.count_action(Action::Refuse) {
-        0 => String::new(),
-        n => format!("; {n} refused"),
-    };
-    let line = format!(
-        "{} in {}{outcomes}, {}; {}, {}, {}{refused}; {} not read",
-        super::count(answers.extensions.len(), "extension"),
-        super::count(answers.artifacts, "artifact"),
-        super::count(answers.libraries.len(), "library"),
-        super::count(report.count_severity(Severity::Error), "error"),
-        super::count(report.count_severity(Severity::Warning), "warning"),
-        super::count(report.count_severity(Severity::Note), "note"),
-        report.unread(),
-    );
-    if !answers.recognised && report.unread() == 0 {
+    if !report.answers.recognised && report.unread() == 0 {
         writeln!(out, "{BOLD}Nothing auditable was recognised in the inputs.{BOLD:#}")?;
     }
-    let coverage = &answers.coverage;
-    if coverage.files > 0 {
-        let unparsed = coverage.unparsed as f64 * 100.0 / (coverage.bytes as f64).max(1.0);
-        let sources = format!(
-            "{}, {} of them C-API code; {unparsed:.1} % of that did not parse and was not judged",
-            super::count(coverage.files, "source file"),
-            coverage.c_api,
-        );
-        writeln!(out, "{}", wrap::hang(&sources, 2))?;
+    if let Some(coverage) = words::coverage(report) {
+        writeln!(out, "{}", wrap::hang(&coverage, 2))?;
     }
-    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&line, 2))
+    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::summary(report), 2))
 }
 
 #[cfg(test)]

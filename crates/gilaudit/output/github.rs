@@ -1,0 +1,159 @@
+//! GitHub annotations: workflow commands that show findings beside the code of a pull request.
+//!
+//! GitHub shows ten errors, ten warnings and ten notices of a step, so errors come first and modules of one distribution that have
+//! the same finding are one annotation. Each file must be named as it is in the repository: run gilaudit at its root.
+
+use std::io::{self, Write};
+
+use gilaudit_model::{Finding, Location, Severity};
+
+use super::group::groups;
+use super::words;
+use crate::report::Report;
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut annotations: Vec<Annotation> = Vec::new();
+    for diagnostic in &report.question.policy_diagnostics {
+        let place = &diagnostic.place;
+        annotations.push(Annotation {
+            severity: diagnostic.severity,
+            title: "policy".to_owned(),
+            message: with_help(&diagnostic.message, diagnostic.hint.as_deref()),
+            file: Some(place.file.to_string()),
+            span: Some([place.line, place.column, place.end_line, place.end_column]),
+        });
+    }
+    for problem in report.answers.problems.iter().filter(|problem| problem.unread) {
+        annotations.push(Annotation {
+            severity: Severity::Error,
+            title: format!("not read ({})", problem.stage.as_str()),
+            message: format!("{}: {}", problem.origin, problem.error),
+            file: None,
+            span: None,
+        });
+    }
+    for (_, sentence) in words::refused(report) {
+        annotations.push(Annotation {
+            severity: Severity::Error,
+            title: "refused".to_owned(),
+            message: sentence,
+            file: None,
+            span: None,
+        });
+    }
+    for group in groups(report) {
+        let modules: Vec<&str> = group.modules().collect();
+        annotations.push(Annotation {
+            severity: group.severity,
+            title: group.rule.to_owned(),
+            message: with_help(&format!("{}\n{}", group.sentence(), modules.join(", ")), group.help()),
+            file: None,
+            span: None,
+        });
+    }
+    annotations.extend(report.answers.findings.iter().filter_map(in_source));
+    // A stable sort keeps the order of the report among equals.
+    annotations.sort_by_key(|annotation| std::cmp::Reverse(annotation.severity));
+    for annotation in &annotations {
+        annotation.write(out)?;
+    }
+    for verdict in words::verdicts(report) {
+        writeln!(out, "::notice title=gilaudit::{}", data(&verdict))?;
+    }
+    Ok(())
+}
+
+/// One line of output.
+struct Annotation {
+    severity: Severity,
+    title: String,
+    message: String,
+    file: Option<String>,
+    /// Line, column, end line, end column.
+    span: Option<[u32; 4]>,
+}
+
+impl Annotation {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let command = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "notice",
+        };
+        write!(out, "::{command} title=gilaudit {}", property(&self.title))?;
+        if let Some(file) = &self.file {
+            write!(out, ",file={}", property(file.strip_prefix("./").unwrap_or(file)))?;
+        }
+        if let Some([line, column, end_line, end_column]) = self.span {
+            write!(out, ",line={line},endLine={end_line}")?;
+            // Columns of different lines would be misread: GitHub takes them only within one line.
+            if line == end_line {
+                write!(out, ",col={column},endColumn={end_column}")?;
+            }
+        }
+        writeln!(out, "::{}", data(&self.message))
+    }
+}
+
+fn in_source(finding: &Finding) -> Option<Annotation> {
+    let Location::Text { line, column, end_line, end_column } = finding.location else { return None };
+    if finding.suppressed.is_some() {
+        return None;
+    }
+    let function = finding.function.as_ref().map_or(String::new(), |name| format!(" (in {name})"));
+    Some(Annotation {
+        severity: words::level(finding),
+        title: finding.rule.to_owned(),
+        message: with_help(&format!("{}{function}", finding.message), finding.help.as_deref()),
+        file: Some(finding.origin.to_string()),
+        span: Some([line, column, end_line, end_column]),
+    })
+}
+
+fn with_help(message: &str, help: Option<&str>) -> String {
+    help.map_or_else(|| message.to_owned(), |help| format!("{message}\nhelp: {help}"))
+}
+
+/// The text after `::`, escaped as GitHub's runner undoes it (actions/toolkit, `command.ts`).
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn lines(report: &Report) -> Vec<String> {
+        let mut out = Vec::new();
+        write(report, &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn errors_first_and_one_command_a_line() {
+        let lines = lines(&sample::report());
+        let kinds: Vec<&str> = lines.iter().map(|line| line.split([' ', ':']).nth(2).unwrap()).collect();
+        assert!(
+            kinds.is_sorted_by_key(|kind| ["error", "warning", "notice"].iter().position(|it| it == kind).unwrap())
+        );
+        assert!(
+            lines.iter().any(|line| line.starts_with("::warning title=gilaudit enables-gil::12 modules of lxml 6.1.3"))
+        );
+        assert!(lines.iter().any(|line| line.starts_with(
+            "::error title=gilaudit borrowed-list-item,file=src/multi.c,line=3,endLine=3,col=22,endColumn=45::"
+        )));
+        assert!(lines.last().unwrap().starts_with("::notice title=gilaudit::The GIL will be enabled on linux-x86_64"));
+    }
+
+    #[test]
+    fn what_would_end_a_command_is_escaped() {
+        assert_eq!(data("50 %\n::error"), "50 %25%0A::error");
+        assert_eq!(property("a,b:c"), "a%2Cb%3Ac");
+    }
+}

@@ -1,0 +1,205 @@
+//! Markdown, for a pull request comment or a job summary: the verdict first, details folded.
+//!
+//! GitHub refuses comments of more than 65,536 characters, so what does not fit is counted instead of shown.
+
+use std::io::{self, Write};
+
+use gilaudit_model::{Finding, Location, Severity};
+
+use super::group::{Group, groups};
+use super::table::rows;
+use super::{count, words};
+use crate::report::Report;
+
+/// From this many bytes on, findings are counted only.
+const ENOUGH: usize = 50_000;
+/// How many rows, modules of a group, and problems are listed.
+const LISTED: usize = 100;
+
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let verdicts = words::verdicts(report);
+    match verdicts.split_first() {
+        Some((first, others)) => {
+            writeln!(out, "## {}\n", text(first))?;
+            for verdict in others {
+                writeln!(out, "**{}**\n", text(verdict))?;
+            }
+        }
+        None => writeln!(out, "## gilaudit\n")?,
+    }
+    writeln!(out, "{} ({})\n", text(&words::summary(report)), text(&words::asked(report)))?;
+    if let Some(coverage) = words::coverage(report) {
+        writeln!(out, "{coverage}\n")?;
+    }
+    table(report, out)?;
+    let mut said = String::new();
+    problems(report, &mut said);
+    for (_, sentence) in words::refused(report).take(LISTED) {
+        said.push_str(&format!("- **refused**: {}\n", text(&sentence)));
+    }
+    let mut left_out = 0;
+    for group in groups(report) {
+        if said.len() > ENOUGH {
+            left_out += group.findings.len();
+        } else {
+            write_group(&group, &mut said);
+        }
+    }
+    let in_sources =
+        |finding: &&Finding| matches!(finding.location, Location::Text { .. }) && finding.suppressed.is_none();
+    let mut findings: Vec<&Finding> = report.answers.findings.iter().filter(in_sources).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(words::level(finding)));
+    for finding in findings {
+        if said.len() > ENOUGH {
+            left_out += 1;
+        } else {
+            write_finding(report, finding, &mut said);
+        }
+    }
+    if left_out > 0 {
+        said.push_str(&format!("\nand {}, which the other formats show\n", count(left_out, "more finding")));
+    }
+    out.write_all(said.as_bytes())
+}
+
+fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let rows = rows(report);
+    let Some((header, rows)) = rows.split_first() else { return Ok(()) };
+    writeln!(out, "| {} |", header.join(" | "))?;
+    let align = |column: usize| if column == 0 || column + 1 == header.len() { ":--" } else { "--:" };
+    writeln!(out, "| {} |", (0..header.len()).map(align).collect::<Vec<_>>().join(" | "))?;
+    for row in rows.iter().take(LISTED) {
+        let cells: Vec<String> = row.iter().map(|cell| text(cell)).collect();
+        writeln!(out, "| {} |", cells.join(" | "))?;
+    }
+    if rows.len() > LISTED {
+        writeln!(out, "\nand {}", count(rows.len() - LISTED, "more distribution"))?;
+    }
+    writeln!(out)
+}
+
+fn problems(report: &Report, said: &mut String) {
+    for diagnostic in &report.question.policy_diagnostics {
+        let severity = diagnostic.severity.as_str();
+        said.push_str(&format!(
+            "- **policy {severity}** at {}: {}\n",
+            code(&diagnostic.place.to_string()),
+            text(&diagnostic.message)
+        ));
+    }
+    let unread = report.answers.problems.iter().filter(|problem| problem.unread);
+    for problem in unread.take(LISTED) {
+        said.push_str(&format!("- **not read**: {}: {}\n", code(&problem.origin.to_string()), text(&problem.error)));
+    }
+}
+
+fn write_group(group: &Group<'_>, said: &mut String) {
+    let head = head(group.severity, group.rule);
+    said.push_str(&format!("\n<details><summary>{head}: {}</summary>\n\n", text(&group.sentence())));
+    let modules: Vec<String> = group.modules().take(LISTED).map(code).collect();
+    let more = match group.findings.len() - modules.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    said.push_str(&format!("{}{more}\n\n", modules.join(", ")));
+    if let Some(help) = group.help() {
+        said.push_str(&format!("**help**: {}\n", text(help)));
+    }
+    said.push_str("\n</details>\n");
+}
+
+fn write_finding(report: &Report, finding: &Finding, said: &mut String) {
+    let Location::Text { line, .. } = finding.location else { return };
+    let head = head(words::level(finding), finding.rule);
+    let place = html(&words::place(&finding.origin, finding.location));
+    said.push_str(&format!("\n<details><summary>{head} at <code>{place}</code></summary>\n\n"));
+    let function = finding.function.as_ref().map_or(String::new(), |name| format!("in {}: ", code(name)));
+    said.push_str(&format!("{function}{}\n", text(&finding.message)));
+    if let Some(source) = report.answers.line(&finding.origin, line) {
+        // A fence longer than any run of backticks in the line.
+        said.push_str(&format!("\n``````c\n{}\n``````\n", source.trim().replace("``````", "`````")));
+    }
+    for related in &finding.related {
+        let place = words::place(&related.origin, related.location);
+        said.push_str(&format!("- {}: {}\n", code(&place), text(&related.message)));
+    }
+    if let Some(help) = &finding.help {
+        said.push_str(&format!("\n**help**: {}\n", text(help)));
+    }
+    said.push_str("\n</details>\n");
+}
+
+fn head(severity: Severity, rule: &str) -> String {
+    format!("<b>{}</b> {rule}", severity.as_str())
+}
+
+/// Text in which nothing is taken for Markdown or HTML.
+fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // A mention would tell somebody who has nothing to do with it.
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same inside HTML tags, where Markdown is not read.
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(['\n', '\r'], " ")
+}
+
+/// Code in a line.
+fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ").replace('|', "\\|");
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn markdown(report: &Report) -> String {
+        let mut out = Vec::new();
+        write(report, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_verdict_first_and_everything_in_it() {
+        let all = markdown(&sample::report());
+        assert!(all.starts_with("## The GIL will be enabled on linux-x86\\_64 by lxml.part00 (lxml 6.1.3)"), "{all}");
+        for part in [
+            "| lxml 6.1.3 | 12 |",
+            "**not read**: `broken.whl`",
+            "**refused**",
+            "``````c\nPyObject *item = PyList_GetItem(list, 0);",
+        ] {
+            assert!(all.contains(part), "{part}\n{all}");
+        }
+    }
+
+    #[test]
+    fn fits_into_a_comment() {
+        let mut report = sample::report();
+        let finding = report.answers.findings.iter().find(|it| it.rule == "borrowed-list-item").unwrap().clone();
+        report.answers.findings = vec![finding; 5_000];
+        let all = markdown(&report);
+        assert!(all.chars().count() < 65_536);
+        assert!(all.contains("more findings, which the other formats show"));
+    }
+
+    #[test]
+    fn nothing_is_taken_for_markup() {
+        assert_eq!(text("a|b <i> *c* @you\n# d"), "a\\|b &lt;i&gt; \\*c\\* &#64;you \\# d");
+        assert_eq!(code("a`b"), "`` a`b ``");
+    }
+}
