@@ -28,6 +28,7 @@ mod rules {
     pub(crate) mod detach_inside_section;
     pub(crate) mod detach_with_object_memory;
     pub(crate) mod dict_next_unlocked;
+    pub(crate) mod domain_mismatch;
     pub(crate) mod double_checked_locking;
     pub(crate) mod enables_gil;
     pub(crate) mod exit_inside_section;
@@ -41,12 +42,16 @@ mod rules {
     pub(crate) mod jump_out_of_allow_threads;
     pub(crate) mod lazy_object_cache;
     pub(crate) mod lazy_static_object;
+    pub(crate) mod lock_imbalance;
     pub(crate) mod mem_while_detached;
     pub(crate) mod mutable_static;
+    pub(crate) mod mutex_copied;
     pub(crate) mod nested_sections;
     pub(crate) mod nonatomic_rmw;
     pub(crate) mod nonreentrant_library;
     pub(crate) mod ob_mutex_direct;
+    pub(crate) mod object_domain_buffer;
+    pub(crate) mod object_outside_domain;
     pub(crate) mod owner_released_early;
     pub(crate) mod python_under_plain_lock;
     pub(crate) mod refcount_manipulation;
@@ -93,6 +98,7 @@ pub static RULES: &[Rule] = &[
     rules::detach_inside_section::RULE,
     rules::detach_with_object_memory::RULE,
     rules::dict_next_unlocked::RULE,
+    rules::domain_mismatch::RULE,
     rules::double_checked_locking::RULE,
     rules::enables_gil::RULE,
     rules::exit_inside_section::RULE,
@@ -106,12 +112,16 @@ pub static RULES: &[Rule] = &[
     rules::jump_out_of_allow_threads::RULE,
     rules::lazy_object_cache::RULE,
     rules::lazy_static_object::RULE,
+    rules::lock_imbalance::RULE,
     rules::mem_while_detached::RULE,
     rules::mutable_static::RULE,
+    rules::mutex_copied::RULE,
     rules::nested_sections::RULE,
     rules::nonatomic_rmw::RULE,
     rules::nonreentrant_library::RULE,
     rules::ob_mutex_direct::RULE,
+    rules::object_domain_buffer::RULE,
+    rules::object_outside_domain::RULE,
     rules::owner_released_early::RULE,
     rules::python_under_plain_lock::RULE,
     rules::refcount_manipulation::RULE,

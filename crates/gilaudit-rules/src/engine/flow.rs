@@ -1,5 +1,7 @@
 //! One function, made ready for the rules.
 
+use std::cell::OnceCell;
+
 use gilaudit_model::source::{
     Body, Expr, ExprId, ExprKind, File, Function, FunctionId, LocalId, Name, Project, Span, StructId, Type,
 };
@@ -21,6 +23,7 @@ pub(crate) struct Flow<'p> {
     pub(crate) reachable: Vec<bool>,
     parents: Vec<Option<ExprId>>,
     types: &'p Types,
+    calls: OnceCell<Vec<Call<'p>>>,
 }
 
 /// A call: the step, the expression, what is called.
@@ -52,7 +55,7 @@ impl<'p> Flow<'p> {
                 parents[child.0 as usize] = Some(ExprId(index));
             }
         }
-        Self { project, id, function, body, cfg, values, locks, reachable, parents, types }
+        Self { project, id, function, body, cfg, values, locks, reachable, parents, types, calls: OnceCell::new() }
     }
 
     pub(crate) fn file(&self) -> &'p File {
@@ -88,15 +91,20 @@ impl<'p> Flow<'p> {
         })
     }
 
-    /// All calls, in the order of the text.
+    /// All calls, in the order of the text. Every rule asks for them: they are found once.
     pub(crate) fn calls(&self) -> impl Iterator<Item = Call<'p>> + '_ {
-        self.exprs().filter_map(|(expr, kind, node)| match kind {
-            ExprKind::Call { args, .. } => {
-                let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
-                Some(Call { node, expr, name, args: self.body.list(args), span: self.body.expr(expr).span })
-            }
-            _ => None,
-        })
+        let find = || {
+            self.exprs()
+                .filter_map(|(expr, kind, node)| match kind {
+                    ExprKind::Call { args, .. } => {
+                        let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
+                        Some(Call { node, expr, name, args: self.body.list(args), span: self.body.expr(expr).span })
+                    }
+                    _ => None,
+                })
+                .collect()
+        };
+        self.calls.get_or_init(find).iter().copied()
     }
 
     /// The call that this expression is, without casts.
@@ -106,6 +114,11 @@ impl<'p> Flow<'p> {
         let node = self.cfg.node_of(expr)?;
         let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
         Some(Call { node, expr, name, args: self.body.list(args), span: self.body.expr(expr).span })
+    }
+
+    /// Whether a call is of a function by its name, not of a member.
+    pub(crate) fn is_by_name(&self, call: ExprId) -> bool {
+        values::is_by_name(self.body, call)
     }
 
     /// The expression that this one is an operand of, casts left out.

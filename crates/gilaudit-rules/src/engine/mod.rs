@@ -11,5 +11,7 @@ pub(crate) mod globals;
 pub(crate) mod index;
 pub(crate) mod locks;
 pub(crate) mod members;
+pub(crate) mod memory;
+pub(crate) mod objects;
 pub(crate) mod regions;
 pub(crate) mod values;

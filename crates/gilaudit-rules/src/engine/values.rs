@@ -179,6 +179,12 @@ pub(crate) fn callee(body: &Body, call: ExprId) -> Option<Name> {
     }
 }
 
+/// Whether a call is of a function by its name: `free(p)`, not `p->free()`.
+pub(crate) fn is_by_name(body: &Body, call: ExprId) -> bool {
+    let ExprKind::Call { callee, .. } = body.kind(call) else { return false };
+    matches!(body.kind(strip(body, callee)), ExprKind::Name(_))
+}
+
 /// The arguments of a call.
 pub(crate) fn arguments(body: &Body, call: ExprId) -> &[ExprId] {
     match body.kind(call) {

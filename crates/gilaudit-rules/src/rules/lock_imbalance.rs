@@ -1,0 +1,205 @@
+//! Flags a lock that is not released on some way out, or taken again by the thread that holds it.
+
+use gilaudit_model::source::{ExprId, ExprKind};
+use gilaudit_model::{Confidence, Finding, Severity};
+
+use crate::engine::analysis::Unit;
+use crate::engine::api::LockFamily;
+use crate::engine::cfg::{EXIT, NodeId, Step};
+use crate::engine::locks::Change;
+use crate::{Check, Rule};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "lock-imbalance",
+    summary: "a lock that is not released on some way out, or taken twice",
+    severity: Severity::Error,
+    confidence: Confidence::High,
+    readiness: false,
+    since: "0.1.0",
+    doc: include_str!("lock_imbalance.md"),
+    checks: &[Check::Function(check)],
+};
+
+fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    for (node, change, span) in &unit.locks.changes {
+        let Change::Acquire(lock) = *change else { continue };
+        let taken = &unit.locks.locks[lock];
+        let plain = taken.family.is_lock() && taken.family != LockFamily::Section;
+        if !plain || !unit.reachable[node.0 as usize] || unit.is_unparsed(*span) || !is_certain(unit, *node) {
+            continue;
+        }
+        if !taken.object.is_none_or(|object| is_one_place(unit, object)) {
+            continue;
+        }
+        if unit.locks.held(*node).any(|held| held == taken) && taken.path.is_some() && belongs_to_taker(unit, lock) {
+            let message = format!(
+                "'{}' is taken by a thread that already holds it: the thread waits for itself",
+                taken.object.map_or("the lock", |object| unit.source(object))
+            );
+            let mut finding = unit.finding_at(rule, *span, message);
+            finding.help =
+                Some("release it first, or split off a function that is called with the lock held".to_owned());
+            if let Some((_, _, first)) = unit.locks.acquisitions().find(|(at, other, _)| *other == taken && at != node)
+            {
+                finding.related.push(unit.analysis.related(unit.function.file, first, "taken here first"));
+            }
+            out.push(finding);
+            continue;
+        }
+        leaks(unit, rule, (*node, lock, *span), out);
+    }
+}
+
+/// A way from the acquisition to the end of the function without a release, where other ways have one.
+fn leaks(
+    unit: &Unit<'_>,
+    rule: &Rule,
+    (node, lock, span): (NodeId, usize, gilaudit_model::source::Span),
+    out: &mut Vec<Finding>,
+) {
+    let taken = &unit.locks.locks[lock];
+    let releases: Vec<NodeId> = unit
+        .locks
+        .changes
+        .iter()
+        .filter(|(_, change, _)| match change {
+            Change::Release(other) => *other == lock,
+            Change::ReleaseLast(family) => *family == taken.family,
+            Change::Acquire(_) => false,
+        })
+        .map(|(at, _, _)| *at)
+        .collect();
+    // A function that only takes it, or that keeps it when all went well, hands it to its caller.
+    if releases.is_empty() || hands_over(unit, lock) || releases.iter().any(|at| is_callers(unit, *at, lock)) {
+        return;
+    }
+    let stops = |at: NodeId| releases.contains(&at) || ends_lock(unit, at, lock);
+    let open = unit.cfg.after(node, stops);
+    if !open.contains(&EXIT) || depends_on_flag(unit, node, &open) {
+        return;
+    }
+    let leaving = open.iter().copied().find(|at| {
+        matches!(unit.cfg.node(*at).step, Step::Return(_) | Step::Throw)
+            && !stops(*at)
+            && unit.cfg.after(*at, stops).contains(&EXIT)
+    });
+    let Some(leaving) = leaving else { return };
+    let mut finding = unit.finding_at(
+        rule,
+        unit.cfg.node(leaving).span,
+        format!(
+            "this way out does not release what '{}' took: the next thread that wants the lock waits for ever",
+            unit.file().text_of(span)
+        ),
+    );
+    finding.help =
+        Some("release it on every way out: set a result and go to one label in front of the release".to_owned());
+    finding.related.push(unit.analysis.related(unit.function.file, span, "taken here"));
+    out.push(finding);
+}
+
+/// Whether the call certainly takes the lock: its result does not say whether it did.
+fn is_certain(unit: &Unit<'_>, node: NodeId) -> bool {
+    let Step::Eval(expr) = unit.cfg.node(node).step else { return false };
+    let Some(call) = unit.call(expr) else { return false };
+    let lower = call.name.to_ascii_lowercase();
+    let tries = lower.contains("try") || lower.contains("timed");
+    let used =
+        unit.parent(expr).is_some() || matches!(next_step(unit, node), Some(Step::Branch(value)) if value == expr);
+    let declared = unit
+        .cfg
+        .ids()
+        .any(|at| matches!(unit.cfg.node(at).step, Step::Declare(_, Some(init)) if unit.strip(init) == expr));
+    !tries && !used && !declared
+}
+
+fn next_step(unit: &Unit<'_>, node: NodeId) -> Option<Step> {
+    unit.cfg.node(node).successors.first().map(|next| unit.cfg.node(*next).step)
+}
+
+/// Whether an expression always means the same lock: no element of an array that a variable selects.
+fn is_one_place(unit: &Unit<'_>, object: ExprId) -> bool {
+    let object = unit.strip(object);
+    match unit.kind(object) {
+        ExprKind::Index { base, index } => {
+            matches!(unit.kind(unit.strip(index)), ExprKind::Number(_)) && is_one_place(unit, base)
+        }
+        ExprKind::Field { base, .. } => is_one_place(unit, base),
+        ExprKind::Unary { operand, .. } => is_one_place(unit, operand),
+        // A variable that changes means another lock afterwards.
+        ExprKind::Local(local) => {
+            let definitions = unit.values.definitions(local).iter();
+            definitions.filter(|it| it.source != crate::engine::values::Source::Nothing).count() <= 1
+        }
+        ExprKind::Name(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether only the thread that took a lock releases it, and cannot take it again: no semaphore, no recursive mutex.
+fn belongs_to_taker(unit: &Unit<'_>, lock: usize) -> bool {
+    let taken = &unit.locks.locks[lock];
+    let ty = taken.object.and_then(|object| unit.type_of(unit.strip(object)));
+    let is_recursive = |name: &str| name.to_ascii_lowercase().contains("recursive");
+    match taken.family {
+        LockFamily::PyMutex => true,
+        LockFamily::Cpp | LockFamily::C11 => ty.is_some_and(|ty| !is_recursive(unit.text(ty.base))),
+        LockFamily::Posix => unit.project.names.get("PTHREAD_MUTEX_RECURSIVE").is_none(),
+        _ => false,
+    }
+}
+
+/// Whether the function is one half of a pair: by its name, or because it tells its caller which lock it took.
+fn hands_over(unit: &Unit<'_>, lock: usize) -> bool {
+    let name = unit.name().to_ascii_lowercase();
+    let place = &unit.locks.locks[lock].path;
+    let tells = unit.exprs().any(|(_, kind, _)| match kind {
+        ExprKind::Assign { op: None, target, value } => {
+            !matches!(unit.kind(unit.strip(target)), ExprKind::Local(_))
+                && place.is_some()
+                && unit.path(value) == *place
+        }
+        _ => false,
+    });
+    tells
+        || ["lock", "acquire", "enter", "begin", "start", "hold", "before", "prepare", "suspend"]
+            .iter()
+            .any(|word| name.contains(word))
+}
+
+/// Whether a release is of a lock that the function did not take: it lends its caller's lock out for a while.
+fn is_callers(unit: &Unit<'_>, release: NodeId, lock: usize) -> bool {
+    let taken = &unit.locks.locks[lock];
+    !unit.locks.maybe_held(release).any(|held| held == taken)
+}
+
+/// Whether what decides to take the lock also decides to release it: the same condition stands in front of both.
+fn depends_on_flag(unit: &Unit<'_>, node: NodeId, open: &[NodeId]) -> bool {
+    let condition = |at: &NodeId| match unit.cfg.node(*at).step {
+        // What came out of a macro has the text of the macro's use, so the places are compared, too.
+        Step::Branch(condition) => {
+            let condition = unit.strip(condition);
+            Some((unit.source(condition), unit.path(condition)))
+        }
+        _ => None,
+    };
+    let before: Vec<_> = unit.cfg.before(node, |_| false).iter().filter_map(condition).collect();
+    open.iter()
+        .filter_map(condition)
+        .any(|(text, path)| before.iter().any(|(other, place)| *other == text || path.is_some() && *place == path))
+}
+
+/// Whether nothing is left to release: the lock is destroyed, or the process ends.
+fn ends_lock(unit: &Unit<'_>, at: NodeId, lock: usize) -> bool {
+    let Step::Eval(expr) = unit.cfg.node(at).step else { return false };
+    let Some(call) = unit.call(expr) else { return false };
+    match call.name {
+        "abort" | "exit" | "_exit" | "Py_FatalError" | "Py_UNREACHABLE" | "longjmp" | "pthread_exit" => true,
+        "PyThread_free_lock"
+        | "pthread_mutex_destroy"
+        | "pthread_rwlock_destroy"
+        | "DeleteCriticalSection"
+        | "mtx_destroy" => call.args.first().and_then(|arg| unit.path(*arg)) == unit.locks.locks[lock].path,
+        _ => false,
+    }
+}
