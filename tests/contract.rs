@@ -25,7 +25,7 @@ fn full() -> Value {
 }
 
 fn top(report: &Value) {
-    let all = "environments extensions findings imports libraries policy problems schema summary target tool";
+    let all = "baseline environments extensions findings imports libraries policy problems schema summary target tool";
     assert_eq!(keys(report), all);
     assert_eq!(keys(&report["tool"]), "name version");
     assert_eq!(keys(&report["target"]), "from gil platform python");
@@ -52,8 +52,8 @@ fn every_field_of_every_record() {
     assert_eq!(keys(&extension["declaration"]["evidence"][0]), "at what");
     assert_eq!(keys(&extension["decision"]), "action because outcome policy_at warning");
     assert_eq!(keys(&report["libraries"][0]), "origin why");
-    let finding = "address column confidence end_column end_line function help line message module origin readiness related rule \
-                   severity suppressed";
+    let finding = "address baseline column confidence end_column end_line fingerprint function help line message module origin place \
+                   readiness related rule severity suppressed";
     assert_eq!(keys(&report["findings"][0]), finding);
     assert_eq!(keys(&report["problems"][0]), "error origin stage unread");
     assert_eq!(keys(&report["environments"][0]), "enabled_by gil platform");

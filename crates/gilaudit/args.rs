@@ -118,6 +118,12 @@ pub(crate) struct PolicyArgs {
     /// Report what comments in the sources suppress, too
     #[arg(long)]
     pub(crate) no_suppressions: bool,
+    /// Fail for findings only that this file does not have; it is made by --write-baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write what is found to this file, as what is known from now on
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub(crate) write_baseline: Option<PathBuf>,
     /// Exit with 1 from this severity on: note, warning or error [default: the policy's, else error]
     #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
     pub(crate) fail_on: Option<Severity>,

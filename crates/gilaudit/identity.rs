@@ -7,17 +7,37 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gilaudit_model::{Finding, Location, Origin};
+use gilaudit_model::{Extension, Finding, Location, Origin};
 
 use crate::report::{Answers, Judged};
+
+/// The rule under which a module that the policy refuses is known from run to run; no rule of gilaudit has this name.
+pub(crate) const REFUSED: &str = "refused-by-policy";
 
 /// What identifies a finding from run to run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Identity {
-    /// A path with `/` that is not followed by the version of an archive, or a module.
+    /// A path with `/`, without the version that an archive has in its name; or a module.
     pub(crate) place: String,
-    /// 16 hexadecimal digits; does not depend on the place.
+    /// The line's text with every run of white space made one blank; for a module its platform.
+    pub(crate) text: String,
+    /// How many findings before it look the same.
+    pub(crate) ordinal: usize,
+    /// 16 hexadecimal digits of a hash of all the above but the place, and of the rule and the function.
     pub(crate) fingerprint: String,
+}
+
+impl Identity {
+    fn new(rule: &str, place: String, function: Option<&str>, text: String, ordinal: usize) -> Self {
+        let content = [rule, function.unwrap_or_default(), &text, &ordinal.to_string()].join("\0");
+        let fingerprint = gilaudit_input::sha256_hex(content.as_bytes()).chars().take(16).collect();
+        Self { place, text, ordinal, fingerprint }
+    }
+
+    /// That of a module which the policy refuses.
+    pub(crate) fn of_refusal(extension: &Extension) -> Self {
+        Self::new(REFUSED, module_place(extension), None, extension.platform().to_string(), 0)
+    }
 }
 
 /// The identity of each of the findings, in their order.
@@ -29,27 +49,29 @@ pub(crate) fn identities(answers: &Answers) -> Vec<Identity> {
         .collect();
     let lines: HashMap<&Origin, Vec<&str>> =
         answers.texts.iter().map(|(origin, text)| (origin, text.lines().collect())).collect();
-    // How many findings before this one looked the same.
-    let mut seen: HashMap<(String, String), usize> = HashMap::new();
+    let mut seen: HashMap<_, usize> = HashMap::new();
     let identity = |finding: &Finding| {
         let judged = finding.module.as_deref().and_then(|module| by_origin.get(&(&finding.origin, module)));
-        let (place, what) = match (finding.location, judged) {
+        let (place, text) = match (finding.location, judged) {
             (Location::Text { line, .. }, _) => {
                 let text = lines.get(&finding.origin).and_then(|lines| lines.get((line as usize).checked_sub(1)?));
                 (path(&finding.origin), text.map_or_else(String::new, |text| normalised(text)))
             }
-            (_, Some(Judged { extension, .. })) => {
-                let distribution = extension.distribution.as_ref().map_or(String::new(), |it| format!("{}/", it.name));
-                (format!("{distribution}{}", extension.module), extension.platform().to_string())
-            }
+            (_, Some(Judged { extension, .. })) => (module_place(extension), extension.platform().to_string()),
             (_, None) => (path(&finding.origin), String::new()),
         };
-        let content = [finding.rule, finding.function.as_deref().unwrap_or_default(), &what].join("\0");
-        let ordinal = seen.entry((place.clone(), content.clone())).and_modify(|count| *count += 1).or_default();
-        let digest = gilaudit_input::sha256_hex(format!("{content}\0{ordinal}").as_bytes());
-        Identity { place, fingerprint: digest.chars().take(16).collect() }
+        let equals = seen.entry((place.clone(), finding.rule, finding.function.clone(), text.clone())).or_default();
+        let ordinal = *equals;
+        *equals += 1;
+        Identity::new(finding.rule, place, finding.function.as_deref(), text, ordinal)
     };
     answers.findings.iter().map(identity).collect()
+}
+
+/// `lxml/lxml.etree`
+fn module_place(extension: &Extension) -> String {
+    let distribution = extension.distribution.as_ref().map_or(String::new(), |it| format!("{}/", it.name));
+    format!("{distribution}{}", extension.module)
 }
 
 /// The path inside an archive, without the folder `name-version` that an sdist begins with, or the path as given.

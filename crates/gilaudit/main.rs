@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod baseline;
 mod command;
 mod delegate;
 mod elsewhere;

@@ -10,6 +10,7 @@ use gilaudit_model::{
 };
 use gilaudit_policy::Diagnostic;
 
+use crate::baseline::{Baseline, Compared};
 use crate::identity::{Identity, identities};
 use crate::imports::Imports;
 use crate::sources::Coverage;
@@ -107,7 +108,25 @@ pub(crate) struct Report {
     pub(crate) answers: Answers,
     pub(crate) environments: Vec<Environment>,
     /// What identifies each of the findings, in their order.
-    pub(crate) identities: Vec<Identity>,
+    identities: Vec<Identity>,
+    /// What was known before, if a baseline says it.
+    pub(crate) baseline: Option<Compared>,
+}
+
+/// A finding with what identifies it from run to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) finding: &'a Finding,
+    pub(crate) identity: &'a Identity,
+    /// Whether the baseline has it.
+    pub(crate) known: bool,
+}
+
+impl Seen<'_> {
+    /// Whether it is shown to people: not suppressed, and not known.
+    pub(crate) fn is_news(&self) -> bool {
+        self.finding.suppressed.is_none() && !self.known
+    }
 }
 
 impl Report {
@@ -123,22 +142,42 @@ impl Report {
         answers.problems.dedup();
         let environments = environments(&answers.extensions, &question.target);
         let identities = identities(&answers);
-        Self { question, answers, environments, identities }
+        Self { question, answers, environments, identities, baseline: None }
     }
 
-    /// The findings with what identifies them.
-    pub(crate) fn findings(&self) -> impl Iterator<Item = (&Finding, &Identity)> {
-        self.answers.findings.iter().zip(&self.identities)
+    /// The same report, measured against what is known.
+    pub(crate) fn against(mut self, baseline: Baseline, file: &str) -> Self {
+        self.baseline = Some(baseline.compare(file.to_owned(), &self));
+        self
     }
 
-    /// Whether a finding counts towards the exit code: it is not suppressed, and says more than what is left to do.
-    pub(crate) fn counts(finding: &Finding) -> bool {
-        finding.suppressed.is_none() && !finding.readiness
+    /// The findings, in their order.
+    pub(crate) fn findings(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.answers.findings.iter().zip(&self.identities).map(|(finding, identity)| Seen {
+            finding,
+            identity,
+            known: self.knows(identity),
+        })
     }
 
-    /// Whether a finding makes the run fail.
-    pub(crate) fn fails(&self, finding: &Finding) -> bool {
-        Self::counts(finding) && finding.severity >= self.question.fail_on
+    /// Whether a finding makes the run fail: it is new, and says more than what is left to do.
+    pub(crate) fn fails(&self, seen: &Seen<'_>) -> bool {
+        seen.is_news() && !seen.finding.readiness && seen.finding.severity >= self.question.fail_on
+    }
+
+    /// Whether the policy refuses a module, and that is news.
+    pub(crate) fn refuses(&self, judged: &Judged) -> bool {
+        judged.decision.action == Action::Refuse
+            && !(self.baseline.is_some() && self.knows(&Identity::of_refusal(&judged.extension)))
+    }
+
+    /// The modules that the policy refuses, without those that are known.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = &Judged> {
+        self.answers.extensions.iter().filter(|judged| self.refuses(judged))
+    }
+
+    fn knows(&self, identity: &Identity) -> bool {
+        self.baseline.as_ref().is_some_and(|baseline| baseline.knows(identity))
     }
 
     /// The status the command exits with; the first rule that applies wins.
@@ -147,9 +186,7 @@ impl Report {
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
         if bad_policy || unread {
             EXIT_ERROR
-        } else if self.answers.findings.iter().any(|finding| self.fails(finding))
-            || self.count_action(Action::Refuse) > 0
-        {
+        } else if self.findings().any(|seen| self.fails(&seen)) || self.refused().next().is_some() {
             EXIT_FINDINGS
         } else if !self.answers.recognised {
             EXIT_NOTHING
@@ -170,12 +207,14 @@ impl Report {
         self.answers.extensions.iter().filter(|judged| judged.decision.action == action).count()
     }
 
+    /// How many findings there are of this severity, without those that are suppressed or known.
     pub(crate) fn count_severity(&self, severity: Severity) -> usize {
-        self.answers
-            .findings
-            .iter()
-            .filter(|finding| finding.severity == severity && finding.suppressed.is_none())
-            .count()
+        self.findings().filter(|seen| seen.is_news() && seen.finding.severity == severity).count()
+    }
+
+    /// How many findings the baseline has.
+    pub(crate) fn count_known(&self) -> usize {
+        self.findings().filter(|seen| seen.known && seen.finding.suppressed.is_none()).count()
     }
 
     /// How many inputs were not read.

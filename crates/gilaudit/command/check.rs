@@ -3,12 +3,14 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 
 use gilaudit_input::Given;
 use gilaudit_model::{Origin, Problem, Severity, Stage};
 
 use crate::args::{CheckArgs, Colour, Format};
 use crate::audit::audit;
+use crate::baseline::Baseline;
 use crate::error::Error;
 use crate::imports;
 use crate::output::{self, Detail};
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
 
 fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
     let settings = Settings::resolve(args, policies::load(&args.policy.policy)?)?;
+    let baseline = args.policy.baseline.as_deref().map(read_baseline).transpose()?;
     if args.target.python.is_some() {
         // What is wrong with the target is said before anything is downloaded.
         settings::target(&args.target, None)?;
@@ -70,7 +73,37 @@ fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
         },
         fail_on: settings.fail_on,
     };
-    Ok(Report::new(question, answers))
+    let report = Report::new(question, answers);
+    Ok(match baseline {
+        Some((baseline, file)) => report.against(baseline, &file),
+        None => match &args.policy.write_baseline {
+            Some(path) => write_baseline(report, path)?,
+            None => report,
+        },
+    })
+}
+
+/// Reads the file of what is known. It has to be there: a name that is misspelt must not make everything new.
+fn read_baseline(path: &Path) -> Result<(Baseline, String), Error> {
+    let file = path.to_string_lossy().into_owned();
+    let failed = |error: String| {
+        Error::new(format!("baseline {file}: {error}")).hint("gilaudit check --write-baseline FILE makes one")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let baseline = Baseline::parse(&text).map_err(failed)?;
+    Ok((baseline, file))
+}
+
+/// Writes what is found, and takes it for known.
+fn write_baseline(report: Report, path: &Path) -> Result<Report, Error> {
+    let file = path.to_string_lossy().into_owned();
+    let failed = |error: String| Error::new(format!("baseline {file}: {error}"));
+    let baseline = Baseline::of(&report);
+    let text = baseline.to_text().map_err(|error| failed(error.to_string()))?;
+    std::fs::write(path, text).map_err(|error| failed(error.to_string()))?;
+    let _ =
+        writeln!(anstream::stderr(), "note: {} written to {file}", output::count(baseline.findings.len(), "finding"));
+    Ok(report.against(baseline, &file))
 }
 
 /// The report of an audit that did not take place, for programs that read one at every exit code.

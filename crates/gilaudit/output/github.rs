@@ -32,11 +32,11 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             span: None,
         });
     }
-    for (_, sentence) in words::refused(report) {
+    for judged in report.refused() {
         annotations.push(Annotation {
             severity: Severity::Error,
             title: "refused".to_owned(),
-            message: sentence,
+            message: words::refusal(report, judged),
             file: None,
             span: None,
         });
@@ -51,14 +51,14 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             span: None,
         });
     }
-    annotations.extend(report.answers.findings.iter().filter_map(in_source));
+    annotations.extend(report.findings().filter(|seen| seen.is_news()).filter_map(|seen| in_source(seen.finding)));
     // A stable sort keeps the order of the report among equals.
     annotations.sort_by_key(|annotation| std::cmp::Reverse(annotation.severity));
     for annotation in &annotations {
         annotation.write(out)?;
     }
-    for verdict in words::verdicts(report) {
-        writeln!(out, "::notice title=gilaudit::{}", data(&verdict))?;
+    for sentence in words::verdicts(report).into_iter().chain(words::stale(report)) {
+        writeln!(out, "::notice title=gilaudit::{}", data(&sentence))?;
     }
     Ok(())
 }
@@ -97,9 +97,6 @@ impl Annotation {
 
 fn in_source(finding: &Finding) -> Option<Annotation> {
     let Location::Text { line, column, end_line, end_column } = finding.location else { return None };
-    if finding.suppressed.is_some() {
-        return None;
-    }
     let function = finding.function.as_ref().map_or(String::new(), |name| format!(" (in {name})"));
     Some(Annotation {
         severity: words::level(finding),

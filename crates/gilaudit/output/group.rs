@@ -29,7 +29,8 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
         .map(|judged| ((&judged.extension.origin, judged.extension.module.as_str()), judged))
         .collect();
     let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
-    for finding in report.answers.findings.iter().filter(|finding| !matches!(finding.location, Location::Text { .. })) {
+    let news = report.findings().filter(|seen| seen.is_news()).map(|seen| seen.finding);
+    for finding in news.filter(|finding| !matches!(finding.location, Location::Text { .. })) {
         let judged = finding.module.as_deref().and_then(|module| by_place.get(&(&finding.origin, module)).copied());
         let distribution = judged.and_then(|judged| judged.extension.distribution.as_ref());
         let (rule, severity) = (finding.rule, finding.severity);

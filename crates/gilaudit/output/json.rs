@@ -5,10 +5,11 @@
 
 use std::io::{self, Write};
 
-use gilaudit_model::{Extension, Finding, Library, Location, Outcome, Problem, Severity, Status};
+use gilaudit_model::{Extension, Library, Location, Outcome, Problem, Severity, Status};
 
 use super::report_v1::*;
-use crate::report::{Environment, Judged, Report as Audit};
+use crate::baseline::Entry;
+use crate::report::{Environment, Judged, Report as Audit, Seen};
 
 pub(super) fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &report(audit))?;
@@ -34,9 +35,14 @@ pub(super) fn report(audit: &Audit) -> Report<'_> {
         summary: summary(audit),
         extensions: audit.answers.extensions.iter().map(extension).collect(),
         libraries: audit.answers.libraries.iter().map(library).collect(),
-        findings: audit.answers.findings.iter().map(finding).collect(),
+        findings: audit.findings().map(|seen| finding(seen, audit.baseline.is_some())).collect(),
         problems: audit.answers.problems.iter().map(problem).collect(),
         imports: audit.answers.imports.as_ref().map(super::report_v1_imports::imports),
+        baseline: audit.baseline.as_ref().map(|baseline| BaselineOut {
+            file: &baseline.file,
+            known: audit.count_known(),
+            stale: baseline.stale.iter().map(stale).collect(),
+        }),
     }
 }
 
@@ -137,7 +143,17 @@ fn library(library: &Library) -> LibraryOut<'_> {
     LibraryOut { origin: library.origin.parts(), why: &library.why }
 }
 
-fn finding(finding: &Finding) -> FindingOut<'_> {
+fn stale(entry: &Entry) -> Stale<'_> {
+    Stale {
+        rule: &entry.rule,
+        place: &entry.place,
+        function: entry.function.as_deref(),
+        text: &entry.text,
+        fingerprint: &entry.fingerprint,
+    }
+}
+
+fn finding(Seen { finding, identity, known }: Seen<'_>, has_baseline: bool) -> FindingOut<'_> {
     let (line, column, end_line, end_column) = match finding.location {
         Location::Text { line, column, end_line, end_column } => {
             (Some(line), Some(column), Some(end_line), Some(end_column))
@@ -161,6 +177,9 @@ fn finding(finding: &Finding) -> FindingOut<'_> {
         module: finding.module.as_deref(),
         related: finding.related.iter().map(related).collect(),
         suppressed: finding.suppressed.as_deref(),
+        place: &identity.place,
+        fingerprint: &identity.fingerprint,
+        baseline: has_baseline.then_some(if known { "known" } else { "new" }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The records of `gilaudit-report/1`, one a line: for programs that read as they go, and for `grep`.
 //!
-//! The first line is `report` (schema, tool, target, policy), then come `environment`, `extension`, `library`, `finding`, `problem` and
-//! `imports` lines, and the last one is `summary`.
+//! The first line is `report` (schema, tool, target, policy), then come `environment`, `extension`, `library`, `finding`, `problem`,
+//! `imports` and `baseline` lines, and the last one is `summary`.
 
 use std::io::{self, Write};
 
@@ -38,6 +38,7 @@ pub(super) fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     lines("finding", &report.findings, out)?;
     lines("problem", &report.problems, out)?;
     lines("imports", report.imports.as_slice(), out)?;
+    lines("baseline", report.baseline.as_slice(), out)?;
     line("summary", &report.summary, out)
 }
 

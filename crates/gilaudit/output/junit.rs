@@ -3,14 +3,15 @@
 //! Every extension is a test, and so is every finding in sources; a test fails if it makes the command exit with 1, and an input that
 //! was not read is an error. So the file is green exactly when the run is.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use gilaudit_model::{Action, Finding, Location};
+use gilaudit_model::{Finding, Location, Origin, Severity};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::words::{self, shown};
-use crate::report::{EXIT_NOTHING, Judged, Report};
+use crate::report::{EXIT_NOTHING, Judged, Report, Seen};
 
 /// A test.
 struct Case {
@@ -29,9 +30,19 @@ enum Result {
 }
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut by_module: BTreeMap<(&Origin, &str), Vec<Seen<'_>>> = BTreeMap::new();
+    for seen in report.findings() {
+        if let Some(module) = &seen.finding.module {
+            by_module.entry((&seen.finding.origin, module)).or_default().push(seen);
+        }
+    }
+    let extensions = report.answers.extensions.iter().map(|judged| {
+        let key = (&judged.extension.origin, judged.extension.module.as_str());
+        extension(report, judged, by_module.get(&key).map_or(&[], Vec::as_slice))
+    });
     let mut suites = vec![
-        ("extensions", report.answers.extensions.iter().map(|judged| extension(report, judged)).collect::<Vec<Case>>()),
-        ("sources", report.answers.findings.iter().filter_map(|finding| in_source(report, finding)).collect()),
+        ("extensions", extensions.collect::<Vec<Case>>()),
+        ("sources", report.findings().filter_map(|seen| in_source(report, seen)).collect()),
         ("inputs", inputs(report)),
     ];
     suites.retain(|(_, cases)| !cases.is_empty());
@@ -111,16 +122,11 @@ impl Case {
     }
 }
 
-fn extension(report: &Report, judged: &Judged) -> Case {
+fn extension(report: &Report, judged: &Judged, findings: &[Seen<'_>]) -> Case {
     let extension = &judged.extension;
-    let is_its = |finding: &&Finding| {
-        finding.origin == extension.origin && finding.module.as_deref() == Some(extension.module.as_str())
-    };
-    let findings: Vec<&Finding> = report.answers.findings.iter().filter(is_its).collect();
-    let failing = findings.iter().find(|finding| report.fails(finding));
-    let result = match failing {
-        Some(finding) => failure(finding),
-        None if judged.decision.action == Action::Refuse => Result::Fails {
+    let result = match findings.iter().find(|seen| report.fails(seen)) {
+        Some(seen) => failure(seen.finding),
+        None if report.refuses(judged) => Result::Fails {
             kind: "refused".to_owned(),
             message: words::refusal(report, judged),
             text: judged.decision.because.join("\n"),
@@ -129,20 +135,21 @@ fn extension(report: &Report, judged: &Judged) -> Case {
     };
     let status = extension.declaration.status.as_str();
     let mut out = vec![format!("{status}, {}", judged.decision.outcome.as_str())];
-    out.extend(findings.iter().filter(|finding| !report.fails(finding)).map(|finding| said(finding)));
+    out.extend(findings.iter().filter(|seen| !report.fails(seen)).map(said));
     let of = extension.distribution.as_ref().map_or_else(|| extension.origin.file_path().to_owned(), shown);
     Case { class: of, name: format!("{} ({})", extension.module, extension.platform()), file: None, result, out }
 }
 
-fn in_source(report: &Report, finding: &Finding) -> Option<Case> {
+fn in_source(report: &Report, seen: Seen<'_>) -> Option<Case> {
+    let finding = seen.finding;
     let Location::Text { line, .. } = finding.location else { return None };
-    let fails = report.fails(finding);
+    let fails = report.fails(&seen);
     Some(Case {
         class: finding.origin.to_string(),
         name: format!("{} at {}", finding.rule, words::place(&finding.origin, finding.location)),
         file: Some((finding.origin.to_string(), line)),
         result: if fails { failure(finding) } else { Result::Passes },
-        out: if fails { Vec::new() } else { vec![said(finding)] },
+        out: if fails { Vec::new() } else { vec![said(&seen)] },
     })
 }
 
@@ -157,7 +164,7 @@ fn inputs(report: &Report) -> Vec<Case> {
     let diagnostics = report.question.policy_diagnostics.iter();
     cases.extend(
         diagnostics
-            .filter(|diagnostic| diagnostic.severity == gilaudit_model::Severity::Error)
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
             .map(|diagnostic| case(diagnostic.place.to_string(), errs("policy", diagnostic.message.clone()))),
     );
     if cases.is_empty() {
@@ -175,9 +182,11 @@ fn failure(finding: &Finding) -> Result {
     Result::Fails { kind: finding.rule.to_owned(), message: finding.message.clone(), text: format!("{place}\n{help}") }
 }
 
-fn said(finding: &Finding) -> String {
+fn said(seen: &Seen<'_>) -> String {
+    let finding = seen.finding;
     let suppressed = finding.suppressed.as_ref().map_or(String::new(), |why| format!(" (suppressed: {why})"));
-    format!("{}[{}]: {}{suppressed}", words::level(finding).as_str(), finding.rule, finding.message)
+    let known = if seen.known { " (known)" } else { "" };
+    format!("{}[{}]: {}{suppressed}{known}", words::level(finding).as_str(), finding.rule, finding.message)
 }
 
 /// The text without the characters that XML 1.0 has no way to write.
@@ -188,7 +197,6 @@ fn valid(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gilaudit_model::Severity;
     use quick_xml::Reader;
 
     use super::super::sample;
@@ -222,7 +230,7 @@ mod tests {
             let mut report = sample::report();
             report.question.fail_on = fail_on;
             let xml = xml(&report);
-            let failing = report.answers.findings.iter().filter(|finding| report.fails(finding)).count();
+            let failing = report.findings().filter(|seen| report.fails(seen)).count();
             let names = elements(&xml);
             let failures = names.iter().filter(|name| *name == "failure").count();
             // The module that the policy refuses has a failing finding, too.

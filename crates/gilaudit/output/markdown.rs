@@ -34,8 +34,11 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     table(report, out)?;
     let mut said = String::new();
     problems(report, &mut said);
-    for (_, sentence) in words::refused(report).take(LISTED) {
-        said.push_str(&format!("- **refused**: {}\n", text(&sentence)));
+    for judged in report.refused().take(LISTED) {
+        said.push_str(&format!("- **refused**: {}\n", text(&words::refusal(report, judged))));
+    }
+    if let Some(stale) = words::stale(report) {
+        said.push_str(&format!("- **baseline**: {}\n", text(&stale)));
     }
     let mut left_out = 0;
     for group in groups(report) {
@@ -45,9 +48,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             write_group(&group, &mut said);
         }
     }
-    let in_sources =
-        |finding: &&Finding| matches!(finding.location, Location::Text { .. }) && finding.suppressed.is_none();
-    let mut findings: Vec<&Finding> = report.answers.findings.iter().filter(in_sources).collect();
+    let news = report.findings().filter(|seen| seen.is_news()).map(|seen| seen.finding);
+    let in_sources = |finding: &&Finding| matches!(finding.location, Location::Text { .. });
+    let mut findings: Vec<&Finding> = news.filter(in_sources).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(words::level(finding)));
     for finding in findings {
         if said.len() > ENOUGH {
@@ -166,6 +169,7 @@ fn code(text: &str) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::report::Answers;
 
     fn markdown(report: &Report) -> String {
         let mut out = Vec::new();
@@ -189,10 +193,11 @@ mod tests {
 
     #[test]
     fn fits_into_a_comment() {
-        let mut report = sample::report();
+        let report = sample::report();
         let finding = report.answers.findings.iter().find(|it| it.rule == "borrowed-list-item").unwrap().clone();
-        report.answers.findings = vec![finding; 5_000];
-        let all = markdown(&report);
+        let at = |line| Location::Text { line, column: 1, end_line: line, end_column: 2 };
+        let findings = (1..5_000).map(|line| Finding { location: at(line), ..finding.clone() }).collect();
+        let all = markdown(&Report::new(report.question, Answers { findings, ..report.answers }));
         assert!(all.chars().count() < 65_536);
         assert!(all.contains("more findings, which the other formats show"));
     }

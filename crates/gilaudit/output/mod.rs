@@ -85,7 +85,7 @@ pub(crate) fn problems_to_stderr(problems: &[gilaudit_model::Problem], colour: C
 }
 
 /// `1 module`, `2 modules`, `0 libraries`.
-fn count(number: usize, thing: &str) -> String {
+pub(crate) fn count(number: usize, thing: &str) -> String {
     match (number, thing.strip_suffix('y')) {
         (1, _) => format!("1 {thing}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),

@@ -29,6 +29,8 @@ pub(super) struct Report<'a> {
     pub(super) problems: Vec<ProblemOut<'a>>,
     /// What the imports asked about (`--import`, `--entry`, `--import-all`) do to the process; null when none were.
     pub(super) imports: Option<super::report_v1_imports::ImportsOut<'a>>,
+    /// What `--baseline` or `--write-baseline` says is known; null without them.
+    pub(super) baseline: Option<BaselineOut<'a>>,
 }
 
 /// Who wrote the report.
@@ -274,6 +276,36 @@ pub(super) struct FindingOut<'a> {
     pub(super) related: Vec<Related<'a>>,
     /// Why it was suppressed, if it was.
     pub(super) suppressed: Option<&'a str>,
+    /// A path or module that stays the same from run to run, without versions.
+    pub(super) place: &'a str,
+    /// With the place, identifies the finding from run to run: lines that move do not change it.
+    pub(super) fingerprint: &'a str,
+    /// Whether the baseline has it; null without a baseline.
+    #[cfg_attr(test, schemars(extend("enum" = ["known", "new", null])))]
+    pub(super) baseline: Option<&'static str>,
+}
+
+/// The findings that are known.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Baseline"))]
+pub(super) struct BaselineOut<'a> {
+    pub(super) file: &'a str,
+    /// How many findings it has that were found.
+    pub(super) known: usize,
+    /// Its entries that were not found.
+    pub(super) stale: Vec<Stale<'a>>,
+}
+
+/// An entry of the baseline that was not found.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Stale<'a> {
+    pub(super) rule: &'a str,
+    pub(super) place: &'a str,
+    pub(super) function: Option<&'a str>,
+    /// The text of the line.
+    pub(super) text: &'a str,
+    pub(super) fingerprint: &'a str,
 }
 
 /// Another place that belongs to a finding.

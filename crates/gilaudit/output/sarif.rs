@@ -6,15 +6,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use gilaudit_model::{Finding, Location as Place, Origin, Related, Severity};
+use gilaudit_model::{Location as Place, Origin, Related, Severity};
 
 use super::sarif_v2::*;
 use super::words;
-use crate::identity::Identity;
-use crate::report::{Judged, Report};
-
-/// The id of the results that say that the policy refuses a module; no rule of gilaudit has it.
-const REFUSED: &str = "refused-by-policy";
+use crate::identity::{Identity, REFUSED};
+use crate::report::{Judged, Report, Seen};
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut artifacts = Artifacts::default();
@@ -26,12 +23,13 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         .map(|judged| ((&judged.extension.origin, judged.extension.module.as_str()), judged))
         .collect();
     let mut results = Vec::new();
-    for (finding, identity) in report.findings() {
+    for seen in report.findings() {
+        let finding = seen.finding;
         let judged = finding.module.as_deref().and_then(|module| by_place.get(&(&finding.origin, module)).copied());
-        results.push(result(report, finding, identity, judged, &rules, &mut artifacts));
+        results.push(result(report, seen, judged, &rules, &mut artifacts));
     }
-    for (judged, sentence) in words::refused(report) {
-        results.push(refusal(judged, sentence, &rules, &mut artifacts));
+    for judged in report.refused() {
+        results.push(refusal(report, judged, &rules, &mut artifacts));
     }
     let invocation = invocation(report, &mut artifacts);
     let run = Run {
@@ -65,7 +63,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// The ids of the rules that have results, sorted.
 fn rules(report: &Report) -> Vec<&'static str> {
     let mut rules: Vec<&str> = report.answers.findings.iter().map(|finding| finding.rule).collect();
-    if words::refused(report).next().is_some() {
+    if report.refused().next().is_some() {
         rules.push(REFUSED);
     }
     rules.sort_unstable();
@@ -120,9 +118,8 @@ fn index(rules: &[&str], id: &str) -> usize {
 }
 
 fn result<'a>(
-    report: &Report,
-    finding: &'a Finding,
-    identity: &'a Identity,
+    report: &'a Report,
+    Seen { finding, identity, known }: Seen<'a>,
     judged: Option<&'a Judged>,
     rules: &[&str],
     artifacts: &mut Artifacts,
@@ -154,7 +151,8 @@ fn result<'a>(
             ..Location::default()
         }],
         related_locations: related,
-        partial_fingerprints: Fingerprints { v1: &identity.fingerprint },
+        partial_fingerprints: Fingerprints { v1: identity.fingerprint.clone() },
+        baseline_state: report.baseline.as_ref().map(|_| if known { "unchanged" } else { "new" }),
         suppressions: justification
             .map(|justification| Suppression { kind: "inSource", status: "accepted", justification })
             .into_iter()
@@ -163,20 +161,21 @@ fn result<'a>(
     }
 }
 
-fn refusal<'a>(judged: &'a Judged, sentence: String, rules: &[&str], artifacts: &mut Artifacts) -> SarifResult<'a> {
+fn refusal<'a>(report: &Report, judged: &'a Judged, rules: &[&str], artifacts: &mut Artifacts) -> SarifResult<'a> {
+    let extension = &judged.extension;
     SarifResult {
         rule_id: REFUSED,
         rule_index: index(rules, REFUSED),
         level: "error",
-        message: Text::new(sentence),
+        message: Text::new(words::refusal(report, judged)),
         locations: [Location {
-            physical_location: Some(artifacts.file(&judged.extension.origin)),
-            logical_locations: logical(Some(&judged.extension.module), None),
+            physical_location: Some(artifacts.file(&extension.origin)),
+            logical_locations: logical(Some(&extension.module), None),
             ..Location::default()
         }],
         related_locations: Vec::new(),
-        // One refusal a module: the module says which it is.
-        partial_fingerprints: Fingerprints { v1: &judged.extension.module },
+        partial_fingerprints: Fingerprints { v1: Identity::of_refusal(extension).fingerprint },
+        baseline_state: report.baseline.as_ref().map(|_| "new"),
         suppressions: Vec::new(),
         properties: ResultProperties { confidence: "high", readiness: false },
     }

@@ -126,16 +126,18 @@ pub(super) struct SarifResult<'a> {
     pub(super) locations: [Location<'a>; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) related_locations: Vec<Location<'a>>,
-    pub(super) partial_fingerprints: Fingerprints<'a>,
+    pub(super) partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) baseline_state: Option<&'static str>,
     /// Empty means that nothing suppresses it; without the array that would be unknown.
     pub(super) suppressions: Vec<Suppression<'a>>,
     pub(super) properties: ResultProperties,
 }
 
 #[derive(Serialize)]
-pub(super) struct Fingerprints<'a> {
+pub(super) struct Fingerprints {
     #[serde(rename = "gilaudit/v1")]
-    pub(super) v1: &'a str,
+    pub(super) v1: String,
 }
 
 #[derive(Serialize)]

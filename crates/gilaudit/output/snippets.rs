@@ -13,9 +13,9 @@ const SHOWN: usize = 200;
 
 /// Writes the findings in sources: errors first, then by place.
 pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    let is_text =
-        |finding: &&Finding| matches!(finding.location, Location::Text { .. }) && finding.suppressed.is_none();
-    let mut findings: Vec<&Finding> = report.answers.findings.iter().filter(is_text).collect();
+    let is_text = |finding: &&Finding| matches!(finding.location, Location::Text { .. });
+    let news = report.findings().filter(|seen| seen.is_news()).map(|seen| seen.finding);
+    let mut findings: Vec<&Finding> = news.filter(is_text).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let shown = if detail.verbose { findings.len() } else { SHOWN };
     for finding in findings.iter().take(shown) {

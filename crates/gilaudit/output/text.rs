@@ -106,7 +106,7 @@ fn judgements(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Resul
     let with = |wanted: &dyn Fn(&Judged) -> bool| -> Vec<&Judged> {
         report.answers.extensions.iter().filter(|judged| wanted(judged)).collect()
     };
-    let refused = with(&|judged| judged.decision.action == Action::Refuse);
+    let refused: Vec<&Judged> = report.refused().collect();
     judged_list(Severity::Error, &format!("refused by policy {policy}"), &refused, detail, out)?;
     let warned = with(&|judged| judged.decision.action == Action::Warn);
     judged_list(Severity::Warning, &format!("warned of by policy {policy}"), &warned, detail, out)?;
@@ -189,8 +189,8 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if !report.answers.recognised && report.unread() == 0 {
         writeln!(out, "{BOLD}Nothing auditable was recognised in the inputs.{BOLD:#}")?;
     }
-    if let Some(coverage) = words::coverage(report) {
-        writeln!(out, "{}", wrap::hang(&coverage, 2))?;
+    for sentence in words::coverage(report).into_iter().chain(words::stale(report)) {
+        writeln!(out, "{}", wrap::hang(&sentence, 2))?;
     }
     writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::summary(report), 2))
 }

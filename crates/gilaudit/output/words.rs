@@ -79,12 +79,6 @@ pub(super) fn level(finding: &Finding) -> Severity {
     if finding.readiness { Severity::Note } else { finding.severity }
 }
 
-/// The modules that the policy refuses, each with a sentence that says why.
-pub(super) fn refused(report: &Report) -> impl Iterator<Item = (&Judged, String)> {
-    let refused = |judged: &&Judged| judged.decision.action == Action::Refuse;
-    report.answers.extensions.iter().filter(refused).map(|judged| (judged, refusal(report, judged)))
-}
-
 /// Why the policy refuses a module.
 pub(super) fn refusal(report: &Report, Judged { extension, decision }: &Judged) -> String {
     let from = extension.distribution.as_ref().map_or(String::new(), |it| format!(" ({})", shown(it)));
@@ -113,12 +107,11 @@ pub(super) fn summary(report: &Report) -> String {
         .map(|(count, outcome)| format!("{count} {}", outcome.as_str()))
         .collect();
     let outcomes = if outcomes.is_empty() { String::new() } else { format!(" ({})", outcomes.join(", ")) };
-    let refused = match report.count_action(Action::Refuse) {
-        0 => String::new(),
-        n => format!("; {n} refused"),
-    };
+    let some = |number: usize, what: &str| if number == 0 { String::new() } else { format!("; {number} {what}") };
+    let refused = some(report.count_action(Action::Refuse), "refused");
+    let known = some(report.count_known(), "known");
     format!(
-        "{} in {}{outcomes}, {}; {}, {}, {}{refused}; {} not read",
+        "{} in {}{outcomes}, {}; {}, {}, {}{known}{refused}; {} not read",
         count(answers.extensions.len(), "extension"),
         count(answers.artifacts, "artifact"),
         count(answers.libraries.len(), "library"),
@@ -127,6 +120,13 @@ pub(super) fn summary(report: &Report) -> String {
         count(report.count_severity(Severity::Note), "note"),
         report.unread(),
     )
+}
+
+/// What the baseline has that was not found.
+pub(super) fn stale(report: &Report) -> Option<String> {
+    let baseline = report.baseline.as_ref().filter(|baseline| !baseline.stale.is_empty())?;
+    let entries = count(baseline.stale.len(), "entry");
+    Some(format!("{entries} of {} not found any more: gilaudit check --write-baseline makes it anew", baseline.file))
 }
 
 /// How much of the sources was judged, when there were any.
