@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Audit wheels, folders, environments and single files
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Say what a rule looks for, why, and what to do about it
     Explain {
         /// The rule's id, as reports show it: enables-gil

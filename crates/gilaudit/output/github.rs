@@ -82,7 +82,7 @@ impl Annotation {
         };
         write!(out, "::{command} title=gilaudit {}", property(&self.title))?;
         if let Some(file) = &self.file {
-            write!(out, ",file={}", property(file.strip_prefix("./").unwrap_or(file)))?;
+            write!(out, ",file={}", property(file))?;
         }
         if let Some([line, column, end_line, end_column]) = self.span {
             write!(out, ",line={line},endLine={end_line}")?;
@@ -102,7 +102,7 @@ fn in_source(finding: &Finding) -> Option<Annotation> {
         severity: words::level(finding),
         title: finding.rule.to_owned(),
         message: with_help(&format!("{}{function}", finding.message), finding.help.as_deref()),
-        file: Some(finding.origin.to_string()),
+        file: Some(words::file(&finding.origin)),
         span: Some([line, column, end_line, end_column]),
     })
 }

@@ -136,7 +136,7 @@ fn extension(report: &Report, judged: &Judged, findings: &[Seen<'_>]) -> Case {
     let status = extension.declaration.status.as_str();
     let mut out = vec![format!("{status}, {}", judged.decision.outcome.as_str())];
     out.extend(findings.iter().filter(|seen| !report.fails(seen)).map(said));
-    let of = extension.distribution.as_ref().map_or_else(|| extension.origin.file_path().to_owned(), shown);
+    let of = extension.distribution.as_ref().map_or_else(|| words::file(&extension.origin), shown);
     Case { class: of, name: format!("{} ({})", extension.module, extension.platform()), file: None, result, out }
 }
 
@@ -145,9 +145,9 @@ fn in_source(report: &Report, seen: Seen<'_>) -> Option<Case> {
     let Location::Text { line, .. } = finding.location else { return None };
     let fails = report.fails(&seen);
     Some(Case {
-        class: finding.origin.to_string(),
-        name: format!("{} at {}", finding.rule, words::place(&finding.origin, finding.location)),
-        file: Some((finding.origin.to_string(), line)),
+        class: words::file(&finding.origin),
+        name: format!("{} at {}:{line}", finding.rule, words::file(&finding.origin)),
+        file: Some((words::file(&finding.origin), line)),
         result: if fails { failure(finding) } else { Result::Passes },
         out: if fails { Vec::new() } else { vec![said(&seen)] },
     })

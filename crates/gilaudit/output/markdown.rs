@@ -120,7 +120,11 @@ fn write_finding(report: &Report, finding: &Finding, said: &mut String) {
     said.push_str(&format!("{function}{}\n", text(&finding.message)));
     if let Some(source) = report.answers.line(&finding.origin, line) {
         // A fence longer than any run of backticks in the line.
-        said.push_str(&format!("\n``````c\n{}\n``````\n", source.trim().replace("``````", "`````")));
+        said.push_str(&format!(
+            "\n``````{}\n{}\n``````\n",
+            language(finding.origin.file_name()),
+            source.trim().replace("``````", "`````")
+        ));
     }
     for related in &finding.related {
         let place = words::place(&related.origin, related.location);
@@ -130,6 +134,19 @@ fn write_finding(report: &Report, finding: &Finding, said: &mut String) {
         said.push_str(&format!("\n**help**: {}\n", text(help)));
     }
     said.push_str("\n</details>\n");
+}
+
+/// The name by which Markdown highlights the language of a file.
+fn language(file: &str) -> &'static str {
+    match file.rsplit('.').next().unwrap_or_default() {
+        "c" | "h" => "c",
+        "cc" | "cpp" | "cxx" | "hpp" | "hxx" | "hh" => "cpp",
+        "py" | "pyi" => "python",
+        "pyx" | "pxd" | "pxi" => "cython",
+        "rs" => "rust",
+        "toml" => "toml",
+        _ => "",
+    }
 }
 
 fn head(severity: Severity, rule: &str) -> String {

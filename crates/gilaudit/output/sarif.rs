@@ -88,7 +88,7 @@ fn descriptor(id: &'static str) -> Descriptor {
     Descriptor {
         id,
         short_description: Text::new(sentence(rule.summary)),
-        full_description: Text::new(sentence(rule.summary)),
+        full_description: Text::new(what_it_does(rule.doc)),
         help: Text { text: rule.doc.into(), markdown: Some(rule.doc) },
         default_configuration: Configuration { level: rule.severity.as_str() },
         properties: properties(rule.severity, rule.confidence.as_str()),
@@ -105,6 +105,12 @@ fn properties(severity: Severity, precision: &'static str) -> DescriptorProperti
             Severity::Note => "recommendation",
         },
     }
+}
+
+/// The first paragraph below the first heading of a rule's page, in one line.
+fn what_it_does(page: &str) -> String {
+    let paragraph = page.lines().skip_while(|line| line.is_empty() || line.starts_with('#'));
+    paragraph.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// With a capital and a period, as the standard wants descriptions.
@@ -329,6 +335,14 @@ mod tests {
         let mut wrong = log.clone();
         wrong["runs"][0]["results"][0]["level"] = "fatal".into();
         assert!(!validator.is_valid(&wrong));
+    }
+
+    #[test]
+    fn every_rule_has_a_description() {
+        for rule in gilaudit_rules::RULES {
+            let text = what_it_does(rule.doc);
+            assert!(text.len() > 20 && text.ends_with(['.', ':']), "{}: {text}", rule.id);
+        }
     }
 
     #[test]

@@ -97,6 +97,12 @@ pub(super) fn place(origin: &Origin, location: Location) -> String {
     }
 }
 
+/// A file as other programs want it named: `src/x.c` for `./src/x.c`.
+pub(super) fn file(origin: &Origin) -> String {
+    let file = origin.to_string();
+    file.strip_prefix("./").map(str::to_owned).unwrap_or(file)
+}
+
 /// The sentence that counts everything, also what was not read.
 pub(super) fn summary(report: &Report) -> String {
     let answers = &report.answers;
