@@ -9,6 +9,7 @@ mod cli; // usage errors, exit codes, streams, help
 mod common; // the runner, and makers of inputs
 mod contract; // the fields of gilaudit-report/1
 mod decisions; // the decision table of CPython, row by row
+mod diff; // what changed between two inputs
 mod formats; // the formats for other programs, baselines
 mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs

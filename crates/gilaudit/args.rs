@@ -23,6 +23,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Audit wheels, folders, environments and single files
     Check(Box<CheckArgs>),
+    /// Say what changed between two wheels, folders or saved reports: declarations lost and gained, findings new and gone
+    Diff(DiffArgs),
     /// Say what a rule looks for, why, and what to do about it
     Explain {
         /// The rule's id, as reports show it: enables-gil
@@ -84,8 +86,34 @@ pub(crate) struct CheckArgs {
     pub(crate) work: WorkArgs,
 }
 
-/// The interpreter asked about.
+/// The arguments of `gilaudit diff`.
 #[derive(Debug, Args)]
+#[command(after_help = DIFF_EXIT_CODES)]
+pub(crate) struct DiffArgs {
+    /// What it was: anything that gilaudit check takes, or a report that --format json saved as a .json file
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// What it is now
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The format of the difference
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: DiffFormat,
+}
+
+/// The formats of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    /// For people.
+    Text,
+    /// For programs: gilaudit-diff/1.
+    Json,
+}
+
+/// The interpreter asked about.
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
     /// The interpreter: 3.13, 3.13t, 3.14, 3.14t, 3.15 or 3.15t [default: that of the environment audited, else 3.14t]
@@ -224,6 +252,12 @@ impl Colour {
         }
     }
 }
+
+const DIFF_EXIT_CODES: &str = "\
+Exit codes, the first that applies:
+  2  usage, or an input that could not be read
+  1  a module that declared that it runs without the GIL does not any more
+  0  otherwise";
 
 const EXIT_CODES: &str = "\
 Exit codes, the first that applies:

@@ -5,6 +5,7 @@ mod audit;
 mod baseline;
 mod command;
 mod delegate;
+mod diff;
 mod elsewhere;
 mod error;
 mod identity;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     };
     let result = match &cli.command {
         Command::Check(args) => command::check::run(args, cli.color),
+        Command::Diff(args) => command::diff::run(args, cli.color),
         Command::Explain { rule } => command::explain::run(rule, cli.color),
         Command::Rules => command::rules::run(cli.color),
         Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),

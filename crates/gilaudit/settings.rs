@@ -54,12 +54,21 @@ impl Settings {
 
     /// For an audit that only asks what there is: no rule runs, nothing fails.
     pub(crate) fn of_everything(inputs: &[String], policy: Applied) -> Result<Self, Error> {
-        Ok(Self {
-            given: given(inputs)?,
+        Ok(Self { rules: BTreeSet::new(), ..Self::by_default(given(inputs)?, policy) })
+    }
+
+    /// For an audit of one input as it is done without options.
+    pub(crate) fn of_one(input: &str, policy: Applied) -> Result<Self, Error> {
+        Ok(Self::by_default(given(&[input.to_owned()])?, policy))
+    }
+
+    fn by_default(given: Vec<Given>, policy: Applied) -> Self {
+        Self {
+            given,
             policy,
-            rules: BTreeSet::new(),
-            min_severity: Severity::Error,
-            min_confidence: Confidence::High,
+            rules: RULES.iter().map(|rule| rule.id).collect(),
+            min_severity: Severity::Warning,
+            min_confidence: Confidence::Medium,
             fail_on: Severity::Error,
             suppressions: true,
             hash: false,
@@ -67,7 +76,7 @@ impl Settings {
             progress: false,
             input_limits: gilaudit_input::Limits::default(),
             binary_limits: gilaudit_binary::Limits::default(),
-        })
+        }
     }
 
     /// Whether this rule runs, by `--select` and `--ignore`.

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: a function from arguments to an exit code.
 
 pub(crate) mod check;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod policy;
 pub(crate) mod rules;

@@ -1,5 +1,6 @@
 //! The output formats: one file each, each a function from the report to a writer.
 
+pub(crate) mod diff;
 mod github;
 mod group;
 mod imports;
@@ -27,6 +28,8 @@ use crate::args::{Colour, Format};
 use crate::error::Error;
 use crate::report::Report;
 
+pub(crate) use report_v1::SCHEMA as REPORT_SCHEMA;
+
 /// What a format may leave out or add.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Detail {
@@ -47,6 +50,11 @@ pub(crate) fn write(report: &Report, format: Format, detail: Detail, out: &mut d
         Format::Markdown => markdown::write(report, out),
         Format::Junit => junit::write(report, out),
     }
+}
+
+/// The report as JSON, for those who compare it with a saved one.
+pub(crate) fn to_value(report: &Report) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(json::report(report))
 }
 
 /// Writes finished output to standard output. A reader that has gone away (`| head`) is no error: it had what it wanted.

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 /// The name and version of the format.
-pub(super) const SCHEMA: &str = "gilaudit-report/1";
+pub(crate) const SCHEMA: &str = "gilaudit-report/1";
 
 /// A gilaudit report.
 #[derive(Serialize)]

@@ -1,0 +1,191 @@
+//! The difference of two reports, for people and for programs.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::text::BOLD;
+use super::{count, wrap};
+use crate::diff::{Difference, Finding, Module, Pair};
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const NEUTRAL: Style = Style::new().bold();
+
+/// The most important first: what was lost.
+pub(crate) fn write_text(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
+    for note in &difference.notes {
+        writeln!(out, "{BOLD}note{BOLD:#}: {}\n", wrap::hang_after(note, 6, 4))?;
+    }
+    lines("not read", BAD, &difference.unread, out)?;
+    lines("declarations lost", BAD, &said(&difference.lost), out)?;
+    lines("declarations gained", GOOD, &said(&difference.gained), out)?;
+    lines("changed", NEUTRAL, &said(&difference.changed), out)?;
+    lines("modules gone", NEUTRAL, &modules(&difference.removed), out)?;
+    lines("modules new", NEUTRAL, &modules(&difference.added), out)?;
+    lines("findings new", BAD, &findings(&difference.new_findings), out)?;
+    lines("findings gone", GOOD, &findings(&difference.gone_findings), out)?;
+    let summary = format!(
+        "{} lost, {} gained; {} new, {} gone; {} and {} unchanged",
+        count(difference.lost.len(), "declaration"),
+        difference.gained.len(),
+        count(difference.new_findings.len(), "finding"),
+        difference.gone_findings.len(),
+        count(difference.unchanged, "module"),
+        count(difference.kept_findings, "finding"),
+    );
+    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&summary, 2))
+}
+
+fn lines(title: &str, style: Style, lines: &[String], out: &mut dyn Write) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{style}{title}{style:#}: {}", lines.len())?;
+    for line in lines {
+        writeln!(out, "  {}", wrap::hang_after(line, 2, 6))?;
+    }
+    writeln!(out)
+}
+
+fn said(pairs: &[Pair]) -> Vec<String> {
+    let one = |Pair { old, new }: &Pair| {
+        let versions = match (old.distribution(), new.distribution()) {
+            (Some(old), Some(new)) if old != new => format!(" ({old} → {new})"),
+            (_, Some(new)) => format!(" ({new})"),
+            _ => String::new(),
+        };
+        let outcomes = format!("{}, {} → {}, {}", old.status(), old.outcome(), new.status(), new.outcome());
+        format!("{}{versions} on {}: {outcomes}", new.module, new.platform())
+    };
+    pairs.iter().map(one).collect()
+}
+
+fn modules(modules: &[Module]) -> Vec<String> {
+    let one = |it: &Module| {
+        let of = it.distribution().map_or(String::new(), |of| format!(" ({of})"));
+        format!("{}{of} on {}: {}, {}", it.module, it.platform(), it.status(), it.outcome())
+    };
+    modules.iter().map(one).collect()
+}
+
+fn findings(findings: &[Finding]) -> Vec<String> {
+    let one = |it: &Finding| {
+        let line = it.line.map_or(String::new(), |line| format!(":{line}"));
+        format!("{}[{}] {}{line}: {}", it.severity, it.rule, it.origin.join("!"), it.message)
+    };
+    findings.iter().map(one).collect()
+}
+
+/// `gilaudit-diff/1`
+#[derive(Serialize)]
+struct DiffOut<'a> {
+    schema: &'static str,
+    declarations: Declarations<'a>,
+    modules: Modules<'a>,
+    findings: Findings<'a>,
+    unread: &'a [String],
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Declarations<'a> {
+    lost: Vec<PairOut<'a>>,
+    gained: Vec<PairOut<'a>>,
+    changed: Vec<PairOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct Modules<'a> {
+    added: Vec<ModuleOut<'a>>,
+    removed: Vec<ModuleOut<'a>>,
+    unchanged: usize,
+}
+
+#[derive(Serialize)]
+struct Findings<'a> {
+    new: Vec<FindingOut<'a>>,
+    gone: Vec<FindingOut<'a>>,
+    unchanged: usize,
+}
+
+#[derive(Serialize)]
+struct PairOut<'a> {
+    module: &'a str,
+    old: ModuleOut<'a>,
+    new: ModuleOut<'a>,
+}
+
+#[derive(Serialize)]
+struct ModuleOut<'a> {
+    module: &'a str,
+    origin: &'a [String],
+    distribution: Option<String>,
+    platform: String,
+    status: &'a str,
+    outcome: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingOut<'a> {
+    rule: &'a str,
+    severity: &'a str,
+    message: &'a str,
+    origin: &'a [String],
+    line: Option<u32>,
+    function: Option<&'a str>,
+    module: Option<&'a str>,
+}
+
+pub(crate) fn write_json(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
+    let diff = DiffOut {
+        schema: "gilaudit-diff/1",
+        declarations: Declarations {
+            lost: difference.lost.iter().map(pair).collect(),
+            gained: difference.gained.iter().map(pair).collect(),
+            changed: difference.changed.iter().map(pair).collect(),
+        },
+        modules: Modules {
+            added: difference.added.iter().map(module).collect(),
+            removed: difference.removed.iter().map(module).collect(),
+            unchanged: difference.unchanged,
+        },
+        findings: Findings {
+            new: difference.new_findings.iter().map(finding).collect(),
+            gone: difference.gone_findings.iter().map(finding).collect(),
+            unchanged: difference.kept_findings,
+        },
+        unread: &difference.unread,
+        notes: &difference.notes,
+    };
+    serde_json::to_writer_pretty(&mut *out, &diff)?;
+    out.write_all(b"\n")
+}
+
+fn pair(pair: &Pair) -> PairOut<'_> {
+    PairOut { module: &pair.new.module, old: module(&pair.old), new: module(&pair.new) }
+}
+
+fn module(it: &Module) -> ModuleOut<'_> {
+    ModuleOut {
+        module: &it.module,
+        origin: &it.origin,
+        distribution: it.distribution(),
+        platform: it.platform(),
+        status: it.status(),
+        outcome: it.outcome(),
+    }
+}
+
+fn finding(it: &Finding) -> FindingOut<'_> {
+    FindingOut {
+        rule: &it.rule,
+        severity: &it.severity,
+        message: &it.message,
+        origin: &it.origin,
+        line: it.line,
+        function: it.function.as_deref(),
+        module: it.module.as_deref(),
+    }
+}
