@@ -14,10 +14,12 @@ mod suppress;
 mod rules {
     //! One module a rule.
     pub(crate) mod borrowed_dict_item;
+    pub(crate) mod borrowed_escapes_lock;
     pub(crate) mod borrowed_list_item;
     pub(crate) mod borrowed_misc;
     pub(crate) mod borrowed_module;
     pub(crate) mod borrowed_weakref;
+    pub(crate) mod borrowed_wrapper;
     pub(crate) mod busy_flag_toctou;
     pub(crate) mod bytearray_pointer;
     pub(crate) mod capi_while_detached;
@@ -33,9 +35,11 @@ mod rules {
     pub(crate) mod enables_gil;
     pub(crate) mod exit_inside_section;
     pub(crate) mod field_read_then_incref;
+    pub(crate) mod find_then_act;
     pub(crate) mod free_list;
     pub(crate) mod gil_reliance_comment;
     pub(crate) mod gilstate_unbalanced;
+    pub(crate) mod global_container_race;
     pub(crate) mod global_jmpbuf;
     pub(crate) mod header_layout;
     pub(crate) mod inconsistent_locking;
@@ -47,6 +51,7 @@ mod rules {
     pub(crate) mod mutable_static;
     pub(crate) mod mutex_copied;
     pub(crate) mod nested_sections;
+    pub(crate) mod new_reference_leak;
     pub(crate) mod nonatomic_rmw;
     pub(crate) mod nonreentrant_library;
     pub(crate) mod ob_mutex_direct;
@@ -66,8 +71,10 @@ mod rules {
     pub(crate) mod undeclared_module;
     pub(crate) mod unlocked_field_swap;
     pub(crate) mod unsafe_libc;
+    pub(crate) mod use_after_steal;
     pub(crate) mod weakreflist_read;
     pub(crate) mod wrong_abi;
+    pub(crate) mod wrong_lock_object;
 }
 
 use gilaudit_model::source::Project;
@@ -84,10 +91,12 @@ pub use suppress::suppress;
 /// Every rule, sorted by id.
 pub static RULES: &[Rule] = &[
     rules::borrowed_dict_item::RULE,
+    rules::borrowed_escapes_lock::RULE,
     rules::borrowed_list_item::RULE,
     rules::borrowed_misc::RULE,
     rules::borrowed_module::RULE,
     rules::borrowed_weakref::RULE,
+    rules::borrowed_wrapper::RULE,
     rules::busy_flag_toctou::RULE,
     rules::bytearray_pointer::RULE,
     rules::capi_while_detached::RULE,
@@ -103,9 +112,11 @@ pub static RULES: &[Rule] = &[
     rules::enables_gil::RULE,
     rules::exit_inside_section::RULE,
     rules::field_read_then_incref::RULE,
+    rules::find_then_act::RULE,
     rules::free_list::RULE,
     rules::gil_reliance_comment::RULE,
     rules::gilstate_unbalanced::RULE,
+    rules::global_container_race::RULE,
     rules::global_jmpbuf::RULE,
     rules::header_layout::RULE,
     rules::inconsistent_locking::RULE,
@@ -117,6 +128,7 @@ pub static RULES: &[Rule] = &[
     rules::mutable_static::RULE,
     rules::mutex_copied::RULE,
     rules::nested_sections::RULE,
+    rules::new_reference_leak::RULE,
     rules::nonatomic_rmw::RULE,
     rules::nonreentrant_library::RULE,
     rules::ob_mutex_direct::RULE,
@@ -136,8 +148,10 @@ pub static RULES: &[Rule] = &[
     rules::undeclared_module::RULE,
     rules::unlocked_field_swap::RULE,
     rules::unsafe_libc::RULE,
+    rules::use_after_steal::RULE,
     rules::weakreflist_read::RULE,
     rules::wrong_abi::RULE,
+    rules::wrong_lock_object::RULE,
 ];
 
 /// The rule with this id.

@@ -185,6 +185,42 @@ pub(crate) fn is_exported_function(name: &str) -> bool {
     FUNCTIONS.get(name).is_some_and(|row| row.get(1) == Some(&"function"))
 }
 
+/// The arguments whose reference a function or macro takes over.
+pub(crate) fn steals(name: &str) -> impl Iterator<Item = usize> {
+    let cell = FUNCTIONS.get(name).and_then(|row| row.get(5)).copied().unwrap_or("-");
+    cell.split(',').filter_map(|index| index.parse().ok())
+}
+
+/// A function that gives a new reference where older API gives a borrowed one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strong {
+    /// The argument that is the address it is stored at; `None` when it is returned.
+    pub(crate) out: Option<usize>,
+    /// The results with which there is one.
+    stored: &'static str,
+}
+
+impl Strong {
+    /// Whether there is a reference when the function returned this.
+    pub(crate) fn is_stored(&self, result: i64) -> bool {
+        self.stored.split(',').any(|stored| stored.parse() == Ok(result))
+    }
+}
+
+static STRONG: LazyLock<HashMap<&'static str, Strong>> = LazyLock::new(|| {
+    rows(include_str!("../../data/strong.tsv"))
+        .filter_map(|row| {
+            let [name, out, stored, ..] = row.as_slice() else { return None };
+            Some((*name, Strong { out: out.parse().ok(), stored }))
+        })
+        .collect()
+});
+
+/// What is known of a function that gives a strong reference.
+pub(crate) fn strong(name: &str) -> Option<Strong> {
+    STRONG.get(name).copied()
+}
+
 /// A function that gives a borrowed reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Borrowed {

@@ -131,7 +131,7 @@ pub(crate) fn stored_local(unit: &Unit<'_>, expr: ExprId) -> Option<(LocalId, No
 }
 
 /// What happens to a borrowed reference in a local after `node`, at its strongest.
-fn local_use(unit: &Unit<'_>, local: LocalId, node: NodeId) -> (Use, Option<ExprId>) {
+pub(crate) fn local_use(unit: &Unit<'_>, local: LocalId, node: NodeId) -> (Use, Option<ExprId>) {
     if unit.body.locals[local.0 as usize].is_static {
         return (Use::Kept, None);
     }

@@ -132,3 +132,17 @@ pub(crate) fn filled_by_callee(unit: &Unit<'_>, field: ExprId, nodes: &[NodeId])
         })
         .map(|call| call.expr)
 }
+
+/// Whether an expression is what an assignment, `++` or `Py_SETREF` changes.
+pub(crate) fn is_written(unit: &Unit<'_>, place: ExprId) -> bool {
+    unit.parent(place).is_some_and(|parent| match unit.kind(parent) {
+        ExprKind::Assign { target, .. } => unit.strip(target) == place,
+        ExprKind::Update { .. } => true,
+        ExprKind::Call { args, .. } => {
+            let sets =
+                unit.call(parent).is_some_and(|call| matches!(call.name, "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR"));
+            sets && unit.body.list(args).first().is_some_and(|first| unit.strip(*first) == place)
+        }
+        _ => false,
+    })
+}

@@ -149,8 +149,19 @@ fn belongs_to_taker(unit: &Unit<'_>, lock: usize) -> bool {
     }
 }
 
-/// Whether the function is one half of a pair: by its name, or because it tells its caller which lock it took.
+/// Whether somebody else releases the lock: a function that is one half of a pair by its name, one that tells its caller which lock it
+/// took, one that starts the thread which releases it.
 fn hands_over(unit: &Unit<'_>, lock: usize) -> bool {
+    let starts = unit.calls().any(|call| {
+        matches!(
+            call.name,
+            "PyThread_start_new_thread"
+                | "PyThread_start_joinable_thread"
+                | "pthread_create"
+                | "_beginthreadex"
+                | "CreateThread"
+        )
+    });
     let name = unit.name().to_ascii_lowercase();
     let place = &unit.locks.locks[lock].path;
     let tells = unit.exprs().any(|(_, kind, _)| match kind {
@@ -161,7 +172,8 @@ fn hands_over(unit: &Unit<'_>, lock: usize) -> bool {
         }
         _ => false,
     });
-    tells
+    starts
+        || tells
         || ["lock", "acquire", "enter", "begin", "start", "hold", "before", "prepare", "suspend"]
             .iter()
             .any(|word| name.contains(word))

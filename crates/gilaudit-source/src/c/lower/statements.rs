@@ -1,6 +1,6 @@
 //! Statements.
 
-use gilaudit_model::source::{ExprId, ExprKind, Local, Span, StmtId, StmtKind, Type};
+use gilaudit_model::source::{ExprId, ExprKind, Local, Name, Span, StmtId, StmtKind, Type};
 use tree_sitter::Node;
 
 use super::types::take_apart;
@@ -192,11 +192,7 @@ impl Lowerer<'_> {
                 }
                 let interned = self.names.intern(&name);
                 if self.resolve(interned).is_none() {
-                    // A macro that is a statement by itself: as good as a call.
-                    let callee = self.add(ExprKind::Name(interned), frame.span(node));
-                    let args = self.code.body.add_list(&[]);
-                    let call = self.add(ExprKind::Call { callee, args }, frame.span(node));
-                    return vec![self.add_stmt(StmtKind::Expr(call), span)];
+                    return vec![self.lone_macro(interned, frame.span(node), span)];
                 }
             }
             // `MACRO(a, b);`
@@ -207,8 +203,21 @@ impl Lowerer<'_> {
             }
             _ => {}
         }
+        let returns = node.kind() == "call_expression"
+            && node.child_by_field_name("function").is_some_and(|function| is_return(frame.text_of(function)));
         let expr = self.expression(node, frame);
-        vec![self.add_stmt(StmtKind::Expr(expr), span)]
+        vec![self.add_stmt(if returns { StmtKind::Return(Some(expr)) } else { StmtKind::Expr(expr) }, span)]
+    }
+
+    /// A macro that is a statement by itself: one of CPython's that return, or as good as a call.
+    fn lone_macro(&mut self, name: Name, place: Span, span: Span) -> StmtId {
+        let callee = self.add(ExprKind::Name(name), place);
+        if is_return(self.names.text(name)) {
+            return self.add_stmt(StmtKind::Return(Some(callee)), span);
+        }
+        let args = self.code.body.add_list(&[]);
+        let call = self.add(ExprKind::Call { callee, args }, place);
+        self.add_stmt(StmtKind::Expr(call), span)
     }
 
     fn macro_statement(&mut self, node: Node<'_>, frame: &Frame<'_>) -> Option<Vec<StmtId>> {
@@ -237,10 +246,7 @@ impl Lowerer<'_> {
             return match name {
                 Some(name) => {
                     let interned = self.names.intern(frame.text_of(name));
-                    let callee = self.add(ExprKind::Name(interned), span);
-                    let args = self.code.body.add_list(&[]);
-                    let call = self.add(ExprKind::Call { callee, args }, span);
-                    vec![self.add_stmt(StmtKind::Expr(call), span)]
+                    vec![self.lone_macro(interned, span, span)]
                 }
                 None => Vec::new(),
             };
@@ -312,4 +318,18 @@ impl Lowerer<'_> {
         };
         Some((self.declare(local), init))
     }
+}
+
+/// The macros of CPython that return from the function they stand in (3.15 Include/object.h, boolobject.h, floatobject.h).
+fn is_return(name: &str) -> bool {
+    matches!(
+        name,
+        "Py_RETURN_NONE"
+            | "Py_RETURN_TRUE"
+            | "Py_RETURN_FALSE"
+            | "Py_RETURN_NOTIMPLEMENTED"
+            | "Py_RETURN_INF"
+            | "Py_RETURN_NAN"
+            | "Py_RETURN_RICHCOMPARE"
+    )
 }
