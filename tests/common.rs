@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Variables that change what gilaudit, pip or Python do, and that a developer or a CI machine may have set.
-const SCRUBBED: [&str; 11] = [
+const SCRUBBED: [&str; 12] = [
     "PYTHON_GIL",
     "PYTHONGIL",
     "VIRTUAL_ENV",
@@ -21,6 +21,7 @@ const SCRUBBED: [&str; 11] = [
     "CI",
     "TERM",
     "COLUMNS",
+    "FORCE_HYPERLINK",
     "RAYON_NUM_THREADS",
 ];
 

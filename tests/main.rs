@@ -15,5 +15,6 @@ mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs
 mod readme; // what README.md shows
 mod sources; // source files and trees
+mod terminal; // what people see
 mod tidy; // invariants of the source tree
 mod wheels; // real wheels, downloaded once

@@ -65,11 +65,15 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
+    /// The text of a source file that has findings.
+    pub(crate) fn text(&self, origin: &Origin) -> Option<&str> {
+        let at = self.texts.binary_search_by(|(known, _)| known.cmp(origin)).ok()?;
+        self.texts.get(at).map(|(_, text)| text.as_str())
+    }
+
     /// A line of a source file that has findings.
     pub(crate) fn line(&self, origin: &Origin, line: u32) -> Option<&str> {
-        let at = self.texts.binary_search_by(|(known, _)| known.cmp(origin)).ok()?;
-        let (_, text) = self.texts.get(at)?;
-        text.lines().nth((line as usize).checked_sub(1)?)
+        self.text(origin)?.lines().nth((line as usize).checked_sub(1)?)
     }
 }
 

@@ -145,7 +145,9 @@ fn environment_notes() {
 }
 
 fn write(report: &Report, args: &CheckArgs, colour: Colour) -> Result<(), Error> {
-    let detail = Detail { quiet: args.output.quiet, verbose: args.output.verbose };
+    let mut detail = Detail::of_terminal(args.output.quiet, args.output.verbose);
+    // A file has no terminal to click in.
+    detail.links &= args.output.output.is_none();
     let mut text = Vec::new();
     output::write(report, args.output.format, detail, &mut text)
         .map_err(|error| Error::new(format!("the report could not be put together: {error}")))?;

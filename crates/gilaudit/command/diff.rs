@@ -8,7 +8,7 @@ use crate::args::{Colour, DiffArgs, DiffFormat, TargetArgs};
 use crate::audit::audit;
 use crate::diff::{self, Difference, Side};
 use crate::error::Error;
-use crate::output::{self, to_stdout};
+use crate::output::{self, Detail, to_stdout};
 use crate::policies;
 use crate::progress;
 use crate::report::{EXIT_ERROR, EXIT_FINDINGS, EXIT_OK, Question, Report};
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &DiffArgs, colour: Colour) -> Result<u8, Error> {
     let difference = diff::compare(side(saved_old, &args.old)?, side(saved_new, &args.new)?);
     let mut out = Vec::new();
     match args.format {
-        DiffFormat::Text => output::diff::write_text(&difference, &mut out),
+        DiffFormat::Text => output::diff::write_text(&difference, Detail::of_terminal(false, false), &mut out),
         DiffFormat::Json => output::diff::write_json(&difference, &mut out),
     }
     .map_err(|error| Error::new(format!("the difference could not be put together: {error}")))?;

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::text::BOLD;
-use super::{count, wrap};
+use super::{Detail, count, wrap};
 use crate::diff::{Difference, Finding, Module, Pair};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -14,18 +14,18 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const NEUTRAL: Style = Style::new().bold();
 
 /// The most important first: what was lost.
-pub(crate) fn write_text(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_text(difference: &Difference, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for note in &difference.notes {
-        writeln!(out, "{BOLD}note{BOLD:#}: {}\n", wrap::hang_after(note, 6, 4))?;
+        writeln!(out, "{BOLD}note{BOLD:#}: {}\n", wrap::hang_after(detail.width, note, 6, 4))?;
     }
-    lines("not read", BAD, &difference.unread, out)?;
-    lines("declarations lost", BAD, &said(&difference.lost), out)?;
-    lines("declarations gained", GOOD, &said(&difference.gained), out)?;
-    lines("changed", NEUTRAL, &said(&difference.changed), out)?;
-    lines("modules gone", NEUTRAL, &modules(&difference.removed), out)?;
-    lines("modules new", NEUTRAL, &modules(&difference.added), out)?;
-    lines("findings new", BAD, &findings(&difference.new_findings), out)?;
-    lines("findings gone", GOOD, &findings(&difference.gone_findings), out)?;
+    lines("not read", BAD, &difference.unread, detail, out)?;
+    lines("declarations lost", BAD, &said(&difference.lost), detail, out)?;
+    lines("declarations gained", GOOD, &said(&difference.gained), detail, out)?;
+    lines("changed", NEUTRAL, &said(&difference.changed), detail, out)?;
+    lines("modules gone", NEUTRAL, &modules(&difference.removed), detail, out)?;
+    lines("modules new", NEUTRAL, &modules(&difference.added), detail, out)?;
+    lines("findings new", BAD, &findings(&difference.new_findings), detail, out)?;
+    lines("findings gone", GOOD, &findings(&difference.gone_findings), detail, out)?;
     let summary = format!(
         "{} lost, {} gained; {} new, {} gone; {} and {} unchanged",
         count(difference.lost.len(), "declaration"),
@@ -35,16 +35,16 @@ pub(crate) fn write_text(difference: &Difference, out: &mut dyn Write) -> io::Re
         count(difference.unchanged, "module"),
         count(difference.kept_findings, "finding"),
     );
-    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&summary, 2))
+    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &summary, 2))
 }
 
-fn lines(title: &str, style: Style, lines: &[String], out: &mut dyn Write) -> io::Result<()> {
+fn lines(title: &str, style: Style, lines: &[String], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
     writeln!(out, "{style}{title}{style:#}: {}", lines.len())?;
     for line in lines {
-        writeln!(out, "  {}", wrap::hang_after(line, 2, 6))?;
+        writeln!(out, "  {}", wrap::hang_after(detail.width, line, 2, 6))?;
     }
     writeln!(out)
 }
@@ -71,9 +71,16 @@ fn modules(modules: &[Module]) -> Vec<String> {
 }
 
 fn findings(findings: &[Finding]) -> Vec<String> {
-    let one = |it: &Finding| {
-        let line = it.line.map_or(String::new(), |line| format!(":{line}"));
-        format!("{}[{}] {}{line}: {}", it.severity, it.rule, it.origin.join("!"), it.message)
+    let one = |it: &Finding| match (&it.module, it.line) {
+        // What it says about the file is in the report; here it matters which module it is.
+        (Some(module), None) => {
+            let summary = gilaudit_rules::find(&it.rule).map_or(it.message.as_str(), |rule| rule.summary);
+            format!("{}[{}] {module}: {summary}", it.severity, it.rule)
+        }
+        (_, line) => {
+            let line = line.map_or(String::new(), |line| format!(":{line}"));
+            format!("{}[{}] {}{line}: {}", it.severity, it.rule, it.origin.join("!"), it.message)
+        }
     };
     findings.iter().map(one).collect()
 }

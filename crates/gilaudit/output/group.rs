@@ -2,14 +2,14 @@
 //!
 //! Forty modules of one package that fail alike are one thing to know. What they have in common is said once, then each has a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use gilaudit_model::{Distribution, Finding, Location, Mechanism, Origin, Severity};
 
 use super::text::{BOLD, DIM, LISTED, colour};
 use super::words::{self, shown};
-use super::{Detail, wrap};
+use super::{Detail, screen, wrap};
 use crate::report::{Judged, Report};
 
 /// Findings of one rule and severity in one distribution, which are said together.
@@ -35,7 +35,7 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
         let distribution = judged.and_then(|judged| judged.extension.distribution.as_ref());
         let (rule, severity) = (finding.rule, finding.severity);
         groups
-            .entry((std::cmp::Reverse(severity), rule, distribution, distribution.is_none().then_some(&finding.origin)))
+            .entry((std::cmp::Reverse(severity), rule, distribution.is_none(), distribution))
             .or_insert_with(|| Group { rule, severity, distribution, findings: Vec::new() })
             .findings
             .push((finding, judged));
@@ -61,29 +61,81 @@ impl Group<'_> {
         self.findings.iter().find_map(|(finding, _)| finding.help.as_deref())
     }
 
-    pub(super) fn write(&self, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    /// The file and name of each of its modules.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&Origin, &str)> {
+        self.findings.iter().map(|(finding, _)| (&finding.origin, finding.module.as_deref().unwrap_or_default()))
+    }
+
+    pub(super) fn write(&self, detail: Detail, said: &mut Said, out: &mut dyn Write) -> io::Result<()> {
         let style = colour(self.severity);
-        let head = format!("{}[{}]", self.severity.as_str(), self.rule);
-        writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&self.sentence(), head.len() + 2, 4))?;
+        let used = self.severity.as_str().len() + self.rule.len() + 4;
+        let rule = screen::link(detail.links, &words::rule_url(self.rule), self.rule);
+        let sentence = wrap::hang_after(detail.width, &self.sentence(), used, 4);
+        writeln!(out, "{style}{}[{rule}]{style:#}: {sentence}", self.severity.as_str())?;
         let listed = if detail.verbose { self.findings.len() } else { LISTED };
-        let mut parts: BTreeMap<Part, Vec<(&str, String)>> = BTreeMap::new();
+        // Modules that need the same advice stand together above it.
+        let mut advised: Vec<(Option<&str>, Parts)> = Vec::new();
         for (finding, judged) in self.findings.iter().take(listed) {
             let (mut part, line) = part(finding, *judged);
             if self.findings.len() > 1 {
                 part.why = nameless(&part.why, finding.module.as_deref());
             }
-            parts.entry(part).or_default().push(line);
+            let help = finding.help.as_deref().filter(|_| !said.modules.contains(&line.0));
+            let parts = match advised.iter().position(|(known, _)| *known == help) {
+                Some(at) => advised.get_mut(at),
+                None => {
+                    advised.push((help, Parts::new()));
+                    advised.last_mut()
+                }
+            };
+            if let Some((_, parts)) = parts {
+                parts.entry(part).or_default().push(line);
+            }
         }
-        for (part, lines) in parts {
-            part.write(&lines, out)?;
-        }
-        if self.findings.len() > listed {
-            writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", self.findings.len() - listed)?;
-        }
-        if let Some(help) = self.help() {
-            writeln!(out, "  {BOLD}help:{BOLD:#} {}", wrap::hang_after(help, 8, 8))?;
+        let last = advised.len().saturating_sub(1);
+        let mut archive = None;
+        for (index, (help, parts)) in advised.into_iter().enumerate() {
+            for (part, lines) in parts {
+                if part.archive != archive {
+                    part.write_archive(out)?;
+                }
+                part.write(&lines, detail, out)?;
+                archive = part.archive;
+            }
+            if index == last && self.findings.len() > listed {
+                writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", self.findings.len() - listed)?;
+            }
+            if let Some(help) = help.and_then(|help| said.news(help)) {
+                writeln!(out, "  {BOLD}help:{BOLD:#} {}", wrap::hang_after(detail.width, &help, 8, 8))?;
+            }
         }
         writeln!(out)
+    }
+}
+
+/// A line for each module (its name, and where the evidence is) below what they have in common.
+type Parts = BTreeMap<Part, Vec<(String, String)>>;
+
+/// What a report said before, so that nothing is said twice.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Modules that got their advice.
+    modules: BTreeSet<String>,
+    /// Advice, clause by clause.
+    clauses: BTreeSet<String>,
+}
+
+impl Said {
+    /// What the answer about imports said: the ways out of every blocker, when there is such an answer.
+    pub(super) fn before(report: &Report) -> Self {
+        let blockers = report.answers.imports.iter().flat_map(|imports| &imports.answer.blockers);
+        Self { modules: blockers.map(|blocker| blocker.module.clone()).collect(), clauses: BTreeSet::new() }
+    }
+
+    /// The clauses of `help` (between semicolons) that are new; nothing when none is.
+    fn news(&mut self, help: &str) -> Option<String> {
+        let news: Vec<&str> = help.split("; ").filter(|clause| self.clauses.insert((*clause).to_owned())).collect();
+        (!news.is_empty()).then(|| news.join("; "))
     }
 }
 
@@ -95,19 +147,20 @@ struct Part {
 }
 
 impl Part {
+    fn write_archive(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.archive.as_ref().map_or(Ok(()), |archive| writeln!(out, "  {DIM}in{DIM:#} {}", wrap::clean(archive)))
+    }
+
     /// Writes what is common once, then a line for every module: its name and where the evidence is.
-    fn write(&self, lines: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
-        if let Some(archive) = &self.archive {
-            writeln!(out, "  {DIM}in{DIM:#} {archive}")?;
-        }
+    fn write(&self, lines: &[(String, String)], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
         if !self.why.is_empty() {
-            writeln!(out, "  {}", wrap::hang_after(&self.why, 2, 4))?;
+            writeln!(out, "  {}", wrap::hang_after(detail.width, &self.why, 2, 4))?;
         }
         let width = lines.iter().map(|(module, _)| module.chars().count()).max().unwrap_or_default();
         for (module, at) in lines {
             let gap = " ".repeat((width + 2).saturating_sub(module.chars().count()));
             let gap = if at.is_empty() { "" } else { &gap };
-            writeln!(out, "    {BOLD}{module}{BOLD:#}{gap}{}", wrap::hang_after(at, width + 6, 6))?;
+            writeln!(out, "    {BOLD}{module}{BOLD:#}{gap}{}", wrap::hang_after(detail.width, at, width + 6, 6))?;
         }
         Ok(())
     }
@@ -123,8 +176,8 @@ fn nameless(text: &str, module: Option<&str>) -> String {
 }
 
 /// What a finding shares with others, and its own line.
-fn part<'a>(finding: &'a Finding, judged: Option<&Judged>) -> (Part, (&'a str, String)) {
-    let module = finding.module.as_deref().unwrap_or(finding.origin.file_name());
+fn part(finding: &Finding, judged: Option<&Judged>) -> (Part, (String, String)) {
+    let module = wrap::clean(finding.module.as_deref().unwrap_or(finding.origin.file_name()));
     let archive = match finding.origin.parts() {
         [archive, _, ..] => Some(archive.clone()),
         _ => None,
@@ -155,6 +208,14 @@ fn part<'a>(finding: &'a Finding, judged: Option<&Judged>) -> (Part, (&'a str, S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_given_once() {
+        let mut said = Said::default();
+        assert_eq!(said.news("do a; do b").as_deref(), Some("do a; do b"));
+        assert_eq!(said.news("do c; do b").as_deref(), Some("do c"));
+        assert_eq!(said.news("do b; do a"), None);
+    }
 
     #[test]
     fn errors_that_differ_in_the_name_alone_are_the_same() {

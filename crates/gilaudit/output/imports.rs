@@ -8,26 +8,33 @@ use super::text::{BOLD, DIM};
 use super::words::{self, shown};
 use super::{Detail, wrap};
 use crate::imports::{Imports, Ways};
+use crate::report::Report;
 
 /// How many blockers are shown with their ways out; the others get a line.
 const SHOWN: usize = 3;
 
-pub(super) fn write(imports: &Imports, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let answer = &imports.answer;
-    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::imports_sentence(imports), 2))?;
+    for sentence in std::iter::once(words::imports_sentence(imports)).chain(words::unread(report)) {
+        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &sentence, 2))?;
+    }
     let count = format!(
-        "{} loaded, {} read",
+        "{}: {} loaded, {} read; {}",
+        imports.entries.join(", "),
         super::count(answer.modules, "module"),
-        super::count(imports.files, "Python file")
+        super::count(imports.files, "Python file"),
+        words::asked(report),
     );
-    writeln!(out, "{DIM}{count}{DIM:#}\n")?;
+    writeln!(out, "{DIM}{}{DIM:#}\n", wrap::hang(detail.width, &count, 2))?;
+    let mut forced: Option<&str> = None;
+    let mut rest: Vec<String> = Vec::new();
     for (index, (blocker, ways)) in answer.blockers.iter().zip(&imports.ways).enumerate() {
         if detail.verbose || index < SHOWN && !blocker.later {
-            whole(blocker, ways, out)?;
+            whole(blocker, ways, forced != Some(ways.python_gil_0.as_str()), detail, out)?;
+            forced = Some(&ways.python_gil_0);
         } else {
-            let when = word(blocker);
-            writeln!(out, "{BOLD}{}{BOLD:#} ({when})", blocker.module)?;
-            writeln!(out, "  {}", wrap::hang(&chain(&blocker.chain), 4))?;
+            let chain = wrap::hang_after(detail.width, &chain(&blocker.chain), 2, 4);
+            rest.push(format!("{BOLD}{}{BOLD:#} ({})\n  {chain}", wrap::clean(&blocker.module), word(blocker)));
         }
     }
     if !answer.free.is_empty() {
@@ -36,17 +43,19 @@ pub(super) fn write(imports: &Imports, detail: Detail, out: &mut dyn Write) -> i
             "to free the process: an exception or another version of {}; each of them is needed",
             names.join(", ")
         );
-        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&sentence, 2))?;
+        rest.push(format!("{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &sentence, 2)));
     }
-    for (name, why) in &answer.failed {
-        writeln!(out, "{}", wrap::hang(&format!("{name} cannot be imported: {why}"), 2))?;
-    }
-    if !answer.incomplete.is_empty() && detail.verbose {
-        for (name, why) in &answer.incomplete {
-            writeln!(out, "{}", wrap::hang(&format!("imports of {name} are not known completely: {why}"), 2))?;
-        }
-    }
-    writeln!(out)
+    let said =
+        |(name, why): &(String, String), what: &str| wrap::hang(detail.width, &format!("{what} {name}: {why}"), 2);
+    // A name that is nowhere is an input that was not read, and said to be so below.
+    let nowhere = |name: &str| {
+        report.answers.problems.iter().any(|problem| problem.origin.file_path() == format!("--import {name}"))
+    };
+    let failed = answer.failed.iter().filter(|(name, _)| !nowhere(name));
+    rest.extend(failed.map(|entry| said(entry, "cannot be imported:")));
+    let incomplete = answer.incomplete.iter().filter(|_| detail.verbose);
+    rest.extend(incomplete.map(|module| said(module, "not all is known of what is imported by")));
+    if rest.is_empty() { Ok(()) } else { writeln!(out, "{}\n", rest.join("\n")) }
 }
 
 fn word(blocker: &Blocker) -> &'static str {
@@ -67,24 +76,31 @@ fn chain(links: &[Link]) -> String {
     words.join(" → ")
 }
 
-fn whole(blocker: &Blocker, ways: &Ways, out: &mut dyn Write) -> io::Result<()> {
+fn whole(blocker: &Blocker, ways: &Ways, forced: bool, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let of = blocker.distribution.as_ref().map_or(String::new(), |it| format!(", {}", shown(it)));
     writeln!(out, "{BOLD}{}{BOLD:#} ({}{of})", blocker.module, word(blocker))?;
-    writeln!(out, "  {}", wrap::hang_after(&chain(&blocker.chain), 2, 4))?;
+    writeln!(out, "  {}", wrap::hang_after(detail.width, &chain(&blocker.chain), 2, 4))?;
     if !ways.required_by.is_empty() {
-        writeln!(out, "  {}", wrap::hang_after(&format!("there because of {}", ways.required_by.join(", ")), 2, 4))?;
+        writeln!(
+            out,
+            "  {}",
+            wrap::hang_after(detail.width, &format!("there because of {}", ways.required_by.join(", ")), 2, 4)
+        )?;
     }
     if blocker.optional {
         writeln!(out, "  an import on the way is in a try: the program expects that it may be missing")?;
     }
     let mut way = |name: &str, text: &str| -> io::Result<()> {
-        writeln!(out, "  {BOLD}{name}:{BOLD:#} {}", wrap::hang_after(text, name.len() + 4, 4))
+        writeln!(out, "  {BOLD}{name}:{BOLD:#} {}", wrap::hang_after(detail.width, text, name.len() + 4, 4))
     };
     way("authors", &ways.declare)?;
     if let Some(newer) = &ways.newer {
         way("newer", &format!("{} among the inputs does not turn the GIL on", shown(newer)))?;
     }
-    way("PYTHON_GIL=0", &ways.python_gil_0)?;
+    // What it would do is the same for all that it would force.
+    if forced {
+        way("PYTHON_GIL=0", &ways.python_gil_0)?;
+    }
     writeln!(out, "  {BOLD}exception:{BOLD:#}")?;
     for line in ways.exception.lines() {
         writeln!(out, "    {line}")?;

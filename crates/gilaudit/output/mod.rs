@@ -14,6 +14,7 @@ mod report_v1_imports;
 pub(crate) mod sample;
 mod sarif;
 mod sarif_v2;
+mod screen;
 mod snippets;
 mod table;
 mod text;
@@ -31,12 +32,29 @@ use crate::report::Report;
 pub(crate) use report_v1::SCHEMA as REPORT_SCHEMA;
 
 /// What a format may leave out or add.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Detail {
     /// Findings and problems only.
     pub(crate) quiet: bool,
     /// Every extension, every reason, no group cut short.
     pub(crate) verbose: bool,
+    /// The columns that text fills.
+    pub(crate) width: usize,
+    /// Whether text has links.
+    pub(crate) links: bool,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self { quiet: false, verbose: false, width: screen::WIDTH, links: false }
+    }
+}
+
+impl Detail {
+    /// For the terminal that standard output is, if it is one.
+    pub(crate) fn of_terminal(quiet: bool, verbose: bool) -> Self {
+        Self { quiet, verbose, width: screen::width(), links: screen::links() }
+    }
 }
 
 /// Writes `report` in `format`. Styles are always written where the format has any; the writer strips them where unwanted.
@@ -71,14 +89,14 @@ pub(crate) fn diagnostics(diagnostics: &[Diagnostic], colour: Colour) {
     let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
     for diagnostic in diagnostics {
         // Nobody is left to be told when standard error is gone.
-        let _ = text::policy_diagnostic(diagnostic, &mut out);
+        let _ = text::policy_diagnostic(diagnostic, Detail::of_terminal(false, false), &mut out);
     }
 }
 
 /// Writes what is wrong with a policy file, each with the line that it is in, and a line that counts.
 pub(crate) fn snippets(diagnostics: &[Diagnostic], file: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
     for diagnostic in diagnostics {
-        text::policy_snippet(diagnostic, file, text, out)?;
+        snippets::policy(diagnostic, file, text, Detail::of_terminal(false, false), out)?;
     }
     let errors = diagnostics.iter().filter(|it| it.severity == gilaudit_model::Severity::Error).count();
     let others = diagnostics.len() - errors;
@@ -89,7 +107,7 @@ pub(crate) fn snippets(diagnostics: &[Diagnostic], file: &str, text: &str, out: 
 pub(crate) fn problems_to_stderr(problems: &[gilaudit_model::Problem], colour: Colour) {
     let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
     // Nobody is left to be told when standard error is gone.
-    let _ = text::problems(problems, Detail { quiet: true, verbose: false }, &mut out);
+    let _ = text::problems(problems, Detail::of_terminal(true, false), &mut out);
 }
 
 /// `1 module`, `2 modules`, `0 libraries`.

@@ -81,6 +81,7 @@ fn descriptor(id: &'static str) -> Descriptor {
             help: Text::new(
                 "Replace the module by a version that the policy accepts, or give the policy an exception for it.",
             ),
+            help_uri: None,
             default_configuration: Configuration { level: "error" },
             properties: properties(Severity::Error, "very-high"),
         };
@@ -90,6 +91,7 @@ fn descriptor(id: &'static str) -> Descriptor {
         short_description: Text::new(sentence(rule.summary)),
         full_description: Text::new(what_it_does(rule.doc)),
         help: Text { text: rule.doc.into(), markdown: Some(rule.doc) },
+        help_uri: Some(words::rule_url(id)),
         default_configuration: Configuration { level: rule.severity.as_str() },
         properties: properties(rule.severity, rule.confidence.as_str()),
     }
@@ -289,28 +291,19 @@ fn artifact_location(path: &str, inside: bool) -> ArtifactLocation {
     let path = path.strip_prefix("./").unwrap_or(path);
     let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|first: char| first.is_ascii_alphabetic());
     let (uri, uri_base_id) = match path {
-        _ if inside => (encoded(path), None),
+        _ if inside => (words::encoded(path), None),
         _ if drive => (
-            format!("file:///{}{}", path.get(..2).unwrap_or_default(), encoded(path.get(2..).unwrap_or_default())),
+            format!(
+                "file:///{}{}",
+                path.get(..2).unwrap_or_default(),
+                words::encoded(path.get(2..).unwrap_or_default())
+            ),
             None,
         ),
-        _ if path.starts_with('/') => (format!("file://{}", encoded(path)), None),
-        _ => (encoded(path), Some("%SRCROOT%")),
+        _ if path.starts_with('/') => (format!("file://{}", words::encoded(path)), None),
+        _ => (words::encoded(path), Some("%SRCROOT%")),
     };
     ArtifactLocation { uri, uri_base_id, index: None }
-}
-
-/// A path as part of a URI (RFC 3986, 2.1): all but unreserved characters and the slash as `%XX`.
-fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

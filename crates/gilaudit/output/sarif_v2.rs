@@ -67,6 +67,8 @@ pub(super) struct Descriptor {
     pub(super) short_description: Text<'static>,
     pub(super) full_description: Text<'static>,
     pub(super) help: Text<'static>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) help_uri: Option<String>,
     pub(super) default_configuration: Configuration,
     pub(super) properties: DescriptorProperties,
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use gilaudit_model::{Distribution, Outcome, Status};
 
-use super::{words, wrap};
+use super::{Detail, words};
 use crate::report::{Judged, Report};
 
 /// The header and a row for every distribution; nothing when there are no extensions.
@@ -35,12 +35,12 @@ pub(super) fn rows(report: &Report) -> Vec<Vec<String>> {
     std::iter::once(header).chain(by.into_iter().map(row)).collect()
 }
 
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = rows(report).into_iter();
     let Some(header) = rows.next() else { return Ok(()) };
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(wrap::WIDTH as u16);
+    table.set_width(u16::try_from(detail.width).unwrap_or(u16::MAX));
     table.set_header(cells(header));
     for row in rows {
         table.add_row(cells(row));

@@ -1,17 +1,19 @@
-//! The report for people: the most important first, readable at 80 columns.
+//! The report for people: the most important first, readable at any width.
 //!
 //! First what happens to the GIL, then the findings (modules of one distribution with the same finding together), then the
-//! inputs that could not be read, then a table by distribution, and last one line that counts everything. Nothing depends on the
-//! terminal, so that the same report always gives the same bytes; the writer strips the styles where none are wanted.
+//! inputs that could not be read, then a table by distribution, and last one line that counts everything. Of the
+//! terminal only the width and whether it shows links matter; the writer strips the styles where none are wanted.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use gilaudit_model::{Action, Outcome, Problem, Severity};
+use gilaudit_model::{Action, Origin, Outcome, Problem, Severity};
 use gilaudit_policy::Diagnostic;
 
+use super::group::{self, Group, Said};
 use super::words::{self, shown};
-use super::{Detail, group, table, wrap};
+use super::{Detail, table, wrap};
 use crate::report::{Judged, Report};
 
 /// How many modules a list shows before it says "and more".
@@ -22,26 +24,28 @@ pub(super) const DIM: Style = Style::new().dimmed();
 
 pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for diagnostic in &report.question.policy_diagnostics {
-        policy_diagnostic(diagnostic, out)?;
+        policy_diagnostic(diagnostic, detail, out)?;
     }
-    if let Some(imports) = &report.answers.imports {
-        super::imports::write(imports, detail, out)?;
+    match &report.answers.imports {
+        // The answer about what is imported is the better one; what else is there is in the table.
+        Some(imports) => super::imports::write(report, imports, detail, out)?,
+        None if detail.quiet => {}
+        None => headline(report, detail, out)?,
     }
-    if !detail.quiet {
-        headline(report, out)?;
-    }
-    for group in group::groups(report) {
-        group.write(detail, out)?;
+    let groups = group::groups(report);
+    let mut said = Said::before(report);
+    for group in &groups {
+        group.write(detail, &mut said, out)?;
     }
     super::snippets::write(report, detail, out)?;
-    judgements(report, detail, out)?;
+    judgements(report, &groups, detail, out)?;
     problems(&report.answers.problems, detail, out)?;
     if !detail.quiet {
         if detail.verbose {
-            every_extension(report, out)?;
+            every_extension(report, detail, out)?;
         }
-        table::write(report, out)?;
-        summary(report, out)?;
+        table::write(report, detail, out)?;
+        summary(report, detail, out)?;
     }
     Ok(())
 }
@@ -55,71 +59,76 @@ pub(super) fn colour(severity: Severity) -> Style {
     colour.on_default().bold()
 }
 
-pub(super) fn policy_diagnostic(diagnostic: &Diagnostic, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn policy_diagnostic(diagnostic: &Diagnostic, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let style = colour(diagnostic.severity);
     let head = format!("{}[policy]", diagnostic.severity.as_str());
-    writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&diagnostic.message, head.len() + 2, 4))?;
-    writeln!(out, "  {DIM}at{DIM:#} {}", diagnostic.place)?;
+    writeln!(
+        out,
+        "{style}{head}{style:#}: {}",
+        wrap::hang_after(detail.width, &diagnostic.message, head.len() + 2, 4)
+    )?;
+    writeln!(out, "  {DIM}at{DIM:#} {}", wrap::clean(&diagnostic.place.to_string()))?;
     if let Some(hint) = &diagnostic.hint {
-        writeln!(out, "  {BOLD}hint:{BOLD:#} {}", wrap::hang_after(hint, 8, 8))?;
-    }
-    writeln!(out)
-}
-
-/// A diagnostic with the line it is in, the way rustc shows its own.
-pub(super) fn policy_snippet(diagnostic: &Diagnostic, file: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
-    let style = colour(diagnostic.severity);
-    let head = diagnostic.severity.as_str();
-    writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(&diagnostic.message, head.len() + 2, 4))?;
-    let place = &diagnostic.place;
-    let number = place.line.to_string();
-    let gap = " ".repeat(number.len());
-    writeln!(out, "{gap}{DIM}-->{DIM:#} {place}")?;
-    // A mistake of a policy that this one extends is in another file.
-    let line = usize::try_from(place.line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
-    if let Some(line) = line.filter(|_| &*place.file == file) {
-        let before = place.column.saturating_sub(1) as usize;
-        let end = if place.end_line == place.line { place.end_column } else { u32::MAX };
-        let length =
-            (end.saturating_sub(place.column) as usize).min(line.chars().count().saturating_sub(before)).max(1);
-        writeln!(out, "{gap} {DIM}|{DIM:#}")?;
-        writeln!(out, "{DIM}{number} |{DIM:#} {line}")?;
-        writeln!(out, "{gap} {DIM}|{DIM:#} {}{style}{}{style:#}", " ".repeat(before), "^".repeat(length))?;
-    }
-    if let Some(hint) = &diagnostic.hint {
-        writeln!(out, "{gap} {DIM}={DIM:#} {BOLD}hint:{BOLD:#} {hint}")?;
+        writeln!(out, "  {BOLD}help:{BOLD:#} {}", wrap::hang_after(detail.width, hint, 8, 8))?;
     }
     writeln!(out)
 }
 
 /// What happens to the GIL, and under which question.
-fn headline(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    for environment in &report.environments {
-        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::gil_sentence(report, environment), 2))?;
+fn headline(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    for verdict in words::verdicts(report) {
+        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &verdict, 2))?;
     }
-    writeln!(out, "{DIM}{}{DIM:#}\n", wrap::hang(&words::asked(report), 2))
+    writeln!(out, "{DIM}{}{DIM:#}\n", wrap::hang(detail.width, &words::asked(report), 2))
 }
 
 /// The modules that the policy refuses or warns of, and those about which nothing could be told.
-fn judgements(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+fn judgements(report: &Report, groups: &[Group<'_>], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let policy = &report.question.policy;
+    let named: BTreeSet<(&Origin, &str)> = groups.iter().flat_map(Group::places).collect();
+    let above = |judged: &&Judged| named.contains(&(&judged.extension.origin, judged.extension.module.as_str()));
+    let (shown, others): (Vec<&Judged>, Vec<&Judged>) = report.refused().partition(above);
+    let refused = format!("refused by policy {policy}");
+    if !shown.is_empty() {
+        let places: BTreeSet<&str> = shown.iter().filter_map(|judged| judged.decision.policy_at.as_deref()).collect();
+        let places: Vec<&str> = places.into_iter().collect();
+        let by = if places.is_empty() { String::new() } else { format!(" (by {})", places.join(", ")) };
+        let style = colour(Severity::Error);
+        let said = format!("{} with findings above{by}", super::count(shown.len(), "module"));
+        writeln!(out, "{style}{refused}{style:#}: {}", wrap::hang_after(detail.width, &said, refused.len() + 2, 4))?;
+        if others.is_empty() {
+            help(REFUSED, detail, out)?;
+            writeln!(out)?;
+        }
+    }
+    judged_list(Severity::Error, &refused, REFUSED, &others, detail, out)?;
     let with = |wanted: &dyn Fn(&Judged) -> bool| -> Vec<&Judged> {
         report.answers.extensions.iter().filter(|judged| wanted(judged)).collect()
     };
-    let refused: Vec<&Judged> = report.refused().collect();
-    judged_list(Severity::Error, &format!("refused by policy {policy}"), &refused, detail, out)?;
     let warned = with(&|judged| judged.decision.action == Action::Warn);
-    judged_list(Severity::Warning, &format!("warned of by policy {policy}"), &warned, detail, out)?;
+    let what = format!("warned of by policy {policy}");
+    judged_list(Severity::Warning, &what, WARNED, &warned, detail, out)?;
     let rest = with(&|judged| {
         judged.decision.outcome == Outcome::Undetermined
             && !matches!(judged.decision.action, Action::Refuse | Action::Warn)
     });
-    judged_list(Severity::Warning, "undetermined", &rest, detail, out)
+    judged_list(Severity::Warning, "undetermined", UNDETERMINED, &rest, detail, out)
+}
+
+const REFUSED: &str = "install releases that the policy accepts, or except the modules for a while: gilaudit policy init prints the \
+                       exceptions";
+const WARNED: &str = "an exception of a policy with 'action: allow' ends the warning for what you have checked";
+const UNDETERMINED: &str = "import it with the interpreter and look at sys._is_gil_enabled() before and after, or let an exception of \
+                            a policy decide";
+
+fn help(text: &str, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  {BOLD}help:{BOLD:#} {}", wrap::hang_after(detail.width, text, 8, 8))
 }
 
 fn judged_list(
     severity: Severity,
     what: &str,
+    next: &str,
     modules: &[&Judged],
     detail: Detail,
     out: &mut dyn Write,
@@ -135,64 +144,76 @@ fn judged_list(
         let reason = extension.declaration.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
         let at = decision.policy_at.as_ref().map_or(String::new(), |at| format!(", by {at}"));
         let said = format!("{from}: {}{reason}{at}", extension.declaration.status.as_str());
-        let module = &extension.module;
-        let said = wrap::hang_after(&said, module.len() + 2, 6);
+        let module = wrap::clean(&extension.module);
+        let said = wrap::hang_after(detail.width, &said, module.len() + 2, 6);
         let gap = if from.is_empty() { "" } else { " " };
         writeln!(out, "  {BOLD}{module}{BOLD:#}{gap}{said}")?;
     }
     if modules.len() > listed {
         writeln!(out, "  {DIM}and {} more (--verbose lists them){DIM:#}", modules.len() - listed)?;
     }
+    help(next, detail, out)?;
     writeln!(out)
 }
 
+/// The inputs that were not read, those of one stage together, and what can be done about them.
 pub(super) fn problems(problems: &[Problem], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     // What left nothing unread does not change any answer; it is for those who ask for everything.
-    let shown: Vec<&Problem> = problems.iter().filter(|problem| problem.unread || !detail.quiet).collect();
-    for problem in &shown {
-        let (style, word) =
-            if problem.unread { (colour(Severity::Error), "not read") } else { (colour(Severity::Note), "problem") };
-        let head = format!("{word}[{}]", problem.stage.as_str());
-        let said = wrap::hang_after(&format!("{}: {}", problem.origin, problem.error), head.len() + 2, 4);
-        writeln!(out, "{style}{head}{style:#}: {said}")?;
+    let mut shown: Vec<&Problem> = problems.iter().filter(|problem| problem.unread || !detail.quiet).collect();
+    shown.sort_by_key(|problem| (!problem.unread, problem.stage));
+    for alike in shown.chunk_by(|a, b| (a.unread, a.stage) == (b.unread, b.stage)) {
+        for problem in alike {
+            let (style, word) = if problem.unread {
+                (colour(Severity::Error), "not read")
+            } else {
+                (colour(Severity::Note), "problem")
+            };
+            let head = format!("{word}[{}]", problem.stage.as_str());
+            let said = format!("{}: {}", problem.origin, problem.error);
+            writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(detail.width, &said, head.len() + 2, 4))?;
+        }
+        if let Some(problem) = alike.first().filter(|problem| problem.unread) {
+            help(&words::next_step(problem.stage), detail, out)?;
+        }
     }
     if shown.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// With `--verbose`: every extension, what it declares, what happens and why.
-fn every_extension(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for Judged { extension, decision } in &report.answers.extensions {
         let declared = extension.declaration.status.as_str();
         writeln!(
             out,
             "{BOLD}{}{BOLD:#}: {declared}, {}, {}",
-            extension.module,
+            wrap::clean(&extension.module),
             decision.outcome.as_str(),
             decision.action.as_str()
         )?;
-        writeln!(out, "  {DIM}in{DIM:#} {}", extension.origin)?;
+        writeln!(out, "  {DIM}in{DIM:#} {}", wrap::clean(&extension.origin.to_string()))?;
         for seen in &extension.declaration.evidence {
-            writeln!(out, "  {}", wrap::hang_after(&format!("{}, {}", seen.what, seen.at), 2, 4))?;
+            writeln!(out, "  {}", wrap::hang_after(detail.width, &format!("{}, {}", seen.what, seen.at), 2, 4))?;
         }
         for line in extension.declaration.reason.iter().chain(&decision.because) {
-            writeln!(out, "  {}", wrap::hang_after(line, 2, 4))?;
+            writeln!(out, "  {}", wrap::hang_after(detail.width, line, 2, 4))?;
         }
     }
     for library in &report.answers.libraries {
-        writeln!(out, "library {}: {}", library.origin, library.why)?;
+        let said = format!("{}: {}", library.origin, library.why);
+        writeln!(out, "library {}", wrap::hang_after(detail.width, &said, 8, 4))?;
     }
     writeln!(out)
 }
 
 /// One sentence that counts everything, also what was not read.
-fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+fn summary(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     if !report.answers.recognised && report.unread() == 0 {
         writeln!(out, "{BOLD}Nothing auditable was recognised in the inputs.{BOLD:#}")?;
     }
     for sentence in words::coverage(report).into_iter().chain(words::stale(report)) {
-        writeln!(out, "{}", wrap::hang(&sentence, 2))?;
+        writeln!(out, "{}", wrap::hang(detail.width, &sentence, 2))?;
     }
-    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(&words::summary(report), 2))
+    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &words::summary(report), 2))
 }
 
 #[cfg(test)]
@@ -221,14 +242,14 @@ mod tests {
 
     #[test]
     fn quiet_is_findings_and_problems() {
-        let text = plain(&sample::report(), Detail { quiet: true, verbose: false });
+        let text = plain(&sample::report(), Detail { quiet: true, ..Detail::default() });
         assert!(text.contains("warning[enables-gil]") && text.contains("not read[archive]"));
         assert!(!text.contains("distribution ") && !text.contains("14 extensions"));
     }
 
     #[test]
     fn verbose_cuts_nothing_short() {
-        let text = plain(&sample::report(), Detail { quiet: false, verbose: true });
+        let text = plain(&sample::report(), Detail { verbose: true, ..Detail::default() });
         assert!(!text.contains("--verbose") && text.contains("lxml.part11") && text.contains("library libx.so"));
     }
 }

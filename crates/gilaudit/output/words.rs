@@ -1,6 +1,6 @@
 //! Sentences that several formats say.
 
-use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Origin, Outcome, Severity};
+use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Origin, Outcome, Severity, Stage};
 use gilaudit_policy::imports::GilAtEnd;
 
 use super::count;
@@ -58,20 +58,78 @@ pub(super) fn asked(report: &Report) -> String {
     format!("target {} ({build}, {}){gil}, policy {}", question.target, question.target_from, question.policy)
 }
 
-/// The sentences of a reader's first question: does the GIL stay off?
+/// The sentences of a reader's first question: does the GIL stay off? Where no compiled module says anything about it: what was found.
 pub(super) fn verdicts(report: &Report) -> Vec<String> {
     let imports = report.answers.imports.iter().map(imports_sentence);
-    imports.chain(report.environments.iter().map(|environment| gil_sentence(report, environment))).collect()
+    let environments = report.environments.iter().map(|environment| gil_sentence(report, environment));
+    let verdicts: Vec<String> = imports.chain(environments).collect();
+    let verdicts = if verdicts.is_empty() { otherwise(report).into_iter().collect() } else { verdicts };
+    verdicts.into_iter().chain(unread(report)).collect()
+}
+
+/// That something is missing from every answer.
+pub(super) fn unread(report: &Report) -> Option<String> {
+    match report.unread() {
+        0 => None,
+        1 => Some("1 input was not read: this is not the whole answer".to_owned()),
+        unread => Some(format!("{unread} inputs were not read: this is not the whole answer")),
+    }
+}
+
+/// What was found where no extension is.
+fn otherwise(report: &Report) -> Option<String> {
+    let answers = &report.answers;
+    if !answers.recognised {
+        return None;
+    }
+    if !answers.extensions.is_empty() {
+        let target = report.question.target;
+        return Some(match answers.extensions.as_slice() {
+            [only] => format!("Python {target} cannot import {}", only.extension.module),
+            all => format!("Python {target} can import none of the {} extension modules", all.len()),
+        });
+    }
+    let files = answers.coverage.files;
+    if files == 0 && report.unread() > 0 {
+        return None;
+    }
+    if files == 0 {
+        let artifacts = count(answers.artifacts, "artifact");
+        return Some(format!("No extension module in {artifacts}: nothing in it turns the GIL on"));
+    }
+    let found: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .map(|severity| (report.count_severity(severity), severity.as_str()))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, severity)| count(number, severity))
+        .collect();
+    let found = if found.is_empty() { "Nothing found".to_owned() } else { found.join(" and ") };
+    Some(format!("{found} in {}", count(files, "source file")))
 }
 
 /// What the imports asked about do to the GIL, and why.
 pub(super) fn imports_sentence(imports: &Imports) -> String {
-    let says = match imports.answer.gil {
-        GilAtEnd::Off => "the GIL stays off",
-        GilAtEnd::On => "the GIL will be on",
-        GilAtEnd::Undetermined => "it cannot be told whether the GIL stays off",
-    };
-    format!("{}: {says}: {}", imports.entries.join(", "), imports.answer.because)
+    let answer = &imports.answer;
+    let because = &answer.because;
+    match (answer.gil, &answer.first) {
+        (GilAtEnd::Off, _) if answer.modules == 0 && !answer.failed.is_empty() => "Nothing can be imported".to_owned(),
+        (GilAtEnd::Off, _) => format!("The GIL stays off: {because}"),
+        (GilAtEnd::Undetermined, _) => format!("It is undetermined whether the GIL stays off: {because}"),
+        (GilAtEnd::On, None) => format!("The GIL will be on: {because}"),
+        (GilAtEnd::On, Some(first)) => {
+            let blocker = answer.blockers.iter().find(|blocker| blocker.module == *first);
+            let of = blocker.and_then(|blocker| blocker.distribution.as_ref());
+            let of = of.map_or(String::new(), |it| format!(" ({})", shown(it)));
+            let at = blocker.and_then(|blocker| blocker.chain.first());
+            let at = at.map_or(String::new(), |link| format!(", imported by {}", link.at));
+            let others = answer.blockers.iter().filter(|blocker| blocker.certain && blocker.module != *first).count();
+            let others = match others {
+                0 => String::new(),
+                others => format!("; {} would do the same", count(others, "other module")),
+            };
+            format!("The GIL will be enabled by {first}{of}{at}{others}")
+        }
+    }
 }
 
 /// The severity that a program which reads only severities should act on: what says that something is left to do fails nothing.
@@ -139,11 +197,47 @@ pub(super) fn stale(report: &Report) -> Option<String> {
 pub(super) fn coverage(report: &Report) -> Option<String> {
     let coverage = &report.answers.coverage;
     let unparsed = coverage.unparsed as f64 * 100.0 / (coverage.bytes as f64).max(1.0);
-    (coverage.files > 0).then(|| {
-        format!(
-            "{}, {} of them C-API code; {unparsed:.1} % of that did not parse and was not judged",
-            count(coverage.files, "source file"),
-            coverage.c_api,
-        )
-    })
+    let files = count(coverage.files, "source file");
+    match (coverage.files, coverage.c_api) {
+        (0, _) => None,
+        (_, 0) => Some(format!("{files}, none of them C-API code")),
+        (_, c_api) if coverage.unparsed == 0 => Some(format!("{files}, {c_api} of them C-API code")),
+        (_, c_api) => Some(format!(
+            "{files}, {c_api} of them C-API code; {unparsed:.1} % of that did not parse and was not judged"
+        )),
+    }
+}
+
+/// The address of a rule's page.
+pub(super) fn rule_url(rule: &str) -> String {
+    let file = rule.replace('-', "_");
+    format!("{}/blob/main/crates/gilaudit-rules/src/rules/{file}.md", env!("CARGO_PKG_REPOSITORY"))
+}
+
+/// A path as part of a URI (RFC 3986, 2.1): all but unreserved characters and the slash as `%XX`.
+pub(super) fn encoded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// What to do about inputs that failed at this stage.
+pub(super) fn next_step(stage: Stage) -> String {
+    match stage {
+        Stage::Find => "check the name; a download needs pip, the network, and a wheel for the target".to_owned(),
+        Stage::Open => "check the path, and that the file may be read".to_owned(),
+        Stage::Archive => "the file is damaged, or no archive: download or build it again".to_owned(),
+        Stage::Metadata => "install the distribution again, so that its metadata is complete".to_owned(),
+        Stage::Parse => {
+            "no complete library, so an interpreter would not load it either: build or install it again".to_owned()
+        }
+        Stage::Limits => "the limits are there for hostile files; report it if this one is not".to_owned(),
+        Stage::Internal => format!("report it with the name of the file: {}/issues", env!("CARGO_PKG_REPOSITORY")),
+    }
 }

@@ -1,20 +1,17 @@
-//! Lines of at most 80 columns.
+//! Lines that fit the terminal, and text that does it no harm.
 
-/// The width that text output keeps to, on every terminal: a report is the same bytes everywhere.
-pub(super) const WIDTH: usize = 80;
-
-/// Breaks `text` at spaces into lines that fit, continuation lines indented.
-pub(super) fn hang(text: &str, indent: usize) -> String {
-    hang_after(text, 0, indent)
+/// Breaks `text` at spaces into lines of at most `width` columns, continuation lines indented.
+pub(super) fn hang(width: usize, text: &str, indent: usize) -> String {
+    hang_after(width, text, 0, indent)
 }
 
 /// The same for a text that starts after `used` columns. Words that do not fit on a line (paths) stay whole.
-pub(super) fn hang_after(text: &str, used: usize, indent: usize) -> String {
+pub(super) fn hang_after(width: usize, text: &str, used: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut column = used;
     for (index, word) in text.split_whitespace().enumerate() {
         let length = word.chars().count();
-        if index > 0 && column + 1 + length > WIDTH {
+        if index > 0 && column + 1 + length > width {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
             column = indent;
@@ -22,10 +19,15 @@ pub(super) fn hang_after(text: &str, used: usize, indent: usize) -> String {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
+        out.push_str(&clean(word));
         column += length;
     }
     out
+}
+
+/// The text without control characters: names of files and modules come from strangers, and terminals obey.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -34,9 +36,15 @@ mod tests {
 
     #[test]
     fn long_lines_hang_and_long_words_stay_whole() {
-        assert_eq!(hang(&"word ".repeat(20), 2).lines().map(str::len).max(), Some(79));
-        assert!(hang(&"word ".repeat(20), 2).contains("\n  word"));
+        assert_eq!(hang(80, &"word ".repeat(20), 2).lines().map(str::len).max(), Some(79));
+        assert_eq!(hang(40, &"word ".repeat(20), 2).lines().map(str::len).max(), Some(39));
+        assert!(hang(80, &"word ".repeat(20), 2).contains("\n  word"));
         let path = "x".repeat(100);
-        assert_eq!(hang_after(&format!("at {path}"), 4, 6), format!("at\n      {path}"));
+        assert_eq!(hang_after(80, &format!("at {path}"), 4, 6), format!("at\n      {path}"));
+    }
+
+    #[test]
+    fn a_name_gives_the_terminal_no_orders() {
+        assert_eq!(hang(80, "a\u{1b}[2Jb \u{7}", 2), "a\u{fffd}[2Jb \u{fffd}");
     }
 }
