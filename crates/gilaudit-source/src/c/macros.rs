@@ -42,6 +42,8 @@ pub(crate) struct Macro {
     /// Its body, without comments and continuations.
     pub(crate) body: Box<str>,
     pub(crate) role: Role,
+    /// What it is once its `##` are carried out; `None` if there are none, or it cannot be followed all the same.
+    pub(crate) pasted: Option<Role>,
 }
 
 /// Macros by name.
@@ -115,8 +117,33 @@ pub(crate) fn parse(text: &str) -> Option<(String, Macro)> {
     }
     body.push_str(joined.get(at..).unwrap_or_default());
     let body = body.trim();
-    let role = role(body, parameters.is_some());
-    Some((name, Macro { parameters, variadic, body: body.into(), role }))
+    let takes = parameters.is_some();
+    let pasted = body.contains("##").then(|| role(&paste(body, |_| None), takes));
+    let pasted = pasted.filter(|role| matches!(role, Role::Expression | Role::Statement | Role::Unbalanced));
+    let role = role(body, takes);
+    Some((name, Macro { parameters, variadic, body: body.into(), role, pasted }))
+}
+
+/// A body with its `##` carried out; `argument` gives what a parameter beside one stands for.
+pub(crate) fn paste(body: &str, argument: impl Fn(&str) -> Option<String>) -> String {
+    let source = body.as_bytes();
+    let tokens = tokens(source);
+    let is_paste = |index: Option<usize>| index.and_then(|index| tokens.get(index)).is_some_and(|it| it.text(source) == "##");
+    let (mut out, mut at) = (String::with_capacity(body.len()), 0);
+    for (index, token) in tokens.iter().enumerate() {
+        let glued = is_paste(index.checked_sub(1));
+        if !glued && !is_paste(Some(index)) {
+            out.push_str(body.get(at..token.start).unwrap_or_default());
+        }
+        at = token.end;
+        if is_paste(Some(index)) {
+            continue;
+        }
+        let text = token.text(source);
+        let beside = glued || is_paste(Some(index + 1));
+        out.push_str(&beside.then(|| argument(text)).flatten().unwrap_or_else(|| text.to_owned()));
+    }
+    out
 }
 
 /// What a body is good for.
@@ -236,6 +263,16 @@ mod tests {
         assert_eq!(role("EACH(i, n) for (i = 0; i < n; i++)"), Role::LoopHead);
         assert_eq!(role("F(x) static int x##_f(void) { return 0; }"), Role::Other);
         assert_eq!(role("EMPTY /* nothing */"), Role::Attribute);
+    }
+
+    #[test]
+    fn pasting() {
+        let begin = parse("BEGIN(o, n) PyCriticalSection _##n ; PyCriticalSection_Begin(&_ ## n, o);").unwrap().1;
+        assert_eq!((begin.role, begin.pasted), (Role::Other, Some(Role::Statement)));
+        let text = paste(&begin.body, |name| (name == "n").then(|| "cs".to_owned()));
+        assert_eq!(text, "PyCriticalSection _cs ; PyCriticalSection_Begin(&_cs, o);");
+        assert_eq!(parse("F(x) static int x##_f(void) { return 0; }").unwrap().1.pasted, None);
+        assert_eq!(parse("S(x) x##_f(#x)").unwrap().1.pasted, None);
     }
 
     #[test]

@@ -60,6 +60,40 @@ pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Pr
         }
     }
     project.files = files;
+    mark_objects(project);
+}
+
+/// Marks the structs that begin with another one whose instances are Python objects: theirs are, too.
+fn mark_objects(project: &mut Project) {
+    let mut by_name: HashMap<Name, Vec<usize>> = HashMap::new();
+    for (index, defined) in project.structs.iter().enumerate() {
+        defined.names.iter().for_each(|name| by_name.entry(*name).or_default().push(index));
+    }
+    // Each round follows one more level of beginnings; real code has two or three.
+    for _ in 0..8 {
+        let is_object = |mut name: Name| {
+            for _ in 0..8 {
+                if let Some(known) = by_name.get(&name) {
+                    return known.iter().any(|index| project.structs[*index].is_object);
+                }
+                let Some(alias) = project.typedefs.get(&name) else { return false };
+                name = *alias;
+            }
+            false
+        };
+        let found: Vec<usize> = (0..project.structs.len())
+            .filter(|index| {
+                let defined = &project.structs[*index];
+                let first = defined.fields.first().filter(|first| first.ty.pointers == 0 && !first.ty.array);
+                !defined.is_object
+                    && (first.is_some_and(|first| is_object(first.ty.base)) || defined.bases.iter().any(|base| is_object(*base)))
+            })
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        found.into_iter().for_each(|index| project.structs[index].is_object = true);
+    }
 }
 
 /// Whether a language is read here.

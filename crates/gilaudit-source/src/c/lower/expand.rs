@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use gilaudit_model::source::{ExprId, Span, StmtId};
+use gilaudit_model::source::{ExprId, ExprKind, Span, StmtId};
 use tree_sitter::{Node, Tree};
 
-use super::super::macros::{Macro, Role};
+use super::super::macros::{Macro, Role, paste};
 use super::{Frame, Lowerer, children};
 
 /// Macros within macros are followed this far.
@@ -63,24 +63,48 @@ impl Lowerer<'_> {
             (Some(wanted), Some(given)) => wanted == given || wanted == 0 && given == 0,
             _ => false,
         };
-        let useful = matches!(known.role, Role::Expression | Role::Statement | Role::Unbalanced);
-        (fits && useful && !known.variadic && known.body.len() < 4096).then(|| known.clone())
+        let role = known.pasted.unwrap_or(known.role);
+        let useful = matches!(role, Role::Expression | Role::Statement | Role::Unbalanced);
+        (fits && useful && !known.variadic && known.body.len() < 4096).then(|| Macro { role, ..known.clone() })
     }
 
     /// The body of a macro, parsed: the text around it and the tree.
-    fn parsed(&mut self, name: &str, known: &Macro) -> Option<Rc<(String, Tree)>> {
-        if let Some(done) = self.expansions.get(name) {
+    fn parsed(&mut self, name: &str, known: &Macro, arguments: &[ExprId]) -> Option<Rc<(String, Tree)>> {
+        // What is pasted together depends on the arguments.
+        let pasted = known.pasted.map(|_| {
+            paste(&known.body, |parameter| {
+                let position = known.parameters.iter().flatten().position(|name| **name == *parameter)?;
+                Some(self.name_of(*arguments.get(position)?))
+            })
+        });
+        let key = pasted.as_deref().unwrap_or(name);
+        if let Some(done) = self.expansions.get(key) {
             return done.clone();
         }
-        let balanced =
-            if known.role == Role::Unbalanced { known.body.replace(['{', '}'], ";") } else { known.body.to_string() };
+        let key = key.to_owned();
+        let body = pasted.unwrap_or_else(|| known.body.to_string());
+        let balanced = if known.role == Role::Unbalanced { body.replace(['{', '}'], ";") } else { body };
         let text = match known.role {
             Role::Expression => format!("int f(void) {{ return ({balanced}); }}"),
             _ => format!("int f(void) {{ {} }}", terminated(&balanced)),
         };
         let parsed = (self.parse)(&text).filter(|tree| !tree.root_node().has_error()).map(|tree| Rc::new((text, tree)));
-        self.expansions.insert(name.to_owned(), parsed.clone());
+        self.expansions.insert(key, parsed.clone());
         parsed
+    }
+
+    /// The identifier that an argument is, or one that stands for what is none.
+    fn name_of(&self, argument: ExprId) -> String {
+        let name = match self.code.body.kind(argument) {
+            ExprKind::Name(name) => name,
+            ExprKind::Local(local) => match self.code.body.locals.get(local.0 as usize) {
+                Some(local) => local.name,
+                None => return "_".to_owned(),
+            },
+            ExprKind::Number(Some(value)) if value >= 0 => return value.to_string(),
+            _ => return "_".to_owned(),
+        };
+        self.names.text(name).to_owned()
     }
 
     fn frame_of<'t>(known: &Macro, arguments: &[ExprId], text: &'t str, place: Span, depth: u32) -> Frame<'t> {
@@ -105,7 +129,7 @@ impl Lowerer<'_> {
         if known.role != Role::Expression {
             return None;
         }
-        let parsed = self.parsed(name, known)?;
+        let parsed = self.parsed(name, known, arguments)?;
         let frame = Self::frame_of(known, arguments, &parsed.0, place, depth);
         let statement = statements_of(&parsed.1).into_iter().next()?;
         let value = children(statement).into_iter().next()?;
@@ -127,7 +151,7 @@ impl Lowerer<'_> {
         if known.role == Role::Expression {
             return None;
         }
-        let parsed = self.parsed(name, known)?;
+        let parsed = self.parsed(name, known, arguments)?;
         let frame = Self::frame_of(known, arguments, &parsed.0, place, depth);
         Some(statements_of(&parsed.1).into_iter().flat_map(|node| self.statement(node, &frame)).collect())
     }

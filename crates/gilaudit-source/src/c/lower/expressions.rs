@@ -282,6 +282,9 @@ impl Lowerer<'_> {
             argument_nodes.into_iter().map(|argument| self.expression(argument, frame)).collect();
         if let Some(function) = function.filter(|function| function.kind() == "identifier") {
             let name = frame.text_of(function).to_owned();
+            if let Some(value) = arguments.first().copied().filter(|_| is_branch_hint(&name, arguments.len())) {
+                return value;
+            }
             if let Some(known) = self.expandable(&name, Some(arguments.len()), frame) {
                 if let Some(expanded) = self.expand_expression(&name, &known, &arguments, span, frame.depth) {
                     return expanded;
@@ -298,6 +301,15 @@ impl Lowerer<'_> {
         };
         let args = self.code.body.add_list(&arguments);
         self.add(ExprKind::Call { callee, args }, span)
+    }
+}
+
+/// Whether a call has the value of its first argument, and only says how often that is true.
+fn is_branch_hint(name: &str, arguments: usize) -> bool {
+    match name {
+        "__builtin_expect" => arguments == 2,
+        "__builtin_expect_with_probability" => arguments == 3,
+        _ => arguments == 1 && name.to_ascii_lowercase().ends_with("likely"),
     }
 }
 
