@@ -78,7 +78,7 @@ mod rules {
 }
 
 use gilaudit_model::source::Project;
-use gilaudit_model::{Extension, Finding, Target};
+use gilaudit_model::{Extension, Finding, Location, Target};
 
 use engine::analysis::is_test_path;
 
@@ -213,6 +213,14 @@ pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
     findings
 }
 
+/// The line that a place in a text begins on.
+fn first_line(location: &Location) -> Option<u32> {
+    match location {
+        Location::Text { line, .. } => Some(*line),
+        _ => None,
+    }
+}
+
 /// What is decided when all rules have run: tests count less, a declaration can be contradicted, and without one findings only say what
 /// is left to do.
 fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>) {
@@ -227,6 +235,18 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
     findings.sort();
     // The same code is seen in several configurations of the preprocessor.
     findings.dedup_by(|a, b| a.rule == b.rule && a.origin == b.origin && a.location == b.location);
+    // A static that is filled on first use is one finding: the write that another rule found in it says the same.
+    let filled: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.rule == rules::lazy_static_object::RULE.id)
+        .flat_map(|finding| {
+            finding.related.iter().map(|related| (related.origin.clone(), first_line(&related.location)))
+        })
+        .collect();
+    findings.retain(|finding| {
+        finding.rule != rules::mutable_static::RULE.id
+            || !filled.iter().any(|(origin, line)| *origin == finding.origin && *line == first_line(&finding.location))
+    });
     let mut more = Vec::new();
     for (rule, check) in checks() {
         if let Check::Contradiction(check) = check {

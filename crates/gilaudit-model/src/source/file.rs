@@ -87,6 +87,13 @@ impl File {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
+    /// Whether other files include it.
+    pub fn is_header(&self) -> bool {
+        let name = self.name();
+        let name = name.strip_suffix(".in").or_else(|| name.strip_suffix(".src")).unwrap_or(name);
+        [".h", ".hpp", ".hh", ".hxx"].iter().any(|ending| name.ends_with(ending))
+    }
+
     /// The text of a span; empty when it does not lie on character boundaries.
     pub fn text_of(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()

@@ -38,7 +38,8 @@ impl<'p> Analysis<'p> {
 
     /// A function, made ready.
     pub(crate) fn unit(&self, id: FunctionId) -> Unit<'_> {
-        let flow = Flow::new(self.project, &self.types, id, |name| self.index.effects.get(name));
+        let mut flow = Flow::new(self.project, &self.types, id, |name| self.index.effects.get(name));
+        flow.private = self.index.private.get(id.0 as usize).copied().unwrap_or(0);
         Unit { analysis: self, flow }
     }
 

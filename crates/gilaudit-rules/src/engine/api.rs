@@ -14,6 +14,8 @@ pub(crate) enum LockFamily {
     PyThread,
     /// `pthread_mutex_lock`, `pthread_rwlock_…`
     Posix,
+    /// `sem_wait`: a lock only when it starts at one, and meant to be held for long.
+    Semaphore,
     /// `EnterCriticalSection`, `AcquireSRWLock…`
     Windows,
     /// `mtx_lock`
@@ -87,6 +89,7 @@ fn family_named(name: &str) -> Option<LockFamily> {
         "pymutex" => LockFamily::PyMutex,
         "pythread" => LockFamily::PyThread,
         "pthread" | "darwin" | "glib" | "libuv" | "sdl" | "openmp" => LockFamily::Posix,
+        "semaphore" => LockFamily::Semaphore,
         "win32" => LockFamily::Windows,
         "c11" => LockFamily::C11,
         "c++" => LockFamily::Cpp,
@@ -153,6 +156,42 @@ pub(crate) fn allocates(name: &str) -> bool {
             | "PyObject_MALLOC"
             | "PyMem_Realloc"
     )
+}
+
+/// Whether a function is named like one that makes what it returns: `node_new`, `PyFoo_Create`, `alloc_shell`, `matrix_copy`.
+pub(crate) fn is_named_like_maker(name: &str) -> bool {
+    let mut makes = false;
+    for word in words(name) {
+        match word.as_str() {
+            "new" | "alloc" | "allocate" | "create" | "make" | "clone" | "copy" | "dup" => makes = true,
+            // `get_or_create`, `new_if_missing`, `find_copy`: may give what is there.
+            "get" | "find" | "lookup" | "or" | "if" | "cached" | "intern" | "shared" | "borrow" => return false,
+            _ => {}
+        }
+    }
+    makes
+}
+
+/// The words of a name in snake_case or CamelCase, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut lower_before = false;
+    let mut fresh = true;
+    for c in name.chars() {
+        if !c.is_alphanumeric() {
+            (fresh, lower_before) = (true, false);
+            continue;
+        }
+        if fresh || c.is_uppercase() && lower_before {
+            words.push(String::new());
+            fresh = false;
+        }
+        lower_before = c.is_lowercase() || c.is_ascii_digit();
+        if let Some(word) = words.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
 }
 
 /// Whether a function or macro of this name is an atomic operation (E7): C11, C++, the compilers', CPython's, or one of the project's

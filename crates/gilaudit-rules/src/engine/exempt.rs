@@ -9,11 +9,14 @@ use gilaudit_model::source::{ExprId, ExprKind, Type};
 use super::analysis::Unit;
 use super::api::{self, LockFamily};
 use super::cfg::NodeId;
-use super::index::Role;
+use super::index::{Passed, Role, passed};
 use super::values::{Root, callee};
 
 /// E3: the container was made in this function and nobody else has it yet.
 pub(crate) fn is_fresh(unit: &Unit<'_>, container: ExprId, at: NodeId) -> bool {
+    if matches!(passed(unit, container, at), Passed::Parameter(position) if unit.is_private_parameter(position)) {
+        return true;
+    }
     let roots = unit.roots(container, at);
     let made: Vec<ExprId> = roots
         .iter()

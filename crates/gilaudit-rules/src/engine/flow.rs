@@ -21,6 +21,8 @@ pub(crate) struct Flow<'p> {
     pub(crate) values: Values,
     pub(crate) locks: Locks,
     pub(crate) reachable: Vec<bool>,
+    /// The parameters, as bits, for which every caller gives an object that no other thread has.
+    pub(crate) private: u64,
     parents: Vec<Option<ExprId>>,
     types: &'p Types,
     calls: OnceCell<Vec<Call<'p>>>,
@@ -55,7 +57,20 @@ impl<'p> Flow<'p> {
                 parents[child.0 as usize] = Some(ExprId(index));
             }
         }
-        Self { project, id, function, body, cfg, values, locks, reachable, parents, types, calls: OnceCell::new() }
+        Self {
+            project,
+            id,
+            function,
+            body,
+            cfg,
+            values,
+            locks,
+            reachable,
+            private: 0,
+            parents,
+            types,
+            calls: OnceCell::new(),
+        }
     }
 
     pub(crate) fn file(&self) -> &'p File {
@@ -211,8 +226,16 @@ impl<'p> Flow<'p> {
     pub(crate) fn makes(&self, call: ExprId) -> bool {
         values::callee(self.body, call).is_some_and(|name| {
             let text = self.project.text(name);
-            super::api::is_fresh(text) || super::api::allocates(text) || self.types.is_maker(name)
+            super::api::is_fresh(text)
+                || super::api::allocates(text)
+                || self.types.is_maker(name)
+                || super::api::is_named_like_maker(text)
         })
+    }
+
+    /// Whether every caller gives an object for this parameter that no other thread has.
+    pub(crate) fn is_private_parameter(&self, position: u32) -> bool {
+        self.private.checked_shr(position).unwrap_or(0) & 1 == 1
     }
 
     /// The parameter of this position.

@@ -2,30 +2,73 @@
 
 use std::collections::BTreeMap;
 
-use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Span, Type};
+use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Span, Type, UnaryOp};
 
 use super::analysis::{Analysis, Unit};
 use super::exempt;
 use super::index::{Access, AccessKind, GlobalKey};
+use super::values::{arguments, strip};
 
 /// The variable of the whole process that an expression means, and its type.
 pub(crate) fn process_wide(unit: &Unit<'_>, expr: ExprId) -> Option<(Name, Type)> {
-    match unit.kind(unit.strip(expr)) {
+    process_wide_in(unit.analysis, unit.id, expr)
+}
+
+fn process_wide_in(analysis: &Analysis<'_>, id: FunctionId, expr: ExprId) -> Option<(Name, Type)> {
+    let function = analysis.project.function(id);
+    let body = &function.body;
+    match body.kind(strip(body, expr)) {
         ExprKind::Name(name) => {
-            let mut declared = unit.project.globals.iter().filter(|global| global.name == name);
-            let global = declared.find(|global| global.file == unit.function.file || !global.is_static)?;
-            let base = unit.text(global.ty.base);
+            let mut declared =
+                analysis.types.globals_named(name).iter().filter_map(|id| analysis.project.globals.get(id.0 as usize));
+            let global = declared.find(|global| global.file == function.file || !global.is_static)?;
+            let base = analysis.project.text(global.ty.base);
             let shared = !global.thread_local && !exempt::is_thread_local(base) && !exempt::is_constant(&global.ty);
             shared.then_some((name, global.ty))
         }
         ExprKind::Local(local) => {
-            let local = &unit.body.locals[local.0 as usize];
+            let local = &body.locals[local.0 as usize];
             let shared = local.is_static && !local.thread_local && !exempt::is_constant(&local.ty);
             shared.then_some((local.name, local.ty))
         }
-        ExprKind::Index { base, .. } | ExprKind::Field { base, arrow: false, .. } => process_wide(unit, base),
+        ExprKind::Index { base, .. } | ExprKind::Field { base, arrow: false, .. } => {
+            process_wide_in(analysis, id, base)
+        }
         _ => None,
     }
+}
+
+/// The variable of the whole process that some caller hands to this function by its address, and that the expression reaches through
+/// the parameter: `*cache`, `cache[i].items`, `cache->items`.
+pub(crate) fn handed_in(unit: &Unit<'_>, expr: ExprId) -> Option<(Name, Type)> {
+    let mut at = unit.strip(expr);
+    let mut followed = false;
+    let local = loop {
+        match unit.kind(at) {
+            ExprKind::Field { base, arrow, .. } => {
+                followed |= arrow;
+                at = unit.strip(base);
+            }
+            ExprKind::Index { base, .. } | ExprKind::Unary { op: UnaryOp::Deref, operand: base } => {
+                followed = true;
+                at = unit.strip(base);
+            }
+            ExprKind::Local(local) if followed => break local,
+            _ => return None,
+        }
+    };
+    let position = unit.body.locals.get(local.0 as usize)?.parameter?;
+    if !unit.values.definitions(local).is_empty() {
+        return None;
+    }
+    unit.analysis.index.callers.get(&unit.function.name)?.iter().find_map(|site| {
+        let body = &unit.project.function(site.caller).body;
+        let argument = strip(body, *arguments(body, site.call).get(position as usize)?);
+        match body.kind(argument) {
+            ExprKind::Unary { op: UnaryOp::AddressOf, operand } => process_wide_in(unit.analysis, site.caller, operand),
+            _ => process_wide_in(unit.analysis, site.caller, argument).filter(|(_, ty)| ty.array),
+        }
+    })
 }
 
 /// A variable of the whole process that can change.

@@ -7,9 +7,9 @@ mod types;
 
 use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{ExprKind, FunctionId, Name, Project};
+use gilaudit_model::source::{ExprId, ExprKind, FunctionId, Name, Project};
 
-pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, emptiness_test, is_shared};
+pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, Passed, emptiness_test, is_shared, passed};
 pub(crate) use roles::Role;
 pub(crate) use types::Types;
 
@@ -17,11 +17,15 @@ use super::flow::Flow;
 use super::locks::Effect;
 
 /// A call of a function of the project.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CallSite {
     pub(crate) caller: FunctionId,
+    /// The call, in the caller's body.
+    pub(crate) call: ExprId,
     /// Whether a lock is held there on every way.
     pub(crate) locked: bool,
+    /// What each argument is to other threads.
+    pub(crate) passed: Box<[Passed]>,
 }
 
 /// The project, indexed.
@@ -37,6 +41,10 @@ pub(crate) struct Index {
     pub(crate) lifecycle: Vec<bool>,
     pub(crate) lock_held: Vec<bool>,
     pub(crate) callable: Vec<bool>,
+    /// For every function: see [`Flow::private`].
+    pub(crate) private: Vec<u64>,
+    /// Functions of the project that run Python code whatever they are given: they, or what they call, call something that is for that.
+    pub(crate) runs_python: HashSet<Name>,
     pub(crate) fields: HashMap<FieldKey, Vec<Access>>,
     pub(crate) globals: HashMap<GlobalKey, Vec<Access>>,
 }
@@ -63,7 +71,14 @@ impl Index {
                 }
             }
         }
+        index.runs_python = runs_python(project, &index.by_name);
         closure::close(project, &mut index);
+        let private = &index.private;
+        for access in index.fields.values_mut().flatten() {
+            let bits = private.get(access.function.0 as usize).copied().unwrap_or(0);
+            let is_private = |position: u32| bits.checked_shr(position).unwrap_or(0) & 1 == 1;
+            access.shared &= !access.parameter.is_some_and(is_private);
+        }
         index
     }
 
@@ -118,13 +133,14 @@ fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>
 
 fn calls(flow: &Flow<'_>, index: &mut Index) {
     let mut called = HashSet::new();
-    for (_, kind, node) in flow.exprs() {
-        let ExprKind::Call { callee, .. } = kind else { continue };
+    for (call, kind, node) in flow.exprs() {
+        let ExprKind::Call { callee, args } = kind else { continue };
         let callee = flow.strip(callee);
         let (ExprKind::Name(name) | ExprKind::Field { name, .. }) = flow.kind(callee) else { continue };
         called.insert(callee);
         if index.by_name.contains_key(&name) {
-            let site = CallSite { caller: flow.id, locked: flow.locks.is_locked(node) };
+            let passed = flow.body.list(args).iter().map(|arg| passed(flow, *arg, node)).collect();
+            let site = CallSite { caller: flow.id, call, locked: flow.locks.is_locked(node), passed };
             index.callers.entry(name).or_default().push(site);
         }
     }
@@ -136,4 +152,45 @@ fn calls(flow: &Flow<'_>, index: &mut Index) {
             index.address_taken.insert(name);
         }
     }
+}
+
+/// The functions that call, directly or through two others, something whose purpose is to run Python code. Errors and releases are not
+/// followed: every function has them.
+fn runs_python(project: &Project, by_name: &HashMap<Name, Vec<FunctionId>>) -> HashSet<Name> {
+    let mut found: HashSet<Name> = HashSet::new();
+    let runs = |name: Name| {
+        let text = project.text(name);
+        super::api::runs_python(text) == Some(super::api::RunsPython::Yes)
+            && [
+                "PyObject_Call",
+                "PyObject_Vectorcall",
+                "PyObject_Str",
+                "PyObject_Repr",
+                "PyImport_",
+                "PyObject_GetAttr",
+            ]
+            .iter()
+            .any(|family| text.starts_with(family))
+    };
+    for round in 0..3 {
+        let more: Vec<Name> = by_name
+            .iter()
+            .filter(|(name, ids)| {
+                !found.contains(*name)
+                    && ids.iter().any(|id| {
+                        let body = &project.function(*id).body;
+                        (0..body.exprs.len() as u32).any(|index| {
+                            super::values::callee(body, ExprId(index))
+                                .is_some_and(|called| if round == 0 { runs(called) } else { found.contains(&called) })
+                        })
+                    })
+            })
+            .map(|(name, _)| *name)
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        found.extend(more);
+    }
+    found
 }

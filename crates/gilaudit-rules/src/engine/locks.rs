@@ -77,8 +77,39 @@ impl Locks {
                 _ => {}
             }
         }
+        locks.needed_only(body, cfg);
         locks.flow(cfg);
         locks
+    }
+
+    /// A lock that is taken under a condition and released under the same one is taken where it is needed: in between, the way on which
+    /// the condition was false needs none. `const int should_lock = PyList_CheckExact(x); if (should_lock) { … }`.
+    fn needed_only(&mut self, body: &Body, cfg: &Cfg) {
+        let guarded: Vec<(ExprKind, NodeId, Change, Span)> = self
+            .changes
+            .iter()
+            .filter_map(|(node, change, span)| {
+                let (condition, otherwise) = guard_of(body, cfg, *node)?;
+                Some((condition, otherwise, *change, *span))
+            })
+            .collect();
+        let family = |change: Change| match change {
+            Change::Acquire(lock) | Change::Release(lock) => self.locks[lock].family,
+            Change::ReleaseLast(family) => family,
+        };
+        let is_acquire = |change: Change| matches!(change, Change::Acquire(_));
+        let paired: Vec<_> = guarded
+            .iter()
+            .filter(|(condition, _, change, _)| {
+                guarded.iter().any(|(other, _, counterpart, _)| {
+                    other == condition
+                        && is_acquire(*change) != is_acquire(*counterpart)
+                        && family(*change) == family(*counterpart)
+                })
+            })
+            .map(|(_, otherwise, change, span)| (*otherwise, *change, *span))
+            .collect();
+        self.changes.extend(paired);
     }
 
     fn call<'e>(
@@ -273,4 +304,22 @@ impl Locks {
         }
         Effect { acquires, releases }
     }
+}
+
+/// The variable whose truth alone decides whether a step runs, and where control goes when it is false.
+fn guard_of(body: &Body, cfg: &Cfg, node: NodeId) -> Option<(ExprKind, NodeId)> {
+    let mut at = node;
+    for _ in 0..16 {
+        let [before] = cfg.node(at).predecessors.as_slice() else { return None };
+        match cfg.node(*before).step {
+            Step::Branch(condition) => {
+                let kind = body.kind(super::values::strip(body, condition));
+                let [yes, no] = cfg.node(*before).successors.as_slice() else { return None };
+                return (*yes == at && matches!(kind, ExprKind::Local(_))).then_some((kind, *no));
+            }
+            Step::Return(_) | Step::Throw | Step::Switch(_) => return None,
+            _ => at = *before,
+        }
+    }
+    None
 }

@@ -25,6 +25,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     if unit.is_init() || unit.is_lifecycle() || exempt::is_polyfill(unit) || !unit.is_callable() {
         return;
     }
+    let mut first: Option<Finding> = None;
     for call in unit.calls() {
         let Some(arg) = call.args.first().copied().filter(|_| borrow::is_incref(call.name)) else { continue };
         if unit.is_locked_at(call.node) || unit.is_unparsed(call.span) {
@@ -63,8 +64,13 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             function.body.expr(writer.expr).span,
             "written here",
         ));
-        out.push(finding);
+        // One finding a function: one section repairs them all.
+        match &mut first {
+            Some(known) => known.related.push(unit.related(call.expr, format!("'{}', too", unit.text(name)))),
+            None => first = Some(finding),
+        }
     }
+    out.extend(first);
 }
 
 /// The member that a value was read from: directly, or through a local that nothing else was stored in.

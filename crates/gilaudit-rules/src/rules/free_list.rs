@@ -32,11 +32,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             ExprKind::Name(_) | ExprKind::Field { .. } if is_counted(unit, index) => index,
             _ => continue,
         };
-        let (Some((name, ty)), Some(_)) = (globals::process_wide(unit, base), globals::process_wide(unit, counter))
-        else {
-            continue;
-        };
-        if unit.is_locked_at(node) || ty.pointers == 0 || unit.is_unparsed(unit.expr(expr).span) {
+        let find = |expr| globals::process_wide(unit, expr).or_else(|| globals::handed_in(unit, expr));
+        let (Some((name, ty)), Some(_)) = (find(base), find(counter)) else { continue };
+        // The list can be a member of the variable.
+        let pointers = unit.type_of(unit.strip(base)).unwrap_or(ty).pointers;
+        if unit.is_locked_at(node) || pointers == 0 || unit.is_unparsed(unit.expr(expr).span) {
             continue;
         }
         let message = format!(

@@ -1,6 +1,6 @@
 //! Flags a static variable that is filled on first use without a lock.
 
-use gilaudit_model::source::ExprKind;
+use gilaudit_model::source::{ExprKind, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
@@ -19,11 +19,17 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    if unit.is_init() || exempt::is_single_threaded(unit) {
+    if unit.is_init() || exempt::is_single_threaded(unit) || exempt::is_polyfill(unit) {
         return;
     }
     for test in members::emptiness_tests(unit) {
-        let Some((name, ty)) = globals::process_wide(unit, test.place) else { continue };
+        let through_pointer = matches!(unit.kind(unit.strip(test.place)), ExprKind::Unary { op: UnaryOp::Deref, .. });
+        let found = match globals::process_wide(unit, test.place) {
+            None if through_pointer => globals::handed_in(unit, test.place)
+                .map(|(name, ty)| (name, unit.type_of(unit.strip(test.place)).unwrap_or(ty))),
+            found => found,
+        };
+        let Some((name, ty)) = found else { continue };
         if unit.is_locked_at(test.node) || ty.atomic || unit.is_unparsed(unit.expr(test.condition).span) {
             continue;
         }

@@ -33,7 +33,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let (severity, what) = if removed {
             (Severity::Error, format!("was removed in Python {}", known.removed))
         } else if known.no_op != "-" {
-            (Severity::Warning, format!("does nothing since Python {}", known.no_op))
+            // What it once did decides whether its caller relies on the GIL.
+            let about_threads =
+                ["PyEval_", "PyGILState_", "PyThread", "PyOS_"].iter().any(|it| call.name.starts_with(it));
+            let severity = if about_threads { Severity::Warning } else { Severity::Note };
+            (severity, format!("does nothing since Python {}", known.no_op))
         } else if known.removed != "-" {
             // A release that is out, or nearly: soon enough to say so in every audit.
             let soon = api::minor(known.removed).is_some_and(|removed| removed <= api::NEWEST);

@@ -2,6 +2,7 @@
 
 use crate::engine::analysis::Analysis;
 use crate::{Check, Rule};
+use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 pub(crate) const RULE: Rule = Rule {
@@ -16,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    let is_wrapper = |base: &str| {
+    let is_known = |base: &str| {
         let plain = base.split('<').next().unwrap_or(base).trim();
         let Some((space, name)) = plain.rsplit_once("::") else { return false };
         matches!(space, "py" | "pybind11" | "nb" | "nanobind" | "boost::python" | "bp")
@@ -37,6 +38,8 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                     | "bytes"
             )
     };
+    let is_wrapper =
+        |base: &str| is_known(base) || !base.contains("::") && releases_a_reference(analysis, base, DEEPEST);
     for function in &analysis.project.functions {
         for local in
             function.body.locals.iter().filter(|local| local.is_static && !local.ty.reference && local.ty.pointers == 0)
@@ -52,7 +55,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             let mut finding = analysis.finding(rule, function.file, local.span, message);
             finding.function = Some(analysis.project.text(function.qualified).to_owned());
             finding.help =
-                Some("use py::gil_safe_call_once_and_store (pybind11 2.12), or keep it in the module".to_owned());
+                Some("keep it in the module state; or make it once and never destroy it (pybind11 2.12 has py::gil_safe_call_once_and_store)".to_owned());
             out.push(finding);
         }
     }
@@ -71,8 +74,30 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             );
             let mut finding = analysis.finding(rule, global.file, global.span, message);
             finding.help =
-                Some("use py::gil_safe_call_once_and_store (pybind11 2.12), or keep it in the module".to_owned());
+                Some("keep it in the module state; or make it once and never destroy it (pybind11 2.12 has py::gil_safe_call_once_and_store)".to_owned());
             out.push(finding);
         }
     }
+}
+
+/// Base classes are followed this far.
+const DEEPEST: u32 = 8;
+
+/// Whether a class of the project holds a reference that its destructor, or the one of a base class, releases.
+fn releases_a_reference(analysis: &Analysis<'_>, class: &str, fuel: u32) -> bool {
+    let Some(fuel) = fuel.checked_sub(1) else { return false };
+    let project = analysis.project;
+    let plain = class.split('<').next().unwrap_or(class).trim();
+    let Some(name) = project.names.get(plain.rsplit("::").next().unwrap_or(plain)) else { return false };
+    let Some(id) = analysis.types.struct_named(project, name) else { return false };
+    let releases = analysis.index.functions(project, &format!("~{}", project.text(name))).iter().any(|id| {
+        project.function(*id).body.exprs.iter().any(|expr| match expr.kind {
+            ExprKind::Name(called) | ExprKind::Field { name: called, .. } => {
+                matches!(project.text(called), "dec_ref" | "Py_DECREF" | "Py_XDECREF" | "Py_CLEAR" | "Py_DecRef")
+            }
+            _ => false,
+        })
+    });
+    let bases = &project.structs[id.0 as usize].bases;
+    releases || bases.iter().any(|base| releases_a_reference(analysis, project.text(*base), fuel))
 }

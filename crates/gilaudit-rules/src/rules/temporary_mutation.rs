@@ -1,13 +1,15 @@
 //! Flags an object of the caller's that is changed for a while and put back.
 
-use gilaudit_model::source::ExprKind;
+use gilaudit_model::source::{ExprId, ExprKind, LocalId, Name, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
 use crate::engine::api;
+use crate::engine::cfg::NodeId;
+use crate::engine::flow::Call;
 use crate::engine::index::is_shared;
 use crate::engine::members::writes_to;
-use crate::engine::values::Source;
+use crate::engine::values::{Source, callee};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -28,7 +30,10 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for (expr, kind, node) in unit.exprs() {
         let ExprKind::Assign { op: None, target, value } = kind else { continue };
         let place = unit.strip(target);
-        let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
+        let ExprKind::Field { base, name, .. } = unit.kind(place) else {
+            through_accessor(unit, rule, expr, out);
+            continue;
+        };
         let Some(saved) = unit.local(value).filter(|_| is_shared(unit, base, node) && !unit.is_locked_at(node)) else {
             continue;
         };
@@ -71,4 +76,72 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(expr, "put back here"));
         out.push(finding);
     }
+}
+
+/// `SHAPE(x)[i] = other; f(x); SHAPE(x)[i] = old;` where `old` was asked of `x` before: what an accessor of an object gives is changed for
+/// the time of a call.
+fn through_accessor(unit: &Unit<'_>, rule: &Rule, expr: ExprId, out: &mut Vec<Finding>) {
+    let ExprKind::Assign { op: None, target, value } = unit.kind(expr) else { return };
+    let (Some(node), Some((object, accessor))) = (unit.cfg.node_of(expr), accessed(unit, target)) else { return };
+    let Some(saved) = unit.local(value).filter(|_| !unit.is_locked_at(node)) else { return };
+    let Some(span) = Some(unit.expr(expr).span).filter(|span| !unit.is_unparsed(*span)) else { return };
+    let about_object = |call: &Call<'_>| call.args.iter().any(|arg| unit.local(*arg) == Some(object));
+    let reaching = unit.values.reaching(&unit.cfg, saved, node);
+    let [read] = reaching.as_slice() else { return };
+    let Source::Value(asked) = read.source else { return };
+    if !unit.call(asked).is_some_and(|call| about_object(&call)) || !is_shared_local(unit, object, node) {
+        return;
+    }
+    // The first change: of the same place, after the value was saved, with a call that gets the object behind it.
+    let before = unit.cfg.before(node, |at| at == read.node);
+    let changed = unit.exprs().find(|(other, kind, at)| match kind {
+        ExprKind::Assign { op: None, target, value } => {
+            *other != expr
+                && before.binary_search(at).is_ok()
+                && *at != read.node
+                && unit.local(*value) != Some(saved)
+                && accessed(unit, *target) == Some((object, accessor))
+        }
+        _ => false,
+    });
+    let Some((changed, _, first)) = changed else { return };
+    let exposed = unit.cfg.after(first, |at| at == node);
+    let used = unit.calls().any(|call| {
+        exposed.binary_search(&call.node).is_ok() && before.binary_search(&call.node).is_ok() && about_object(&call)
+    });
+    if !used {
+        return;
+    }
+    let message = format!(
+        "what '{}' gives of a shared object is changed for a while and put back: other threads see the changed value",
+        unit.text(accessor)
+    );
+    let mut finding = unit.finding(rule, changed, message);
+    finding.confidence = if unit.is_callable() { Confidence::Medium } else { Confidence::Low };
+    finding.help = Some("work on a copy, or pass the changed value as an argument".to_owned());
+    finding.related.push(unit.analysis.related(unit.function.file, span, "put back here"));
+    out.push(finding);
+}
+
+/// The object and the accessor of `ACCESSOR(object)[i]` and `*ACCESSOR(object)`.
+fn accessed(unit: &Unit<'_>, target: ExprId) -> Option<(LocalId, Name)> {
+    let (ExprKind::Index { base, .. } | ExprKind::Unary { op: UnaryOp::Deref, operand: base }) =
+        unit.kind(unit.strip(target))
+    else {
+        return None;
+    };
+    let call = unit.call(base)?;
+    let object = unit.local(*call.args.first()?)?;
+    Some((object, callee(unit.body, unit.strip(base))?))
+}
+
+/// Whether other threads can have the object in a local.
+fn is_shared_local(unit: &Unit<'_>, object: LocalId, at: NodeId) -> bool {
+    let is_pointer = unit.body.locals.get(object.0 as usize).is_some_and(|local| local.ty.pointers > 0);
+    let mut definitions = unit.values.reaching(&unit.cfg, object, at).into_iter();
+    is_pointer
+        && definitions.all(|definition| match definition.source {
+            Source::Value(value) => !unit.call(value).is_some_and(|call| unit.makes(call.expr)),
+            _ => true,
+        })
 }

@@ -128,7 +128,8 @@ pub(crate) fn parse(text: &str) -> Option<(String, Macro)> {
 pub(crate) fn paste(body: &str, argument: impl Fn(&str) -> Option<String>) -> String {
     let source = body.as_bytes();
     let tokens = tokens(source);
-    let is_paste = |index: Option<usize>| index.and_then(|index| tokens.get(index)).is_some_and(|it| it.text(source) == "##");
+    let is_paste =
+        |index: Option<usize>| index.and_then(|index| tokens.get(index)).is_some_and(|it| it.text(source) == "##");
     let (mut out, mut at) = (String::with_capacity(body.len()), 0);
     for (index, token) in tokens.iter().enumerate() {
         let glued = is_paste(index.checked_sub(1));
@@ -206,10 +207,13 @@ fn role(body: &str, takes_parameters: bool) -> Role {
         return Role::Statement;
     }
     let (mut braces, mut lowest) = (0i32, 0i32);
+    // Definitions have no statements outside of braces.
+    let mut has_statement = false;
     for text in &texts {
         match *text {
             "{" => braces += 1,
             "}" => braces -= 1,
+            "if" | "for" | "while" | "do" | "switch" => has_statement |= braces == 0,
             _ => {}
         }
         lowest = lowest.min(braces);
@@ -230,6 +234,9 @@ fn role(body: &str, takes_parameters: bool) -> Role {
         return if last == "," { Role::Other } else { Role::Statement };
     }
     if matches!(first, "if" | "for" | "while" | "switch" | "return" | "break" | "continue" | "else") {
+        return Role::Statement;
+    }
+    if has_statement {
         return Role::Statement;
     }
     if texts.contains(&"{") {
@@ -262,6 +269,7 @@ mod tests {
         assert_eq!(role("TLS __thread"), Role::ThreadLocal);
         assert_eq!(role("EACH(i, n) for (i = 0; i < n; i++)"), Role::LoopHead);
         assert_eq!(role("F(x) static int x##_f(void) { return 0; }"), Role::Other);
+        assert_eq!(role("TAKE(x) int must = f(x); if (must) { g(x); }"), Role::Statement);
         assert_eq!(role("EMPTY /* nothing */"), Role::Attribute);
     }
 

@@ -86,7 +86,8 @@ fn mark_objects(project: &mut Project) {
                 let defined = &project.structs[*index];
                 let first = defined.fields.first().filter(|first| first.ty.pointers == 0 && !first.ty.array);
                 !defined.is_object
-                    && (first.is_some_and(|first| is_object(first.ty.base)) || defined.bases.iter().any(|base| is_object(*base)))
+                    && (first.is_some_and(|first| is_object(first.ty.base))
+                        || defined.bases.iter().any(|base| is_object(*base)))
             })
             .collect();
         if found.is_empty() {

@@ -47,6 +47,42 @@ pub(crate) struct Access {
     pub(crate) atomic: bool,
     /// For a member: whether the object is one that other threads can have (a parameter, a global, what a call gave), not a new one.
     pub(crate) shared: bool,
+    /// For a member: the parameter that the object comes in by, if it can come from nowhere else.
+    pub(crate) parameter: Option<u32>,
+}
+
+/// What a call hands to one parameter of a function of the project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// An object that nobody else has: new, or on the stack.
+    Private,
+    /// The caller's own parameter of this position.
+    Parameter(u32),
+    /// Anything else.
+    Shared,
+}
+
+/// What the value of an argument is to other threads.
+pub(crate) fn passed(flow: &Flow<'_>, object: ExprId, at: NodeId) -> Passed {
+    if is_on_stack(flow.body, object) {
+        return Passed::Private;
+    }
+    let mut passed = Passed::Private;
+    for root in flow.roots(object, at) {
+        let next = match root {
+            Root::Call(call) if flow.makes(call) => Passed::Private,
+            Root::Constant => Passed::Private,
+            Root::Parameter(position) => Passed::Parameter(position),
+            _ => return Passed::Shared,
+        };
+        passed = match (passed, next) {
+            (Passed::Private, next) => next,
+            (known, Passed::Private) => known,
+            (known, next) if known == next => known,
+            _ => return Passed::Shared,
+        };
+    }
+    passed
 }
 
 impl Access {
@@ -137,27 +173,29 @@ pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
     let kinds = kinds(flow.body, |name| flow.text(name).to_owned());
     for (expr, kind, node) in flow.exprs() {
         let (access, atomic) = kinds[expr.0 as usize];
-        let note = |shared| Access {
+        let note = |shared, parameter| Access {
             function: flow.id,
             expr,
             kind: access,
             locked: flow.locks.is_locked(node),
             atomic,
             shared,
+            parameter,
         };
         match kind {
             ExprKind::Field { base, name, .. } => {
                 let key = FieldKey { owner: flow.field_struct(expr), name };
-                let shared = is_shared(flow, base, node);
-                index.fields.entry(key).or_default().push(note(shared));
+                let passed = passed(flow, base, node);
+                let parameter = if let Passed::Parameter(position) = passed { Some(position) } else { None };
+                index.fields.entry(key).or_default().push(note(passed != Passed::Private, parameter));
             }
-            ExprKind::Name(name) => index.globals.entry(GlobalKey::File(name)).or_default().push(note(true)),
+            ExprKind::Name(name) => index.globals.entry(GlobalKey::File(name)).or_default().push(note(true, None)),
             // Its initialiser is not a write: it runs once, before.
             ExprKind::Local(local)
                 if flow.body.locals[local.0 as usize].is_static
                     && !matches!(flow.cfg.node(node).step, Step::Declare(declared, _) if declared == local) =>
             {
-                index.globals.entry(GlobalKey::Local(flow.id, local)).or_default().push(note(true));
+                index.globals.entry(GlobalKey::Local(flow.id, local)).or_default().push(note(true, None));
             }
             _ => {}
         }
@@ -166,15 +204,11 @@ pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
 
 /// Whether an object can be known to other threads: not one that this function just made.
 pub(crate) fn is_shared(flow: &Flow<'_>, object: ExprId, at: NodeId) -> bool {
-    if is_on_stack(flow.body, object) {
-        return false;
+    match passed(flow, object, at) {
+        Passed::Private => false,
+        Passed::Parameter(position) => !flow.is_private_parameter(position),
+        Passed::Shared => true,
     }
-    let roots = flow.roots(object, at);
-    !roots.iter().all(|root| match root {
-        Root::Call(call) => flow.makes(*call),
-        Root::Constant => true,
-        _ => false,
-    })
 }
 
 /// Whether an object is a variable of the function itself, or a part of one, as against something that it points to.

@@ -2,7 +2,7 @@
 
 use gilaudit_model::source::{FunctionId, Name, Project};
 
-use super::{Index, Role};
+use super::{Index, Passed, Role};
 use crate::engine::api;
 
 /// Fills the four tables of the index.
@@ -23,7 +23,10 @@ pub(super) fn close(project: &Project, index: &mut Index) {
     let init = spread(project, index, init, |_| false);
     // What init calls may be called by lifecycle functions too, and is still never called on a published object.
     let lifecycle = spread(project, index, lifecycle, |id| init[id.0 as usize]);
-    let lock_held = spread_locked(project, index, held);
+    let alone: Vec<bool> =
+        ids.iter().map(|id| init[id.0 as usize] || lifecycle[id.0 as usize] || has(*id, &is_initialiser)).collect();
+    let lock_held = spread_locked(project, index, held, &alone);
+    let private = private_parameters(project, index, &alone);
 
     let mut callable = vec![false; count];
     let mut work: Vec<FunctionId> = ids
@@ -33,7 +36,9 @@ pub(super) fn close(project: &Project, index: &mut Index) {
             let function = project.function(*id);
             let reached = index.address_taken.contains(&function.name)
                 || index.roles.contains_key(&function.name)
-                || (!function.is_static && !index.callers.contains_key(&function.name));
+                // What nobody here calls is there for others: exported functions, and those in headers.
+                || ((!function.is_static || project.file(function.file).is_header())
+                    && !index.callers.contains_key(&function.name));
             reached && !init[id.0 as usize] && !lifecycle[id.0 as usize]
         })
         .collect();
@@ -54,6 +59,7 @@ pub(super) fn close(project: &Project, index: &mut Index) {
         }
     }
     (index.init_only, index.lifecycle, index.lock_held, index.callable) = (init, lifecycle, lock_held, callable);
+    index.private = private;
 }
 
 /// The hooks that the import machinery calls, and the bodies of the frameworks' module macros.
@@ -71,6 +77,54 @@ fn is_lifecycle(role: &Role) -> bool {
             "tp_dealloc" | "tp_finalize" | "tp_clear" | "tp_traverse" | "tp_free" | "tp_del" | "tp_new" | "tp_alloc"
         ),
         _ => false,
+    }
+}
+
+/// `tp_init` can run again on an object that others have; hardly anybody does that.
+fn is_initialiser(role: &Role) -> bool {
+    matches!(role, Role::Slot(name) if name == "tp_init")
+}
+
+/// For every function, as bits, the parameters for which every caller gives an object that no other thread has: a new one, one on the
+/// stack, the object that is being made or destroyed, or a parameter of its own of which the same holds.
+fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u64> {
+    let by_callers = |id: FunctionId| {
+        let name = project.function(id).name;
+        index.callers.contains_key(&name) && !index.address_taken.contains(&name) && !index.roles.contains_key(&name)
+    };
+    let is_new = |role: &Role| matches!(role, Role::Slot(name) if name == "tp_new" || name == "tp_alloc");
+    let mut private: Vec<u64> = project
+        .function_ids()
+        .map(|id| {
+            let made_here = alone[id.0 as usize] && !index.roles_of(project.function(id).name).iter().any(is_new);
+            if by_callers(id) { u64::MAX } else { u64::from(made_here) }
+        })
+        .collect();
+    loop {
+        let mut changed = false;
+        for id in project.function_ids().filter(|id| by_callers(*id)) {
+            let Some(sites) = index.callers.get(&project.function(id).name) else { continue };
+            let mut bits = private[id.0 as usize];
+            for site in sites {
+                for position in 0..u64::BITS {
+                    let holds = match site.passed.get(position as usize) {
+                        Some(Passed::Private) => true,
+                        Some(Passed::Parameter(outer)) => {
+                            private[site.caller.0 as usize].checked_shr(*outer).unwrap_or(0) & 1 == 1
+                        }
+                        Some(Passed::Shared) | None => false,
+                    };
+                    if !holds {
+                        bits &= !(1 << position);
+                    }
+                }
+            }
+            changed |= bits != private[id.0 as usize];
+            private[id.0 as usize] = bits;
+        }
+        if !changed {
+            return private;
+        }
     }
 }
 
@@ -120,8 +174,8 @@ fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(Fu
     }
 }
 
-/// Adds the functions all of whose callers hold a lock when they call.
-fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>) -> Vec<bool> {
+/// Adds the functions all of whose callers hold a lock when they call, or have the object to themselves (`alone`).
+fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>, alone: &[bool]) -> Vec<bool> {
     loop {
         let mut grew = false;
         for id in project.function_ids() {
@@ -133,7 +187,8 @@ fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>) -> Vec<bo
                 continue;
             }
             let Some(sites) = index.callers.get(&function.name) else { continue };
-            if sites.iter().all(|site| site.locked || set[site.caller.0 as usize]) {
+            let locked = |site: &super::CallSite| site.locked || set[site.caller.0 as usize];
+            if sites.iter().any(locked) && sites.iter().all(|site| locked(site) || alone[site.caller.0 as usize]) {
                 set[id.0 as usize] = true;
                 grew = true;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, FunctionId, Name, Project, StructId, Type, UnaryOp};
+use gilaudit_model::source::{Body, ExprId, ExprKind, FunctionId, GlobalId, Name, Project, StructId, Type, UnaryOp};
 
 use crate::engine::api;
 use crate::engine::cfg::Step;
@@ -14,6 +14,7 @@ use crate::engine::values::{Root, callee};
 pub(crate) struct Types {
     structs: HashMap<Name, StructId>,
     globals: HashMap<Name, Type>,
+    globals_named: HashMap<Name, Vec<GlobalId>>,
     results: HashMap<Name, Type>,
     /// Functions that return an object they made, which nobody else has yet.
     makers: HashSet<Name>,
@@ -31,6 +32,9 @@ impl Types {
             }
         }
         types.globals = project.globals.iter().map(|global| (global.name, global.ty)).collect();
+        for (index, global) in project.globals.iter().enumerate() {
+            types.globals_named.entry(global.name).or_default().push(GlobalId(index as u32));
+        }
         types.results = project.functions.iter().map(|function| (function.name, function.result)).collect();
         types
     }
@@ -85,6 +89,11 @@ impl Types {
     /// Whether a function returns an object that nobody else has yet.
     pub(crate) fn is_maker(&self, name: Name) -> bool {
         self.makers.contains(&name)
+    }
+
+    /// The file-scope variables of this name.
+    pub(crate) fn globals_named(&self, name: Name) -> &[GlobalId] {
+        self.globals_named.get(&name).map_or(&[], Vec::as_slice)
     }
 
     /// The struct of this name, through typedefs.
