@@ -13,6 +13,7 @@ mod suppress;
 
 mod rules {
     //! One module a rule.
+    pub(crate) mod blocking_while_attached;
     pub(crate) mod borrowed_dict_item;
     pub(crate) mod borrowed_escapes_lock;
     pub(crate) mod borrowed_list_item;
@@ -37,7 +38,9 @@ mod rules {
     pub(crate) mod field_read_then_incref;
     pub(crate) mod find_then_act;
     pub(crate) mod free_list;
+    pub(crate) mod ft_limited_api;
     pub(crate) mod gil_reliance_comment;
+    pub(crate) mod gilstate_as_lock;
     pub(crate) mod gilstate_unbalanced;
     pub(crate) mod global_container_race;
     pub(crate) mod global_jmpbuf;
@@ -57,17 +60,21 @@ mod rules {
     pub(crate) mod ob_mutex_direct;
     pub(crate) mod object_domain_buffer;
     pub(crate) mod object_outside_domain;
+    pub(crate) mod once_while_attached;
     pub(crate) mod owner_released_early;
     pub(crate) mod python_under_plain_lock;
     pub(crate) mod refcount_manipulation;
     pub(crate) mod refcount_one;
     pub(crate) mod removed_and_deprecated_api;
+    pub(crate) mod resurrecting_lookup;
     pub(crate) mod sequence_fast_items;
     pub(crate) mod set_item_macro_on_shared;
     pub(crate) mod setgil_misuse;
     pub(crate) mod shared_resource_while_detached;
+    pub(crate) mod slot_guard;
     pub(crate) mod static_py_object;
     pub(crate) mod temporary_mutation;
+    pub(crate) mod tls_python_object;
     pub(crate) mod undeclared_module;
     pub(crate) mod unlocked_field_swap;
     pub(crate) mod unsafe_libc;
@@ -90,6 +97,7 @@ pub use suppress::suppress;
 
 /// Every rule, sorted by id.
 pub static RULES: &[Rule] = &[
+    rules::blocking_while_attached::RULE,
     rules::borrowed_dict_item::RULE,
     rules::borrowed_escapes_lock::RULE,
     rules::borrowed_list_item::RULE,
@@ -114,7 +122,9 @@ pub static RULES: &[Rule] = &[
     rules::field_read_then_incref::RULE,
     rules::find_then_act::RULE,
     rules::free_list::RULE,
+    rules::ft_limited_api::RULE,
     rules::gil_reliance_comment::RULE,
+    rules::gilstate_as_lock::RULE,
     rules::gilstate_unbalanced::RULE,
     rules::global_container_race::RULE,
     rules::global_jmpbuf::RULE,
@@ -134,17 +144,21 @@ pub static RULES: &[Rule] = &[
     rules::ob_mutex_direct::RULE,
     rules::object_domain_buffer::RULE,
     rules::object_outside_domain::RULE,
+    rules::once_while_attached::RULE,
     rules::owner_released_early::RULE,
     rules::python_under_plain_lock::RULE,
     rules::refcount_manipulation::RULE,
     rules::refcount_one::RULE,
     rules::removed_and_deprecated_api::RULE,
+    rules::resurrecting_lookup::RULE,
     rules::sequence_fast_items::RULE,
     rules::set_item_macro_on_shared::RULE,
     rules::setgil_misuse::RULE,
     rules::shared_resource_while_detached::RULE,
+    rules::slot_guard::RULE,
     rules::static_py_object::RULE,
     rules::temporary_mutation::RULE,
+    rules::tls_python_object::RULE,
     rules::undeclared_module::RULE,
     rules::unlocked_field_swap::RULE,
     rules::unsafe_libc::RULE,

@@ -139,6 +139,11 @@ impl<'p> Unit<'p> {
         self.analysis.index.lock_held.get(self.id.0 as usize).copied().unwrap_or(false)
     }
 
+    /// Whether it is only called without an attached thread state.
+    pub(crate) fn is_called_detached(&self) -> bool {
+        self.analysis.index.detached.get(self.id.0 as usize).copied().unwrap_or(false)
+    }
+
     /// Whether Python code can get here, directly or through other functions.
     pub(crate) fn is_callable(&self) -> bool {
         self.analysis.index.callable.get(self.id.0 as usize).copied().unwrap_or(false)

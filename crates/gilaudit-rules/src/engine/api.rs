@@ -219,6 +219,11 @@ pub(crate) fn is_exported(name: &str) -> bool {
     FUNCTIONS.contains_key(name)
 }
 
+/// The minor version whose limited API first has this name; `None` for what is not in it.
+pub(crate) fn limited_since(name: &str) -> Option<u32> {
+    minor(FUNCTIONS.get(name)?.get(7)?)
+}
+
 /// Whether it is a function of the library (not a macro that may only read a member).
 pub(crate) fn is_exported_function(name: &str) -> bool {
     FUNCTIONS.get(name).is_some_and(|row| row.get(1) == Some(&"function"))
@@ -306,6 +311,49 @@ static DETACH_SAFE: LazyLock<std::collections::HashSet<&'static str>> =
 /// Whether it may be called without an attached thread state.
 pub(crate) fn is_detach_safe(name: &str) -> bool {
     DETACH_SAFE.contains(name)
+}
+
+/// The argument of a call that is run by the first thread while the others wait.
+pub(crate) fn runs_once(name: &str) -> Option<usize> {
+    matches!(name, "std::call_once" | "call_once" | "pthread_once" | "InitOnceExecuteOnce" | "absl::call_once")
+        .then_some(1)
+}
+
+/// How a function blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocking {
+    /// For a lock.
+    Lock,
+    /// For a thread, a process or an event.
+    Wait,
+    /// For another machine or a person: without end.
+    Io,
+    /// For the file system.
+    File,
+    Sleep,
+}
+
+/// The rows of the table: how, and the note.
+static BLOCKING: LazyLock<HashMap<&'static str, (Blocking, &'static str)>> = LazyLock::new(|| {
+    rows(include_str!("../../data/blocking.tsv"))
+        .filter_map(|row| {
+            let [name, class, _, note, ..] = row.as_slice() else { return None };
+            let class = match *class {
+                "lock" => Blocking::Lock,
+                "wait" => Blocking::Wait,
+                "io" => Blocking::Io,
+                "file" => Blocking::File,
+                "sleep" => Blocking::Sleep,
+                _ => return None,
+            };
+            Some((*name, (class, *note)))
+        })
+        .collect()
+});
+
+/// How the function of this name blocks, and when it does not; a method's name begins with a dot.
+pub(crate) fn blocking(name: &str) -> Option<(Blocking, &'static str)> {
+    BLOCKING.get(name).copied()
 }
 
 /// A function of the C library that keeps state for the whole process.

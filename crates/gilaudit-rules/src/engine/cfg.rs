@@ -271,6 +271,12 @@ impl Builder<'_> {
                 self.at = None;
                 (vec![first, second], Vec::new())
             }
+            // What a macro was given as a constant decides nothing at run time.
+            ExprKind::Number(Some(number)) => {
+                let node = self.step(Step::Join, expr.span);
+                self.at = None;
+                if number != 0 { (vec![node], Vec::new()) } else { (Vec::new(), vec![node]) }
+            }
             _ => {
                 self.eval(id);
                 let node = self.step(Step::Branch(id), expr.span);

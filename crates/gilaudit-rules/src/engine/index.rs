@@ -13,6 +13,7 @@ pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, Passed, emptine
 pub(crate) use roles::Role;
 pub(crate) use types::Types;
 
+use super::api;
 use super::flow::Flow;
 use super::locks::Effect;
 
@@ -24,6 +25,8 @@ pub(crate) struct CallSite {
     pub(crate) call: ExprId,
     /// Whether a lock is held there on every way.
     pub(crate) locked: bool,
+    /// Whether the thread state is detached there on every way.
+    pub(crate) detached: bool,
     /// What each argument is to other threads.
     pub(crate) passed: Box<[Passed]>,
 }
@@ -36,10 +39,14 @@ pub(crate) struct Index {
     pub(crate) callers: HashMap<Name, Vec<CallSite>>,
     /// Functions that are used as values: in tables, as callbacks.
     pub(crate) address_taken: HashSet<Name>,
+    /// Functions that `pthread_once` and its like run: once, while the other threads wait.
+    once: HashSet<Name>,
     pub(crate) roles: HashMap<Name, Vec<Role>>,
     pub(crate) init_only: Vec<bool>,
     pub(crate) lifecycle: Vec<bool>,
     pub(crate) lock_held: Vec<bool>,
+    /// Functions that are only called without an attached thread state.
+    pub(crate) detached: Vec<bool>,
     pub(crate) callable: Vec<bool>,
     /// For every function: see [`Flow::private`].
     pub(crate) private: Vec<u64>,
@@ -96,19 +103,22 @@ impl Index {
 fn effects(project: &Project, types: &Types, by_name: &HashMap<Name, Vec<FunctionId>>) -> HashMap<String, Effect> {
     let mut effects: HashMap<String, Effect> = HashMap::new();
     for _ in 0..2 {
-        let mut round = HashMap::new();
-        let mut single: Vec<FunctionId> =
-            by_name.values().filter_map(|ids| <[FunctionId; 1]>::try_from(ids.as_slice()).ok()).flatten().collect();
-        single.sort_unstable();
-        for id in &single {
-            let function = project.function(*id);
-            if !may_lock(project, *id, &effects) {
-                continue;
-            }
-            let flow = Flow::new(project, types, *id, |name| effects.get(name));
-            let effect = flow.locks.effect(&function.body);
-            if effect != Effect::default() {
-                round.insert(project.text(function.name).to_owned(), effect);
+        let mut round: HashMap<String, Effect> = HashMap::new();
+        let mut names: Vec<(&Name, &Vec<FunctionId>)> = by_name.iter().collect();
+        names.sort_unstable();
+        for (name, ids) in names {
+            let effect_of = |id: &FunctionId| {
+                if !may_lock(project, *id, &effects) {
+                    return Effect::default();
+                }
+                let flow = Flow::new(project, types, *id, |name| effects.get(name));
+                flow.locks.effect(&project.function(*id).body)
+            };
+            // Several of one name, in several files or configurations: only what all of them do.
+            let mut found = ids.iter().map(effect_of);
+            let Some(effect) = found.next().filter(|effect| *effect != Effect::default()) else { continue };
+            if found.all(|other| other == effect) {
+                round.insert(project.text(*name).to_owned(), effect);
             }
         }
         if round == effects {
@@ -125,13 +135,25 @@ fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>
     function.body.exprs.iter().any(|expr| match expr.kind {
         ExprKind::Name(name) | ExprKind::Field { name, .. } => {
             let text = project.text(name);
-            super::api::lock_primitive(text).is_some() || effects.contains_key(text)
+            api::lock_primitive(text).is_some() || effects.contains_key(text)
         }
         _ => false,
     })
 }
 
 fn calls(flow: &Flow<'_>, index: &mut Index) {
+    let once = flow.calls().filter(|call| api::runs_once(call.name).is_some());
+    index.once.extend(once.filter_map(|call| {
+        let function = *call.args.get(api::runs_once(call.name)?)?;
+        match flow.kind(flow.strip(function)) {
+            ExprKind::Name(name) => Some(name),
+            ExprKind::Unary { operand, .. } => match flow.kind(operand) {
+                ExprKind::Name(name) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }));
     let mut called = HashSet::new();
     for (call, kind, node) in flow.exprs() {
         let ExprKind::Call { callee, args } = kind else { continue };
@@ -140,7 +162,13 @@ fn calls(flow: &Flow<'_>, index: &mut Index) {
         called.insert(callee);
         if index.by_name.contains_key(&name) {
             let passed = flow.body.list(args).iter().map(|arg| passed(flow, *arg, node)).collect();
-            let site = CallSite { caller: flow.id, call, locked: flow.locks.is_locked(node), passed };
+            let site = CallSite {
+                caller: flow.id,
+                call,
+                locked: flow.locks.is_locked(node),
+                detached: flow.locks.is_detached(node),
+                passed,
+            };
             index.callers.entry(name).or_default().push(site);
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod index;
 pub(crate) mod locks;
 pub(crate) mod members;
 pub(crate) mod memory;
+pub(crate) mod metadata;
 pub(crate) mod objects;
 pub(crate) mod ownership;
 pub(crate) mod regions;

@@ -90,3 +90,26 @@ fn mutex_within(project: &Project, types: &Types, id: StructId, fuel: u32) -> Op
                     .is_some_and(|inner| inner != id && mutex_within(project, types, inner, fuel).is_some()))
     })
 }
+
+/// The classes of pybind11, nanobind and Boost.Python that own a reference.
+pub(crate) fn is_wrapper(base: &str) -> bool {
+    let plain = base.split('<').next().unwrap_or(base).trim();
+    let Some((space, name)) = plain.rsplit_once("::") else { return false };
+    matches!(space, "py" | "pybind11" | "nb" | "nanobind" | "boost::python" | "bp")
+        && matches!(
+            name,
+            "object"
+                | "exception"
+                | "str"
+                | "dict"
+                | "list"
+                | "tuple"
+                | "module_"
+                | "type"
+                | "function"
+                | "handle_object"
+                | "set"
+                | "int_"
+                | "bytes"
+        )
+}

@@ -163,6 +163,7 @@ fn hands_over(unit: &Unit<'_>, lock: usize) -> bool {
         )
     });
     let name = unit.name().to_ascii_lowercase();
+    let words = ["lock", "acquire", "enter", "begin", "start", "hold", "before", "prepare", "suspend"];
     let place = &unit.locks.locks[lock].path;
     let tells = unit.exprs().any(|(_, kind, _)| match kind {
         ExprKind::Assign { op: None, target, value } => {
@@ -174,9 +175,8 @@ fn hands_over(unit: &Unit<'_>, lock: usize) -> bool {
     });
     starts
         || tells
-        || ["lock", "acquire", "enter", "begin", "start", "hold", "before", "prepare", "suspend"]
-            .iter()
-            .any(|word| name.contains(word))
+        || name.split('_').any(|part| words.iter().any(|word| part.starts_with(word)))
+        || words.iter().any(|word| name.ends_with(word) && !name.ends_with("block") && !name.ends_with("clock"))
 }
 
 /// Whether a release is of a lock that the function did not take: it lends its caller's lock out for a while.

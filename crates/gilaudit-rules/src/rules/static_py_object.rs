@@ -1,6 +1,7 @@
 //! Flags a static object of a C++ wrapper type that is made on first use and destroyed after the interpreter.
 
 use crate::engine::analysis::Analysis;
+use crate::engine::objects;
 use crate::{Check, Rule};
 use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
@@ -17,29 +18,8 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    let is_known = |base: &str| {
-        let plain = base.split('<').next().unwrap_or(base).trim();
-        let Some((space, name)) = plain.rsplit_once("::") else { return false };
-        matches!(space, "py" | "pybind11" | "nb" | "nanobind" | "boost::python" | "bp")
-            && matches!(
-                name,
-                "object"
-                    | "exception"
-                    | "str"
-                    | "dict"
-                    | "list"
-                    | "tuple"
-                    | "module_"
-                    | "type"
-                    | "function"
-                    | "handle_object"
-                    | "set"
-                    | "int_"
-                    | "bytes"
-            )
-    };
     let is_wrapper =
-        |base: &str| is_known(base) || !base.contains("::") && releases_a_reference(analysis, base, DEEPEST);
+        |base: &str| objects::is_wrapper(base) || !base.contains("::") && releases_a_reference(analysis, base, DEEPEST);
     for function in &analysis.project.functions {
         for local in
             function.body.locals.iter().filter(|local| local.is_static && !local.ty.reference && local.ty.pointers == 0)

@@ -23,6 +23,9 @@ impl Configuration {
             "PY_MAJOR_VERSION" => Some(3),
             "PY_MINOR_VERSION" => Some(14),
             "PY_MICRO_VERSION" => Some(7),
+            // 3.14 Include/moduleobject.h
+            "Py_mod_gil" => Some(4),
+            "Py_mod_multiple_interpreters" => Some(3),
             "PY_RELEASE_LEVEL" => Some(0xF),
             "__STDC_VERSION__" if !cpp => Some(201_710),
             "__cplusplus" => cpp.then_some(201_703),

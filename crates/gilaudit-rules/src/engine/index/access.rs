@@ -1,6 +1,6 @@
 //! Who reads and writes which member and which variable.
 
-use gilaudit_model::source::{BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, StructId, UnaryOp};
+use gilaudit_model::source::{BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, Span, StructId, UnaryOp};
 
 use super::Index;
 use crate::engine::api;
@@ -171,13 +171,16 @@ fn mark(body: &Body, kinds: &mut [(AccessKind, bool)], expr: ExprId, kind: Acces
 /// Notes the accesses of one function.
 pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
     let kinds = kinds(flow.body, |name| flow.text(name).to_owned());
+    // What runs once is as good as guarded: `std::call_once(flag, [] { … })`.
+    let once: Vec<Span> =
+        flow.calls().filter(|call| api::runs_once(call.name).is_some()).map(|call| call.span).collect();
     for (expr, kind, node) in flow.exprs() {
         let (access, atomic) = kinds[expr.0 as usize];
         let note = |shared, parameter| Access {
             function: flow.id,
             expr,
             kind: access,
-            locked: flow.locks.is_locked(node),
+            locked: flow.locks.is_locked(node) || once.iter().any(|call| call.contains(flow.expr(expr).span)),
             atomic,
             shared,
             parameter,

@@ -2,7 +2,7 @@
 
 use gilaudit_model::source::{FunctionId, Name, Project};
 
-use super::{Index, Passed, Role};
+use super::{CallSite, Index, Passed, Role};
 use crate::engine::api;
 
 /// Fills the four tables of the index.
@@ -18,15 +18,17 @@ pub(super) fn close(project: &Project, index: &mut Index) {
     let init: Vec<bool> =
         ids.iter().map(|id| is_init(name(*id)) || has(*id, &|role| *role == Role::ModuleInit)).collect();
     let lifecycle: Vec<bool> = ids.iter().map(|id| has(*id, &is_lifecycle)).collect();
-    let held: Vec<bool> = ids.iter().map(|id| says_lock_held(project, *id)).collect();
+    let held: Vec<bool> =
+        ids.iter().map(|id| says_lock_held(project, *id) || index.once.contains(&project.function(*id).name)).collect();
 
     let init = spread(project, index, init, |_| false);
     // What init calls may be called by lifecycle functions too, and is still never called on a published object.
     let lifecycle = spread(project, index, lifecycle, |id| init[id.0 as usize]);
     let alone: Vec<bool> =
         ids.iter().map(|id| init[id.0 as usize] || lifecycle[id.0 as usize] || has(*id, &is_initialiser)).collect();
-    let lock_held = spread_locked(project, index, held, &alone);
+    let lock_held = spread_called(project, index, held, &alone, |site| site.locked);
     let private = private_parameters(project, index, &alone);
+    index.detached = spread_called(project, index, vec![false; count], &vec![false; count], |site| site.detached);
 
     let mut callable = vec![false; count];
     let mut work: Vec<FunctionId> = ids
@@ -174,8 +176,15 @@ fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(Fu
     }
 }
 
-/// Adds the functions all of whose callers hold a lock when they call, or have the object to themselves (`alone`).
-fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>, alone: &[bool]) -> Vec<bool> {
+/// Adds the functions that are only called where `state` holds (a lock is held, say), from functions of the set, or by who has the object
+/// to itself (`alone`).
+fn spread_called(
+    project: &Project,
+    index: &Index,
+    mut set: Vec<bool>,
+    alone: &[bool],
+    state: impl Fn(&CallSite) -> bool,
+) -> Vec<bool> {
     loop {
         let mut grew = false;
         for id in project.function_ids() {
@@ -187,8 +196,8 @@ fn spread_locked(project: &Project, index: &Index, mut set: Vec<bool>, alone: &[
                 continue;
             }
             let Some(sites) = index.callers.get(&function.name) else { continue };
-            let locked = |site: &super::CallSite| site.locked || set[site.caller.0 as usize];
-            if sites.iter().any(locked) && sites.iter().all(|site| locked(site) || alone[site.caller.0 as usize]) {
+            let holds = |site: &CallSite| state(site) || set[site.caller.0 as usize];
+            if sites.iter().any(holds) && sites.iter().all(|site| holds(site) || alone[site.caller.0 as usize]) {
                 set[id.0 as usize] = true;
                 grew = true;
             }
