@@ -13,6 +13,7 @@ mod diff; // what changed between two inputs
 mod formats; // the formats for other programs, baselines
 mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs
+mod mistakes; // suggestions, empty inputs, completions
 mod readme; // what README.md shows
 mod sources; // source files and trees
 mod terminal; // what people see

@@ -10,7 +10,7 @@ use crate::common::{command, finish, folder, put, root, wheel};
 use crate::decisions::fixture;
 
 /// The places that the runs are about, below one folder: see `lay_out`.
-const RUNS: [(&str, &str); 12] = [
+const RUNS: [(&str, &str); 14] = [
     ("wheel_enables_gil", "check dist/ours-1.0-cp314-cp314t-manylinux_2_28_x86_64.whl"),
     ("wheel_runs_free", "check dist/free-1.0-cp314-cp314t-manylinux_2_28_x86_64.whl"),
     ("imports_of_a_script", "check site --entry app.py"),
@@ -20,6 +20,8 @@ const RUNS: [(&str, &str); 12] = [
     ("wrong_abi_verbose", "check abi3_multi.abi3.so --verbose"),
     ("inputs_that_were_not_read", "check broken dist/nothing.whl"),
     ("nothing_recognised", "check empty"),
+    ("an_environment_with_the_gil", "check env"),
+    ("a_wheel_without_extensions", "check dist/pure-1.0-py3-none-any.whl"),
     ("a_policy_with_mistakes", "policy check ours.yaml"),
     (
         "difference",
@@ -80,6 +82,11 @@ fn lay_out(here: &Path) {
         &fs::read(dist.join("ours-1.0-cp314-cp314t-manylinux_2_28_x86_64.whl")).unwrap()[..1_000],
     );
     fs::create_dir(here.join("empty")).unwrap();
+    wheel(&dist, "pure-1.0-py3-none-any.whl", &[("pure.py", b"")]);
+    let gil_only = "gil_layout.cpython-314-x86_64-linux-gnu.so";
+    let bytes = fs::read(root().join("fixtures/binaries/gil_layout/elf-x86_64").join(gil_only)).unwrap();
+    put(here, "env/pyvenv.cfg", "home = /usr/bin\nversion = 3.14.2\n");
+    put(here, &format!("env/lib/python3.14/site-packages/{gil_only}"), bytes);
     put(
         here,
         "ours.yaml",

@@ -35,6 +35,16 @@ pub(crate) enum Command {
     /// List, show, check or begin policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Print what makes a shell complete the arguments of gilaudit
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of gilaudit or of a subcommand, for man -l -
+    Man {
+        /// The subcommand: check, or policy init
+        subcommand: Vec<String>,
+    },
 }
 
 /// What can be done with policies.

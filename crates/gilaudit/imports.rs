@@ -416,6 +416,7 @@ fn ways(blocker: &Blocker, answer: &Answer, requirements: &Requirements, extensi
             "runs it without the GIL although nobody says it is safe: a data race in {} may crash or corrupt data, without a warning",
             match forced.as_slice() {
                 [] | [_] => blocker.module.clone(),
+                [_, _] => "it or in the other one that this would force".to_owned(),
                 [_, others @ ..] => format!("it or in the {} others that this would force", others.len()),
             }
         ),

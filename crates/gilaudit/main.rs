@@ -10,6 +10,7 @@ mod elsewhere;
 mod error;
 mod identity;
 mod imports;
+mod misspelt;
 mod output;
 mod policies;
 mod progress;
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
         Command::Check(args) => command::check::run(args, cli.color),
         Command::Diff(args) => command::diff::run(args, cli.color),
         Command::Explain { rule } => command::explain::run(rule, cli.color),
+        Command::Completions { shell } => command::shell::completions(*shell, cli.color),
+        Command::Man { subcommand } => command::shell::man(subcommand, cli.color),
         Command::Rules => command::rules::run(cli.color),
         Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),
         Command::Policy(PolicyCommand::Show { name }) => command::policy::show(name, cli.color),

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gilaudit_model::{Decision, Extension, Finding, Target};
-use gilaudit_policy::{Date, Diagnostic, Known, Level, Policy};
+use gilaudit_policy::{Date, Diagnostic, Known, Level, Policy, nearest};
 use gilaudit_rules::RULES;
 
-use crate::error::{Error, nearest};
+use crate::error::Error;
+use crate::misspelt;
 
 /// A policy that is part of the command.
 pub(crate) struct BuiltIn {
@@ -78,7 +79,18 @@ fn text_of(name: &str) -> Result<String, Error> {
     if !Path::new(name).exists() && !name.contains(['/', '\\', '.']) {
         return Err(unknown(name));
     }
-    std::fs::read_to_string(name).map_err(|error| Error::new(format!("policy {name}: {error}")))
+    read(Path::new(name)).map_err(|error| Error { message: format!("policy {}", error.message), ..error })
+}
+
+/// The text of a policy file; the error names the file that may be meant.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let error = Error::new(format!("{}: {error}", path.display()));
+        match misspelt::file(path).filter(|_| !path.exists()) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error,
+        }
+    })
 }
 
 /// That there is no built-in policy of this name, and which one may be meant.

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use gilaudit_input::{ArtifactKind, Given, Inventory};
 use gilaudit_model::{Confidence, Finding, Gil, Severity, Target, Version};
+use gilaudit_policy::nearest;
 use gilaudit_rules::RULES;
 
 use crate::args::{CheckArgs, PolicyArgs, TargetArgs};
-use crate::error::{Error, nearest};
+use crate::error::Error;
 use crate::policies::Applied;
 
 /// The target when nothing says otherwise: the newest free-threaded release.

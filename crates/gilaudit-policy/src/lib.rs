@@ -34,3 +34,4 @@ pub use decide::decide;
 pub use diagnostic::{Diagnostic, Place};
 pub use level::Level;
 pub use policy::{Known, Policy};
+pub use suggest::nearest;

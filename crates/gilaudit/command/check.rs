@@ -13,6 +13,7 @@ use crate::audit::audit;
 use crate::baseline::Baseline;
 use crate::error::Error;
 use crate::imports;
+use crate::misspelt;
 use crate::output::{self, Detail};
 use crate::policies::{self, Rejected};
 use crate::progress;
@@ -56,13 +57,14 @@ fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
     let downloads = settings.given.iter().any(|given| matches!(given, Given::Pypi { .. }));
     let (target, target_from) = settings::target(&args.target, (!downloads).then_some(&inventory))?;
     let bar = progress::bar(inventory.members.len(), settings.progress);
-    let answers = pool.install(|| {
+    let mut answers = pool.install(|| {
         let mut answers = audit(&inventory, &settings, &target, &bar);
         if args.imports.any() {
             imports::follow(&args.imports, &inventory, &settings, &target, &mut answers);
         }
         answers
     });
+    misspelt::inputs(&mut answers.problems);
     let question = Question {
         target,
         target_from,
@@ -87,7 +89,11 @@ fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
 fn read_baseline(path: &Path) -> Result<(Baseline, String), Error> {
     let file = path.to_string_lossy().into_owned();
     let failed = |error: String| {
-        Error::new(format!("baseline {file}: {error}")).hint("gilaudit check --write-baseline FILE makes one")
+        let error = Error::new(format!("baseline {file}: {error}"));
+        match misspelt::file(path).filter(|_| !path.exists()) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error.hint("gilaudit check --write-baseline FILE makes one"),
+        }
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let baseline = Baseline::parse(&text).map_err(failed)?;

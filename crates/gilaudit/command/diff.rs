@@ -8,6 +8,7 @@ use crate::args::{Colour, DiffArgs, DiffFormat, TargetArgs};
 use crate::audit::audit;
 use crate::diff::{self, Difference, Side};
 use crate::error::Error;
+use crate::misspelt;
 use crate::output::{self, Detail, to_stdout};
 use crate::policies;
 use crate::progress;
@@ -53,7 +54,11 @@ fn saved(input: &str) -> Result<Option<Side>, Error> {
         return Ok(None);
     }
     let failed = |error: String| {
-        Error::new(format!("{input}: {error}")).hint("gilaudit check --format json --output FILE saves a report")
+        let error = Error::new(format!("{input}: {error}"));
+        match misspelt::file(Path::new(input)).filter(|_| !Path::new(input).exists()) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error.hint("gilaudit check --format json --output FILE saves a report"),
+        }
     };
     let text = std::fs::read_to_string(input).map_err(|error| failed(error.to_string()))?;
     let side: Side =
@@ -72,9 +77,11 @@ fn audited(input: &str, target: &TargetArgs) -> Result<Side, Error> {
     let inventory = gilaudit_input::collect(&settings.given, target.python.as_ref(), &settings.input_limits);
     let (target, target_from) = settings::target(target, Some(&inventory))?;
     let bar = progress::bar(inventory.members.len(), settings.progress);
-    let answers = audit(&inventory, &settings, &target, &bar);
+    let mut answers = audit(&inventory, &settings, &target, &bar);
+    misspelt::inputs(&mut answers.problems);
     if !answers.recognised && answers.problems.is_empty() {
-        return Err(Error::new(format!("{input}: nothing auditable was recognised in it")));
+        let error = Error::new(format!("{input}: nothing auditable was recognised in it"));
+        return Err(error.hint(output::LOOKED_FOR));
     }
     let question = Question {
         target,

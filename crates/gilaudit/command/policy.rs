@@ -33,7 +33,7 @@ pub(crate) fn show(name: &str, colour: Colour) -> Result<u8, Error> {
 /// Every mistake of a policy file, each with the line it is in.
 pub(crate) fn check(file: &Path, colour: Colour) -> Result<u8, Error> {
     let name = file.to_string_lossy();
-    let text = std::fs::read_to_string(file).map_err(|error| Error::new(format!("{name}: {error}")))?;
+    let text = policies::read(file)?;
     let diagnostics = match policies::load_file(&name, &text) {
         Ok(applied) => applied.about_the_file(),
         Err(Rejected { diagnostics, .. }) => diagnostics,

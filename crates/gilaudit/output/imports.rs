@@ -15,7 +15,7 @@ const SHOWN: usize = 3;
 
 pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let answer = &imports.answer;
-    for sentence in std::iter::once(words::imports_sentence(imports)).chain(words::unread(report)) {
+    for sentence in std::iter::once(words::imports_sentence(report, imports)).chain(words::unread(report)) {
         writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &sentence, 2))?;
     }
     let count = format!(

@@ -28,8 +28,8 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         None => writeln!(out, "## gilaudit\n")?,
     }
     writeln!(out, "{} ({})\n", text(&words::summary(report)), text(&words::asked(report)))?;
-    if let Some(coverage) = words::coverage(report) {
-        writeln!(out, "{coverage}\n")?;
+    for sentence in words::coverage(report).into_iter().chain(words::what_to_try(report)) {
+        writeln!(out, "{}\n", text(&sentence))?;
     }
     table(report, out)?;
     let mut said = String::new();

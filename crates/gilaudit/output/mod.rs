@@ -30,6 +30,7 @@ use crate::error::Error;
 use crate::report::Report;
 
 pub(crate) use report_v1::SCHEMA as REPORT_SCHEMA;
+pub(crate) use words::LOOKED_FOR;
 
 /// What a format may leave out or add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

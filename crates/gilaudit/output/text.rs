@@ -79,7 +79,11 @@ fn headline(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<
     for verdict in words::verdicts(report) {
         writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &verdict, 2))?;
     }
-    writeln!(out, "{DIM}{}{DIM:#}\n", wrap::hang(detail.width, &words::asked(report), 2))
+    writeln!(out, "{DIM}{}{DIM:#}", wrap::hang(detail.width, &words::asked(report), 2))?;
+    for sentence in words::what_to_try(report) {
+        help(&sentence, detail, out)?;
+    }
+    writeln!(out)
 }
 
 /// The modules that the policy refuses or warns of, and those about which nothing could be told.
@@ -207,9 +211,6 @@ fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::
 
 /// One sentence that counts everything, also what was not read.
 fn summary(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    if !report.answers.recognised && report.unread() == 0 {
-        writeln!(out, "{BOLD}Nothing auditable was recognised in the inputs.{BOLD:#}")?;
-    }
     for sentence in words::coverage(report).into_iter().chain(words::stale(report)) {
         writeln!(out, "{}", wrap::hang(detail.width, &sentence, 2))?;
     }

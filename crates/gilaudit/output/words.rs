@@ -16,8 +16,8 @@ pub(super) fn gil_sentence(report: &Report, environment: &Environment) -> String
         GilState::Undetermined => {
             format!("It is undetermined whether the GIL stays off on {platform}: see the modules below")
         }
-        GilState::On if !target.free_threaded => format!("The GIL is on on {platform}: {target} always has it"),
-        GilState::On if target.gil == Gil::On => format!("The GIL is on on {platform}: PYTHON_GIL=1 turns it on"),
+        GilState::On if !target.free_threaded => format!("On {platform} the GIL is on: {target} always has it"),
+        GilState::On if target.gil == Gil::On => format!("On {platform} the GIL is on: PYTHON_GIL=1 turns it on"),
         GilState::On => {
             let first = environment.enabled_by.first().map_or("", String::as_str);
             let others = environment.enabled_by.len().saturating_sub(1);
@@ -60,7 +60,7 @@ pub(super) fn asked(report: &Report) -> String {
 
 /// The sentences of a reader's first question: does the GIL stay off? Where no compiled module says anything about it: what was found.
 pub(super) fn verdicts(report: &Report) -> Vec<String> {
-    let imports = report.answers.imports.iter().map(imports_sentence);
+    let imports = report.answers.imports.iter().map(|imports| imports_sentence(report, imports));
     let environments = report.environments.iter().map(|environment| gil_sentence(report, environment));
     let verdicts: Vec<String> = imports.chain(environments).collect();
     let verdicts = if verdicts.is_empty() { otherwise(report).into_iter().collect() } else { verdicts };
@@ -80,7 +80,7 @@ pub(super) fn unread(report: &Report) -> Option<String> {
 fn otherwise(report: &Report) -> Option<String> {
     let answers = &report.answers;
     if !answers.recognised {
-        return None;
+        return (report.unread() == 0).then(|| "Nothing auditable was recognised in the inputs".to_owned());
     }
     if !answers.extensions.is_empty() {
         let target = report.question.target;
@@ -108,11 +108,13 @@ fn otherwise(report: &Report) -> Option<String> {
 }
 
 /// What the imports asked about do to the GIL, and why.
-pub(super) fn imports_sentence(imports: &Imports) -> String {
+pub(super) fn imports_sentence(report: &Report, imports: &Imports) -> String {
     let answer = &imports.answer;
     let because = &answer.because;
     match (answer.gil, &answer.first) {
-        (GilAtEnd::Off, _) if answer.modules == 0 && !answer.failed.is_empty() => "Nothing can be imported".to_owned(),
+        (GilAtEnd::Off, _) if answer.modules == 0 && (report.unread() > 0 || !answer.failed.is_empty()) => {
+            "Nothing could be imported".to_owned()
+        }
         (GilAtEnd::Off, _) => format!("The GIL stays off: {because}"),
         (GilAtEnd::Undetermined, _) => format!("It is undetermined whether the GIL stays off: {because}"),
         (GilAtEnd::On, None) => format!("The GIL will be on: {because}"),
@@ -240,4 +242,46 @@ pub(super) fn next_step(stage: Stage) -> String {
         Stage::Limits => "the limits are there for hostile files; report it if this one is not".to_owned(),
         Stage::Internal => format!("report it with the name of the file: {}/issues", env!("CARGO_PKG_REPOSITORY")),
     }
+}
+
+/// What an audit looks for in its inputs.
+pub(crate) const LOOKED_FOR: &str = "looked for wheels (.whl), compiled modules (.so, .pyd, .dylib), sources (.c, .cpp, .pyx, .rs, .py), \
+                                     installed distributions (.dist-info) and environments (pyvenv.cfg)";
+
+/// What was looked for and what to try, where the answer is no answer to what was probably meant.
+pub(super) fn what_to_try(report: &Report) -> Vec<String> {
+    let answers = &report.answers;
+    let target = report.question.target;
+    if answers.imports.is_some() || report.unread() > 0 {
+        return Vec::new();
+    }
+    if !answers.recognised {
+        let try_ = "try a wheel (pip wheel . builds one), the folder of an environment, or pypi:NAME";
+        return vec![LOOKED_FOR.to_owned(), try_.to_owned()];
+    }
+    if !target.free_threaded {
+        return vec![format!(
+            "the free-threaded build loads other files: audit an environment of python{target}t, or pypi:NAME with \
+             --python {target}t"
+        )];
+    }
+    if answers.extensions.is_empty() && answers.coverage.files == 0 {
+        let libraries = match answers.libraries.len() {
+            0 => String::new(),
+            n => format!("; {} {} none", count(n, "other library"), if n == 1 { "has" } else { "have" }),
+        };
+        return vec![
+            format!("looked for files named .so, .pyd or .dylib with an init function (PyInit_NAME){libraries}"),
+            "what it depends on may have some: audit the environment in which it is installed".to_owned(),
+        ];
+    }
+    // What the target does not even search for has no finding that would say what to do.
+    let none = answers.extensions.iter().all(|judged| judged.decision.outcome == Outcome::CannotImport);
+    if !answers.extensions.is_empty() && none && answers.findings.is_empty() {
+        return vec![format!(
+            "they are built for another interpreter: audit what is made for {target} (pypi:NAME finds it), or ask about \
+             the one they are for with --python"
+        )];
+    }
+    Vec::new()
 }
