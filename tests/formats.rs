@@ -18,6 +18,12 @@ static PyObject *first(PyObject *self, PyObject *list)
 }
 ";
 
+const UNDECLARED: &str = "
+static PyMethodDef methods[] = {{\"first\", first, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = \"x\", .m_methods = methods};
+PyMODINIT_FUNC PyInit_x(void) { return PyModule_Create(&module); }
+";
+
 /// A folder with a module that turns the GIL on, a file that is no module, and a source file with a finding.
 fn project() -> tempfile::TempDir {
     let here = folder();
@@ -74,6 +80,40 @@ fn sarif_of_real_runs_fits_the_official_schema() {
     }
 }
 
+/// Every rule's fixtures, whatever language they are in, and a binary.
+#[test]
+fn sarif_of_every_rule_fits_the_official_schema() {
+    let schema = std::fs::read_to_string(root().join("tests/data/sarif-schema-2.1.0.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let here = folder();
+    let (name, used) = fixture("mp_used");
+    let binary = put(here.path(), &name, used);
+    let words = "check fixtures/rules --format sarif --min-severity note --min-confidence low".split_whitespace();
+    let log = finish(command(words).arg(binary).current_dir(root())).exits(1).stdout;
+    let log: Value = serde_json::from_str(&log).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&log).map(|error| format!("{error} at {}", error.instance_path())).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let files: Vec<&str> = results
+        .iter()
+        .map(|result| result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap())
+        .collect();
+    for suffix in [".c", ".cpp", ".so"] {
+        assert!(files.iter().any(|file| file.ends_with(suffix)), "no result in a {suffix} file");
+    }
+    // Two results in one place are two findings: their fingerprints differ.
+    let mut prints: Vec<(&str, &str)> = results
+        .iter()
+        .zip(files)
+        .map(|(result, file)| (file, result["partialFingerprints"]["gilaudit/v1"].as_str().unwrap()))
+        .collect();
+    let all = prints.len();
+    prints.sort_unstable();
+    prints.dedup();
+    assert_eq!(prints.len(), all);
+}
+
 #[test]
 fn a_baseline_fails_for_news_only() {
     let here = project();
@@ -99,6 +139,27 @@ fn a_baseline_fails_for_news_only() {
     let report: Value = serde_json::from_str(&check(here.path(), "--baseline known.json --format json", 0)).unwrap();
     assert_eq!(report["baseline"]["stale"][0]["rule"], "borrowed-list-item");
     assert_eq!(report["findings"][0]["baseline"], "known");
+}
+
+#[test]
+fn a_checkout_elsewhere_is_no_news() {
+    let (one, two) = (project(), project());
+    check(one.path(), "--write-baseline known.json", 0);
+    std::fs::copy(one.path().join("known.json"), two.path().join("known.json")).unwrap();
+    let here = two.path().canonicalize().unwrap();
+    finish(command(["check", "--baseline", "known.json"]).arg(&here).current_dir(&here)).exits(0);
+    let out = finish(command(["check", "--format", "github"]).arg(&here).current_dir(&here)).exits(1).stdout;
+    assert!(out.contains(",file=src/x.c,"), "{out}");
+}
+
+#[test]
+fn what_is_left_to_do_fails_nothing_and_says_so() {
+    let here = folder();
+    put(here.path(), "x.c", format!("{BORROWED}{UNDECLARED}"));
+    let text = check(here.path(), "", 0);
+    assert!(text.contains("what is left to do before the module can declare"), "{text}");
+    assert!(!check(here.path(), "--format github", 0).contains("::error"));
+    assert!(check(here.path(), "--format junit", 0).contains("failures=\"0\""));
 }
 
 #[test]

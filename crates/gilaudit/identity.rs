@@ -81,7 +81,7 @@ pub(crate) fn path(origin: &Origin) -> String {
         [] => ("", &[][..]),
     };
     if inside.is_empty() {
-        return first.strip_prefix("./").unwrap_or(first).to_owned();
+        return relative(first).to_owned();
     }
     let stem = first.rsplit('/').next().unwrap_or_default();
     let inside = inside.join("!");
@@ -90,6 +90,14 @@ pub(crate) fn path(origin: &Origin) -> String {
         Some((top, rest)) if is_stem(top) => rest.to_owned(),
         _ => inside,
     }
+}
+
+/// A path relative to the folder that gilaudit runs in, where it is below it: another checkout has another root.
+pub(crate) fn relative(path: &str) -> &str {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let Ok(here) = std::env::current_dir() else { return path };
+    let here = here.to_string_lossy().replace('\\', "/");
+    path.strip_prefix(&*here).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
 }
 
 /// A line with every run of white space made one blank.
@@ -139,6 +147,14 @@ mod tests {
         let twice = of("a(x);\na(x);", &[at(1), at(2)]);
         assert_ne!(twice[0].fingerprint, twice[1].fingerprint);
         assert_eq!(of("a(x);", &[at(1)])[0], twice[0]);
+    }
+
+    #[test]
+    fn a_path_below_the_current_folder_is_relative_to_it() {
+        let here = std::env::current_dir().unwrap().to_string_lossy().replace('\\', "/");
+        assert_eq!(relative(&format!("{here}/src/x.c")), "src/x.c");
+        assert_eq!(relative(&format!("{here}-2/x.c")), format!("{here}-2/x.c"));
+        assert_eq!(relative("./x.c"), "x.c");
     }
 
     #[test]

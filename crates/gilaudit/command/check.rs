@@ -32,7 +32,9 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
         Err(Rejected { error, diagnostics }) => {
             // People read the error and the places in the policy, programs read a report at every exit code.
             if args.output.format == Format::Text {
-                output::diagnostics(&diagnostics, colour);
+                let file = &args.policy.policy;
+                let text = policies::read(Path::new(file)).unwrap_or_default();
+                output::diagnostics(&diagnostics, file, &text, colour);
             } else {
                 write(&refused(args, &error, diagnostics), args, colour)?;
             }

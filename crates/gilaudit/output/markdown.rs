@@ -28,7 +28,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         None => writeln!(out, "## gilaudit\n")?,
     }
     writeln!(out, "{} ({})\n", text(&words::summary(report)), text(&words::asked(report)))?;
-    for sentence in words::coverage(report).into_iter().chain(words::what_to_try(report)) {
+    for sentence in
+        words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::what_to_try(report))
+    {
         writeln!(out, "{}\n", text(&sentence))?;
     }
     table(report, out)?;

@@ -86,11 +86,11 @@ pub(crate) fn to_stdout(text: &[u8], colour: Colour) -> Result<(), Error> {
 }
 
 /// Shows what is wrong with a policy that cannot be applied, on standard error.
-pub(crate) fn diagnostics(diagnostics: &[Diagnostic], colour: Colour) {
+pub(crate) fn diagnostics(diagnostics: &[Diagnostic], file: &str, text: &str, colour: Colour) {
     let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
     for diagnostic in diagnostics {
         // Nobody is left to be told when standard error is gone.
-        let _ = text::policy_diagnostic(diagnostic, Detail::of_terminal(false, false), &mut out);
+        let _ = snippets::policy(diagnostic, file, text, Detail::of_terminal(false, false), &mut out);
     }
 }
 

@@ -10,7 +10,7 @@ use gilaudit_model::{Location as Place, Origin, Related, Severity};
 
 use super::sarif_v2::*;
 use super::words;
-use crate::identity::{Identity, REFUSED};
+use crate::identity::{Identity, REFUSED, relative};
 use crate::report::{Judged, Report, Seen};
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -288,7 +288,7 @@ impl Artifacts {
 
 /// The address of a path: relative to the root of the run, absolute as `file:`, and inside an archive from its own root.
 fn artifact_location(path: &str, inside: bool) -> ArtifactLocation {
-    let path = path.strip_prefix("./").unwrap_or(path);
+    let path = if inside { path } else { relative(path) };
     let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|first: char| first.is_ascii_alphabetic());
     let (uri, uri_base_id) = match path {
         _ if inside => (words::encoded(path), None),

@@ -211,7 +211,7 @@ fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::
 
 /// One sentence that counts everything, also what was not read.
 fn summary(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    for sentence in words::coverage(report).into_iter().chain(words::stale(report)) {
+    for sentence in words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report)) {
         writeln!(out, "{}", wrap::hang(detail.width, &sentence, 2))?;
     }
     writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &words::summary(report), 2))

@@ -4,6 +4,7 @@ use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Origin, Outco
 use gilaudit_policy::imports::GilAtEnd;
 
 use super::count;
+use crate::identity::relative;
 use crate::imports::Imports;
 use crate::report::{Environment, GilState, Judged, Report};
 
@@ -159,8 +160,20 @@ pub(super) fn place(origin: &Origin, location: Location) -> String {
 
 /// A file as other programs want it named: `src/x.c` for `./src/x.c`.
 pub(super) fn file(origin: &Origin) -> String {
-    let file = origin.to_string();
-    file.strip_prefix("./").map(str::to_owned).unwrap_or(file)
+    relative(&origin.to_string()).to_owned()
+}
+
+/// What findings mean in a project of which no module declares support yet.
+pub(super) fn readiness(report: &Report) -> Option<String> {
+    let left = report.findings().filter(|seen| seen.is_news() && seen.finding.readiness).count();
+    let are = if left == 1 { "is" } else { "are" };
+    (left > 0).then(|| {
+        format!(
+            "{} {are} what is left to do before the module can declare that it runs without the GIL: the GIL still guards \
+             it, so they fail nothing",
+            count(left, "finding")
+        )
+    })
 }
 
 /// The sentence that counts everything, also what was not read.
