@@ -58,16 +58,26 @@ enum Fate {
     Overwritten,
 }
 
+/// What a call can have returned on a way, of -1, 0 and 1: one bit each.
+type Results = u8;
+
+const RESULTS: [(i64, Results); 3] = [(-1, 1), (0, 2), (1, 4)];
+
 /// The step at which the last trace of a reference is lost without a release: a way out, or an assignment that overwrites it.
 pub(crate) fn lost_at(unit: &Unit<'_>, new: &New<'_>) -> Option<NodeId> {
-    let mut seen = vec![false; unit.cfg.nodes.len()];
-    let mut work: Vec<(NodeId, NodeId)> =
-        unit.cfg.node(new.node).successors.iter().map(|next| (*next, new.node)).collect();
+    // A way is a step and what the call can have returned on it.
+    let mut seen = vec![0u8; unit.cfg.nodes.len()];
+    let stored = RESULTS.iter().filter(|(result, _)| new.api.out.is_none() || new.api.is_stored(*result));
+    let all: Results = stored.map(|(_, bit)| bit).sum();
+    let start = unit.cfg.node(new.node).successors.iter();
+    let mut work: Vec<(NodeId, NodeId, Results)> = start.map(|next| (*next, new.node, all)).collect();
     let mut lost = Vec::new();
-    while let Some((node, from)) = work.pop() {
-        if std::mem::replace(&mut seen[node.0 as usize], true) {
+    while let Some((node, from, results)) = work.pop() {
+        let known = &mut seen[node.0 as usize];
+        if *known & results == results {
             continue;
         }
+        *known |= results;
         if node == EXIT {
             lost.push(from);
             continue;
@@ -84,16 +94,16 @@ pub(crate) fn lost_at(unit: &Unit<'_>, new: &New<'_>) -> Option<NodeId> {
         }
         let successors = &unit.cfg.node(node).successors;
         match unit.cfg.node(node).step {
-            Step::Branch(condition) => match held_after(unit, new, condition, node) {
+            Step::Branch(condition) => match held_after(unit, new, condition, node, results) {
                 Some([yes, no]) => {
-                    let sides = successors.iter().zip([yes, no]).filter(|(_, held)| *held);
-                    work.extend(sides.map(|(next, _)| (*next, node)));
+                    let sides = successors.iter().zip([yes, no]).filter(|(_, results)| *results != 0);
+                    work.extend(sides.map(|(next, results)| (*next, node, results)));
                 }
                 // A test that is not understood may well ask whether there is a reference.
                 None => return None,
             },
             Step::Switch(value) if asks_result(unit, new, value, node) => return None,
-            _ => work.extend(successors.iter().map(|next| (*next, node))),
+            _ => work.extend(successors.iter().map(|next| (*next, node, results))),
         }
     }
     lost.into_iter().min_by_key(|node| (unit.cfg.node(*node).span.start, *node))
@@ -188,35 +198,60 @@ pub(crate) fn empty_after(unit: &Unit<'_>, new: &New<'_>, test: &Test) -> Vec<No
     if nodes.iter().any(|node| again(*node)) { Vec::new() } else { nodes }
 }
 
-/// Whether there can be a reference when a condition is true, and when it is false; `None` if that cannot be told.
-fn held_after(unit: &Unit<'_>, new: &New<'_>, condition: ExprId, node: NodeId) -> Option<[bool; 2]> {
+/// What the call can have returned, with a reference, when a condition is true and when it is false; `None` if that cannot be told.
+fn held_after(
+    unit: &Unit<'_>,
+    new: &New<'_>,
+    condition: ExprId,
+    node: NodeId,
+    results: Results,
+) -> Option<[Results; 2]> {
+    let sides = |yes: bool| Some(if yes { [results, 0] } else { [0, results] });
     if let Some((place, empty_if_true)) = emptiness_test(unit.body, condition)
-        && unit.local(place) == Some(new.local)
+        && unit.local(assigned(unit, place)) == Some(new.local)
     {
-        return Some([!empty_if_true, empty_if_true]);
+        return sides(!empty_if_true);
+    }
+    // `if ((x = f()))`
+    if unit.local(assigned(unit, condition)) == Some(new.local) && unit.local(condition).is_none() {
+        return sides(true);
     }
     // `None` and its like are immortal.
     if let ExprKind::Binary { op: op @ (BinaryOp::Eq | BinaryOp::Ne), left, right } = unit.kind(unit.strip(condition)) {
-        let is_immortal = |expr: ExprId| match unit.kind(unit.strip(expr)) {
-            ExprKind::Name(name) => {
-                matches!(unit.text(name), "Py_None" | "Py_True" | "Py_False" | "Py_NotImplemented" | "Py_Ellipsis")
-            }
-            _ => false,
-        };
         let is_it = |expr: ExprId| unit.local(expr) == Some(new.local);
-        if is_it(left) && is_immortal(right) || is_it(right) && is_immortal(left) {
-            return Some([op == BinaryOp::Ne, op == BinaryOp::Eq]);
+        if is_it(left) && is_immortal(unit, right) || is_it(right) && is_immortal(unit, left) {
+            return sides(op == BinaryOp::Ne);
         }
     }
     if unit.call(condition).is_some_and(|call| call.name == "PyErr_Occurred") {
-        return Some([false, true]);
+        return sides(false);
     }
     if !asks_result(unit, new, condition, node) {
-        return Some([true, true]);
+        return Some([results, results]);
     }
-    let possible = |test: &dyn Fn(i64) -> bool| [-1, 0, 1].into_iter().any(|it| new.api.is_stored(it) && test(it));
     let test = result_test(unit, new, condition, node)?;
-    Some([possible(&test), possible(&|it| !test(it))])
+    let when = |wanted: bool| -> Results {
+        let fits = RESULTS.iter().filter(|(result, bit)| results & bit != 0 && test(*result) == wanted);
+        fits.map(|(_, bit)| bit).sum()
+    };
+    Some([when(true), when(false)])
+}
+
+/// What `x` is in `(x = value)`.
+fn assigned(unit: &Unit<'_>, place: ExprId) -> ExprId {
+    match unit.kind(unit.strip(place)) {
+        ExprKind::Assign { op: None, target, .. } => target,
+        _ => place,
+    }
+}
+
+fn is_immortal(unit: &Unit<'_>, expr: ExprId) -> bool {
+    match unit.kind(unit.strip(expr)) {
+        ExprKind::Name(name) => {
+            matches!(unit.text(name), "Py_None" | "Py_True" | "Py_False" | "Py_NotImplemented" | "Py_Ellipsis")
+        }
+        _ => false,
+    }
 }
 
 /// Whether an expression has to do with what the call returned.

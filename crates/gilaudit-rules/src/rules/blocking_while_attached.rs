@@ -8,6 +8,7 @@ use crate::engine::api::{self, Blocking, LockFamily};
 use crate::engine::cfg::{NodeId, Step};
 use crate::engine::exempt;
 use crate::engine::flow::Call;
+use crate::engine::locks::Change;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -70,6 +71,18 @@ fn is_attached(unit: &Unit<'_>) -> bool {
     }
     // What attaches itself, or runs on a thread of its own, is attached only in parts: followed by what is held there.
     if unit.locks.locks.iter().any(|lock| lock.family == LockFamily::Gil) {
+        return false;
+    }
+    // Whoever attaches again before it ever detached was called detached.
+    let ends_callers = unit.locks.changes.iter().any(|(node, change, _)| {
+        let ends = match change {
+            Change::Acquire(_) => false,
+            Change::Release(lock) => unit.locks.locks[*lock].family == LockFamily::Detached,
+            Change::ReleaseLast(family) => *family == LockFamily::Detached,
+        };
+        ends && !unit.locks.maybe_held(*node).any(|lock| lock.family == LockFamily::Detached)
+    });
+    if ends_callers {
         return false;
     }
     let index = &unit.analysis.index;

@@ -7,7 +7,7 @@ use crate::engine::analysis::Unit;
 use crate::engine::api::LockFamily;
 use crate::engine::cfg::{NodeId, Step};
 use crate::engine::index::{emptiness_test, is_shared};
-use crate::engine::values::{Base, Path};
+use crate::engine::values::{Base, Path, Root};
 use crate::engine::{exempt, members};
 use crate::{Check, Rule};
 
@@ -34,7 +34,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         let name = unit.source(object);
-        let (what, help, place) = if exempt::is_fresh(unit, object, node) {
+        let (what, help, place) = if is_made_here(unit, object, node) {
             (
                 format!("'{name}' was made here and no other thread has it: locking it excludes nobody"),
                 "lock the object that the other threads use, or leave the section out".to_owned(),
@@ -66,6 +66,12 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.extend(place.map(|(place, what)| unit.related(place, what)));
         out.push(finding);
     }
+}
+
+/// Whether the object was made in this very function, and nobody else has it yet.
+fn is_made_here(unit: &Unit<'_>, object: ExprId, node: NodeId) -> bool {
+    let from_call = |root: &Root| matches!(root, Root::Call(_) | Root::Constant);
+    exempt::is_fresh(unit, object, node) && unit.roots(object, node).iter().all(from_call)
 }
 
 /// The steps inside the section that begins at a step.

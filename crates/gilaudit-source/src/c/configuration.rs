@@ -23,6 +23,8 @@ impl Configuration {
             "PY_MAJOR_VERSION" => Some(3),
             "PY_MINOR_VERSION" => Some(14),
             "PY_MICRO_VERSION" => Some(7),
+            // 3.14 Include/pyport.h: always defined.
+            "WITH_THREAD" => Some(1),
             // 3.14 Include/moduleobject.h
             "Py_mod_gil" => Some(4),
             "Py_mod_multiple_interpreters" => Some(3),
