@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use gilaudit_model::{Distribution, Origin, Stage};
+use gilaudit_model::{Origin, Stage};
 
 use crate::bytes::Bytes;
 use crate::collector::Collector;
@@ -13,6 +13,7 @@ use crate::folder;
 use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind, SourceFile};
 use crate::names::{is_header, is_source, module_name};
 use crate::problems::{io_text, not_read, origin_of, slashed, unread};
+use crate::sdist;
 use crate::walk::is_site_packages;
 use crate::wheel;
 use crate::zip::Archive;
@@ -38,6 +39,10 @@ pub(crate) fn collect(collector: &mut Collector, path: &Path) {
     if lower.ends_with(".whl") {
         return wheel::collect(collector, path, origin, true);
     }
+    if let Some(stem) = sdist::stem(origin.file_name()) {
+        let stem = stem.to_owned();
+        return sdist::collect_tar(collector, path, &origin, &stem);
+    }
     let head = match head(path) {
         Ok(head) => head,
         Err(error) => {
@@ -45,10 +50,6 @@ pub(crate) fn collect(collector: &mut Collector, path: &Path) {
             return collector.problem(problem);
         }
     };
-    if let Some(stem) = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"].iter().find_map(|end| lower.strip_suffix(end)) {
-        let stem = origin.file_name().get(..stem.len()).unwrap_or_default().to_owned();
-        return sdist(collector, origin, &stem, &head);
-    }
     if is_source(origin.file_name()) {
         return source(collector, path, origin);
     }
@@ -73,26 +74,6 @@ fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// A source distribution, by its name and the magic number of its compression.
-fn sdist(collector: &mut Collector, origin: Origin, stem: &str, head: &[u8]) {
-    let compressed = [&[0x1f, 0x8b][..], b"BZh", b"\xfd7zXZ\0"].iter().any(|magic| head.starts_with(magic));
-    if !compressed {
-        let error = "named like a source distribution, but not compressed data";
-        collector.problem(unread(origin.clone(), Stage::Archive, error));
-    }
-    let distribution = stem
-        .rsplit_once('-')
-        .map(|(name, version)| Distribution { name: name.to_owned(), version: version.to_owned() });
-    collector.artifact(Artifact {
-        origin,
-        kind: ArtifactKind::Sdist,
-        explicit: true,
-        distribution,
-        tags: None,
-        python: None,
-    });
-}
-
 /// A zip archive that is not named like a wheel: an old source distribution, or a wheel under another name.
 fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
     let opened = match Bytes::of_file(path, u64::MAX) {
@@ -112,7 +93,7 @@ fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
         entry.name.split_once('/').is_some_and(|(folder, file)| file == "PKG-INFO" && !folder.ends_with(".egg-info"))
     });
     if is_sdist {
-        collector.artifact(Artifact { kind: ArtifactKind::Sdist, ..artifact });
+        sdist::collect_zip(collector, archive, &artifact.origin);
     } else {
         wheel::list(collector, archive, artifact);
     }

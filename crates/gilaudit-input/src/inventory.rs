@@ -31,7 +31,7 @@ pub struct Inventory {
 pub enum ArtifactKind {
     /// A wheel.
     Wheel,
-    /// A source distribution. Recognised, but not opened yet: it has no members.
+    /// A source distribution.
     Sdist,
     /// A folder that is nothing more particular.
     Folder,
@@ -99,12 +99,13 @@ impl Member {
         match &self.handle {
             Handle::File(_) => None,
             Handle::Entry { entry, .. } => Some(entry.size),
+            Handle::Memory(bytes) => u64::try_from(bytes.len()).ok(),
         }
     }
 
     /// Whether it is a member of an archive, as against a file on disk.
     pub fn in_archive(&self) -> bool {
-        matches!(self.handle, Handle::Entry { .. })
+        !matches!(self.handle, Handle::File(_))
     }
 }
 
@@ -127,6 +128,7 @@ pub struct SourceFile {
 pub(crate) enum Handle {
     File(PathBuf),
     Entry { archive: usize, entry: Entry },
+    Memory(Bytes),
 }
 
 impl Inventory {
@@ -135,32 +137,27 @@ impl Inventory {
     /// A member of an archive is inflated in memory, its length and checksum verified. The problem of one that cannot be read says
     /// `unread` when it is a candidate: a library that cannot be read leaves no extension unread.
     pub fn read(&self, member: &Member) -> Result<Bytes, Problem> {
-        let result = match &member.handle {
-            Handle::File(path) => {
-                Bytes::of_file(path, self.limits.member_bytes).map_err(|error| not_read(member.origin.clone(), &error))
-            }
-            Handle::Entry { archive, entry } => match self.archives.get(*archive) {
-                Some(archive) => archive
-                    .read(entry, &self.limits)
-                    .map_err(|fault| unread(member.origin.clone(), fault.stage, fault.error)),
-                None => Err(unread(member.origin.clone(), Stage::Internal, "the member is of another inventory")),
-            },
-        };
+        let result = self.bytes(&member.handle, &member.origin);
         result.map_err(|problem| Problem { unread: member.kind == MemberKind::Candidate, ..problem })
     }
 
     /// The contents of a source file. May be called from several threads at once.
     pub fn read_source(&self, source: &SourceFile) -> Result<Bytes, Problem> {
-        match &source.handle {
+        self.bytes(&source.handle, &source.origin)
+    }
+
+    fn bytes(&self, handle: &Handle, origin: &Origin) -> Result<Bytes, Problem> {
+        match handle {
             Handle::File(path) => {
-                Bytes::of_file(path, self.limits.member_bytes).map_err(|error| not_read(source.origin.clone(), &error))
+                Bytes::of_file(path, self.limits.member_bytes).map_err(|error| not_read(origin.clone(), &error))
             }
             Handle::Entry { archive, entry } => match self.archives.get(*archive) {
-                Some(archive) => archive
-                    .read(entry, &self.limits)
-                    .map_err(|fault| unread(source.origin.clone(), fault.stage, fault.error)),
-                None => Err(unread(source.origin.clone(), Stage::Internal, "the file is of another inventory")),
+                Some(archive) => {
+                    archive.read(entry, &self.limits).map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
+                }
+                None => Err(unread(origin.clone(), Stage::Internal, "it is of another inventory")),
             },
+            Handle::Memory(bytes) => Ok(bytes.clone()),
         }
     }
 

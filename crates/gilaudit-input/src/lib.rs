@@ -43,6 +43,7 @@ mod platform_tags;
 mod problems;
 mod python;
 mod python_tree;
+mod sdist;
 mod walk;
 mod wheel;
 mod wheel_name;

@@ -10,10 +10,14 @@ pub struct Limits {
     pub member_bytes: u64,
     /// Bytes of all members of one archive together, inflated, as the archive declares them.
     pub archive_bytes: u64,
+    /// Bytes of a compressed tar, inflated: it is read from front to back, whatever is in it.
+    pub stream_bytes: u64,
+    /// Bytes of the sources and binaries of one source distribution, which are held in memory together.
+    pub kept_bytes: u64,
     /// Members of one archive.
     pub archive_members: usize,
-    /// How many times larger than its compressed bytes a member may be; asked only of members over 16 MiB, because a small one
-    /// harms nobody.
+    /// How many times larger than its compressed bytes a member, or a tar as a whole, may be; asked only beyond 16 MiB,
+    /// because a small one harms nobody.
     pub ratio: u64,
     /// Bytes of one metadata file: RECORD, METADATA, WHEEL, `pyvenv.cfg`.
     pub metadata_bytes: u64,
@@ -29,6 +33,8 @@ impl Default for Limits {
         Self {
             member_bytes: 2048 * MIB,
             archive_bytes: 16_384 * MIB,
+            stream_bytes: 4096 * MIB,
+            kept_bytes: 1024 * MIB,
             archive_members: 500_000,
             ratio: 250,
             metadata_bytes: 64 * MIB,

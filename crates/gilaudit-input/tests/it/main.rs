@@ -6,6 +6,7 @@
 mod archives; // a zip writer that can lie
 mod folders; // plain folders, symbolic links, limits
 mod installed; // site-packages, environments
+mod sdists; // compressed tars and zips of sources
 mod wheels; // wheels, sound and hostile
 
 use std::fs;
