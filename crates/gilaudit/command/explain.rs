@@ -1,10 +1,14 @@
 //! `gilaudit explain RULE`: the page of a rule.
 
+use anstyle::Style;
+
 use crate::args::Colour;
 use crate::error::Error;
 use crate::output::to_stdout;
 use crate::report::EXIT_OK;
 use crate::settings::find_rule;
+
+const BOLD: Style = Style::new().bold();
 
 pub(crate) fn run(id: &str, colour: Colour) -> Result<u8, Error> {
     let rule = find_rule(id)?;
@@ -18,6 +22,13 @@ pub(crate) fn run(id: &str, colour: Colour) -> Result<u8, Error> {
         rule.since
     );
     let page = format!("{title}\n\n{about}\n\n{}\n", page.trim());
+    let mut in_code = false;
+    let styled = page.lines().map(|line| {
+        in_code ^= line.starts_with("```");
+        let heading = line.starts_with('#') && !in_code;
+        if heading { format!("{BOLD}{line}{BOLD:#}\n") } else { format!("{line}\n") }
+    });
+    let page: String = styled.collect();
     to_stdout(page.as_bytes(), colour)?;
     Ok(EXIT_OK)
 }

@@ -16,20 +16,39 @@ const SHOWN: usize = 200;
 /// Longer lines are of no use on a terminal, and nobody wrote them.
 const LONGEST: usize = 2_000;
 
-/// Writes the findings in sources: errors first, then by place.
-pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    let is_text = |finding: &&Finding| matches!(finding.location, Location::Text { .. });
-    let news = report.findings().filter(|seen| seen.is_news()).map(|seen| seen.finding);
-    let mut findings: Vec<&Finding> = news.filter(is_text).collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let shown = if detail.verbose { findings.len() } else { SHOWN };
-    for finding in findings.iter().take(shown) {
-        write_one(finding, report, detail, out)?;
+/// The findings in sources, in the order of the report.
+pub(super) struct Snippets<'r> {
+    report: &'r Report,
+    detail: Detail,
+    findings: Vec<&'r Finding>,
+    shown: usize,
+}
+
+impl<'r> Snippets<'r> {
+    pub(super) fn new(report: &'r Report, detail: Detail) -> Self {
+        let is_text = |finding: &&Finding| matches!(finding.location, Location::Text { .. });
+        let news = report.findings().filter(|seen| seen.is_news()).map(|seen| seen.finding);
+        Self { report, detail, findings: news.filter(is_text).collect(), shown: 0 }
     }
-    if findings.len() > shown {
-        writeln!(out, "{DIM}and {} more findings in sources (--verbose shows them){DIM:#}\n", findings.len() - shown)?;
+
+    /// Writes those of one severity, as long as not too many were shown.
+    pub(super) fn write(&mut self, severity: Severity, out: &mut dyn Write) -> io::Result<()> {
+        for finding in self.findings.iter().filter(|finding| finding.severity == severity) {
+            if self.shown < SHOWN || self.detail.verbose {
+                write_one(finding, self.report, self.detail, out)?;
+                self.shown += 1;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Says how many were left out.
+    pub(super) fn write_rest(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.findings.len() - self.shown {
+            0 => Ok(()),
+            more => writeln!(out, "{DIM}and {more} more findings in sources (--verbose shows them){DIM:#}\n"),
+        }
+    }
 }
 
 fn write_one(finding: &Finding, report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! The report for people: the most important first, readable at any width.
 //!
-//! First what happens to the GIL, then the findings (modules of one distribution with the same finding together), then the
+//! First what happens to the GIL, then the findings (errors first, modules of one distribution with the same finding together), then the
 //! inputs that could not be read, then a table by distribution, and last one line that counts everything. Of the
 //! terminal only the width and whether it shows links matter; the writer strips the styles where none are wanted.
 
@@ -12,6 +12,7 @@ use gilaudit_model::{Action, Origin, Outcome, Problem, Severity};
 use gilaudit_policy::Diagnostic;
 
 use super::group::{self, Group, Said};
+use super::snippets::Snippets;
 use super::words::{self, shown};
 use super::{Detail, table, wrap};
 use crate::report::{Judged, Report};
@@ -23,21 +24,25 @@ pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 
 pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    for diagnostic in &report.question.policy_diagnostics {
-        policy_diagnostic(diagnostic, detail, out)?;
-    }
     match &report.answers.imports {
         // The answer about what is imported is the better one; what else is there is in the table.
         Some(imports) => super::imports::write(report, imports, detail, out)?,
         None if detail.quiet => {}
         None => headline(report, detail, out)?,
     }
+    for diagnostic in &report.question.policy_diagnostics {
+        policy_diagnostic(diagnostic, detail, out)?;
+    }
     let groups = group::groups(report);
     let mut said = Said::before(report);
-    for group in &groups {
-        group.write(detail, &mut said, out)?;
+    let mut snippets = Snippets::new(report, detail);
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        for group in groups.iter().filter(|group| group.severity == severity) {
+            group.write(detail, &mut said, out)?;
+        }
+        snippets.write(severity, out)?;
     }
-    super::snippets::write(report, detail, out)?;
+    snippets.write_rest(out)?;
     judgements(report, &groups, detail, out)?;
     problems(&report.answers.problems, detail, out)?;
     if !detail.quiet {
@@ -214,7 +219,11 @@ fn summary(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<(
     for sentence in words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report)) {
         writeln!(out, "{}", wrap::hang(detail.width, &sentence, 2))?;
     }
-    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &words::summary(report), 2))
+    writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &words::summary(report), 2))?;
+    match report.findings().find(|seen| seen.is_news()) {
+        Some(seen) => writeln!(out, "{DIM}gilaudit explain {} says more{DIM:#}", seen.finding.rule),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
