@@ -60,6 +60,7 @@ fn modules_and_findings_that_come_and_go() {
     }
     let back: Value = serde_json::from_str(&diff("--format json", &b, &a).exits(0).stdout).unwrap();
     assert_eq!(back["schema"], "gilaudit-diff/1");
+    crate::contract::fits("diff-v1.schema.json", &back);
     assert_eq!(back["findings"]["gone"][0]["rule"], "borrowed-list-item");
     assert_eq!(
         (&back["modules"]["added"][0]["module"], &back["modules"]["unchanged"]),

@@ -9,6 +9,9 @@ use super::text::BOLD;
 use super::{Detail, count, wrap};
 use crate::diff::{Difference, Finding, Module, Pair};
 
+/// The name and version of the format for programs.
+const SCHEMA: &str = "gilaudit-diff/1";
+
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const NEUTRAL: Style = Style::new().bold();
@@ -85,46 +88,64 @@ fn findings(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(one).collect()
 }
 
-/// `gilaudit-diff/1`
+/// What changed between two reports.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Diff"))]
 struct DiffOut<'a> {
+    /// The name and version of this format.
+    #[cfg_attr(test, schemars(extend("const" = "gilaudit-diff/1")))]
     schema: &'static str,
     declarations: Declarations<'a>,
     modules: Modules<'a>,
     findings: Findings<'a>,
+    /// Inputs that could not be read: nothing is known about them.
     unread: &'a [String],
+    /// Why the two may differ although nothing was changed.
     notes: &'a [String],
 }
 
+/// Modules that both sides have and of which something changed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Declarations<'a> {
+    /// They declared that they run without the GIL, and do not any more (or cannot be imported any more).
     lost: Vec<PairOut<'a>>,
+    /// The other way round.
     gained: Vec<PairOut<'a>>,
+    /// Their declaration or outcome changed in another way.
     changed: Vec<PairOut<'a>>,
 }
 
+/// Modules that one side has, and how many are as they were.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Modules<'a> {
     added: Vec<ModuleOut<'a>>,
     removed: Vec<ModuleOut<'a>>,
     unchanged: usize,
 }
 
+/// Findings that one side has, and how many both have.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Findings<'a> {
     new: Vec<FindingOut<'a>>,
     gone: Vec<FindingOut<'a>>,
     unchanged: usize,
 }
 
+/// A module that both sides have.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Pair"))]
 struct PairOut<'a> {
     module: &'a str,
     old: ModuleOut<'a>,
     new: ModuleOut<'a>,
 }
 
+/// A module of one side.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Module"))]
 struct ModuleOut<'a> {
     module: &'a str,
     origin: &'a [String],
@@ -134,7 +155,9 @@ struct ModuleOut<'a> {
     outcome: &'a str,
 }
 
+/// A finding of one side.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Finding"))]
 struct FindingOut<'a> {
     rule: &'a str,
     severity: &'a str,
@@ -147,7 +170,7 @@ struct FindingOut<'a> {
 
 pub(crate) fn write_json(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
     let diff = DiffOut {
-        schema: "gilaudit-diff/1",
+        schema: SCHEMA,
         declarations: Declarations {
             lost: difference.lost.iter().map(pair).collect(),
             gained: difference.gained.iter().map(pair).collect(),
@@ -194,5 +217,23 @@ fn finding(it: &Finding) -> FindingOut<'_> {
         line: it.line,
         function: it.function.as_deref(),
         module: it.module.as_deref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `UPDATE=1 cargo test` writes the schema anew.
+    #[test]
+    fn the_schema_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/diff-v1.schema.json");
+        let schema = schemars::schema_for!(DiffOut<'_>);
+        let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &text).expect("docs/ can be written");
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(kept, text, "run UPDATE=1 cargo test and review the difference");
     }
 }
