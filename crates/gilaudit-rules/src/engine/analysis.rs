@@ -1,13 +1,16 @@
 //! A project under analysis, and one of its functions as rules see it.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::ops::Deref;
 
-use gilaudit_model::source::{ExprId, FileId, FunctionId, Project, Span};
+use gilaudit_model::source::{ExprId, FileId, FunctionId, Name, Project, Span};
 use gilaudit_model::{Finding, Location, Related, Target};
 
 use super::cfg::NodeId;
 use super::flow::Flow;
 use super::index::{Index, Role, Types};
+use super::registries;
 use crate::Rule;
 
 /// What the user decides about the rules for sources.
@@ -26,6 +29,7 @@ pub(crate) struct Analysis<'p> {
     pub(crate) types: Types,
     pub(crate) index: Index,
     pub(crate) options: &'p Options,
+    weak_registries: OnceCell<HashMap<Name, (FunctionId, ExprId)>>,
 }
 
 impl<'p> Analysis<'p> {
@@ -33,7 +37,12 @@ impl<'p> Analysis<'p> {
         let mut types = Types::new(project);
         types.find_makers(project);
         let index = Index::new(project, &types);
-        Self { project, types, index, options }
+        Self { project, types, index, options, weak_registries: OnceCell::new() }
+    }
+
+    /// What objects are found in by others and that keeps no references: see [`registries::weak`].
+    pub(crate) fn weak_registries(&self) -> &HashMap<Name, (FunctionId, ExprId)> {
+        self.weak_registries.get_or_init(|| registries::weak(self.project, &self.index))
     }
 
     /// A function, made ready.

@@ -450,22 +450,31 @@ pub(crate) struct Nonreentrant {
     pub(crate) fix: &'static str,
 }
 
-/// The rows of the table; a name that ends in `*` is a prefix.
-static NONREENTRANT: LazyLock<Vec<(&'static str, bool, Nonreentrant)>> = LazyLock::new(|| {
-    rows(include_str!("../../data/nonreentrant.tsv"))
-        .filter_map(|row| {
-            let [name, level, _, handle, reason, fix, ..] = row.as_slice() else { return None };
-            Some((*name, *level == "safe", Nonreentrant { handle: handle.parse().ok(), reason, fix }))
-        })
-        .collect()
+/// A row of the table: a name, or a prefix that ends in `*`; whether it is an exception that is safe; what is known of it.
+type NonreentrantRow = (&'static str, bool, Nonreentrant);
+
+/// The rows by the first byte of the name.
+static NONREENTRANT: LazyLock<HashMap<u8, Vec<NonreentrantRow>>> = LazyLock::new(|| {
+    let mut by_byte: HashMap<u8, Vec<_>> = HashMap::new();
+    for row in rows(include_str!("../../data/nonreentrant.tsv")) {
+        let [name, level, _, handle, reason, fix, ..] = row.as_slice() else { continue };
+        let Some(first) = name.bytes().next() else { continue };
+        let known = Nonreentrant { handle: handle.parse().ok(), reason, fix };
+        by_byte.entry(first).or_default().push((*name, *level == "safe", known));
+    }
+    by_byte
 });
 
 /// What is known of a library function; the exact name is preferred to a prefix, the longer prefix to the shorter.
 pub(crate) fn nonreentrant(name: &str) -> Option<Nonreentrant> {
-    let fits = |row: &&(&'static str, bool, Nonreentrant)| match row.0.strip_suffix('*') {
+    let fits = |row: &&NonreentrantRow| match row.0.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => name == row.0,
     };
-    let best = NONREENTRANT.iter().filter(fits).max_by_key(|row| (!row.0.ends_with('*'), row.0.len()))?;
+    let best = NONREENTRANT
+        .get(&name.bytes().next()?)?
+        .iter()
+        .filter(fits)
+        .max_by_key(|row| (!row.0.ends_with('*'), row.0.len()))?;
     (!best.1).then_some(best.2)
 }

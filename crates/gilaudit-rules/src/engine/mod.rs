@@ -17,4 +17,5 @@ pub(crate) mod metadata;
 pub(crate) mod objects;
 pub(crate) mod ownership;
 pub(crate) mod regions;
+pub(crate) mod registries;
 pub(crate) mod values;

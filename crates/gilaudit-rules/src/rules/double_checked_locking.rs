@@ -20,6 +20,9 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
+    if !unit.locks.locks.iter().any(|lock| lock.family.is_lock()) {
+        return;
+    }
     for test in members::emptiness_tests(unit) {
         if unit.is_locked_at(test.node) || unit.is_unparsed(unit.expr(test.condition).span) || unit.is_init() {
             continue;

@@ -63,8 +63,10 @@ fn variable<'p>(unit: &Unit<'p>, object: ExprId, at: crate::engine::cfg::NodeId)
     let [only] = roots.as_slice() else { return None };
     match *only {
         Root::Global(name) => {
-            let mut known = unit.project.globals.iter().filter(|global| global.name == name);
-            known.any(|global| is_storage(global.ty)).then(|| unit.text(name))
+            let mut known = unit.analysis.types.globals_named(name).iter();
+            known
+                .any(|id| unit.project.globals.get(id.0 as usize).is_some_and(|global| is_storage(global.ty)))
+                .then(|| unit.text(name))
         }
         Root::Static(local) => {
             let local = &unit.body.locals[local.0 as usize];

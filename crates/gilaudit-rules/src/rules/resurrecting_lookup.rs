@@ -1,12 +1,13 @@
 //! Flags an object that is found by a pointer which keeps no reference, and then gets a new one.
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, FunctionId, Name, StmtKind};
+use gilaudit_model::source::{ExprId, ExprKind, Name};
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::analysis::{Analysis, Unit};
+use crate::engine::analysis::Unit;
 use crate::engine::borrow;
 use crate::engine::cfg::NodeId;
-use crate::engine::values::{Root, Source, callee, strip};
+use crate::engine::registries::container_of;
+use crate::engine::values::{Root, Source};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -21,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    if unit.is_init() || unit.is_lifecycle() {
+    if unit.analysis.weak_registries().is_empty() || unit.is_init() || unit.is_lifecycle() {
         return;
     }
     for call in unit.calls() {
@@ -30,7 +31,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         let Some(object) = call.args.first().copied() else { continue };
         let Some((registry, lookup)) = registry(unit, object, call.node) else { continue };
-        let Some((forgets, at)) = forgotten_by(unit.analysis, registry) else { continue };
+        let Some((forgets, at)) = unit.analysis.weak_registries().get(&registry).copied() else { continue };
         let name = unit.text(registry);
         let message = format!(
             "'{name}' keeps no references, and the object found in it can be in the middle of its destruction: a new reference brings back what is about to be freed"
@@ -54,9 +55,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
 fn registry(unit: &Unit<'_>, object: ExprId, at: NodeId) -> Option<(Name, ExprId)> {
     sources(unit, object, 8).into_iter().find_map(|source| {
         unit.roots(source, at).iter().find_map(|root| match *root {
-            Root::Global(name) => {
-                unit.project.globals.iter().any(|global| global.name == name).then_some((name, source))
-            }
+            Root::Global(name) => (!unit.analysis.types.globals_named(name).is_empty()).then_some((name, source)),
             Root::Call(call) => {
                 unit.call(call).filter(|call| matches!(call.name, "find" | "at" | "get" | "lookup"))?;
                 Some((container_of(unit.body, call)?, call))
@@ -93,71 +92,4 @@ fn sources(unit: &Unit<'_>, object: ExprId, fuel: u32) -> Vec<ExprId> {
         }
         _ => vec![object],
     }
-}
-
-/// The container that a method is called on, by its name.
-fn container_of(body: &Body, call: ExprId) -> Option<Name> {
-    let ExprKind::Call { callee, .. } = body.kind(call) else { return None };
-    match body.kind(strip(body, callee)) {
-        ExprKind::Field { base, .. } => container_name(body, base),
-        _ => None,
-    }
-}
-
-fn container_name(body: &Body, expr: ExprId) -> Option<Name> {
-    match body.kind(strip(body, expr)) {
-        ExprKind::Name(name) | ExprKind::Field { name, .. } => Some(name),
-        ExprKind::Index { base, .. } => container_name(body, base),
-        // A reference to it.
-        ExprKind::Local(local) if body.locals.get(local.0 as usize).is_some_and(|local| local.ty.reference) => {
-            body.stmts.iter().find_map(|stmt| match stmt.kind {
-                StmtKind::Declare { local: declared, init: Some(init) } if declared == local => {
-                    container_name(body, init)
-                }
-                _ => None,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The place where a function that destroys objects takes one out of the registry without releasing it: then the registry keeps no
-/// references.
-fn forgotten_by(analysis: &Analysis<'_>, registry: Name) -> Option<(FunctionId, ExprId)> {
-    let project = analysis.project;
-    let mut forgotten = None;
-    for id in project.function_ids() {
-        let body = &project.function(id).body;
-        let destroys = analysis.index.lifecycle.get(id.0 as usize).copied().unwrap_or(false)
-            || project.text(project.function(id).name).contains("dealloc");
-        for (index, expr) in body.exprs.iter().enumerate() {
-            let at = ExprId(index as u32);
-            match expr.kind {
-                ExprKind::Call { args, .. } => {
-                    let name = callee(body, at).map_or("", |name| project.text(name));
-                    let first = body.list(args).first().and_then(|arg| container_name(body, *arg));
-                    // Whoever releases what is in it owns it.
-                    if matches!(name, "Py_DECREF" | "Py_XDECREF" | "Py_CLEAR" | "Py_SETREF" | "Py_XSETREF")
-                        && first == Some(registry)
-                    {
-                        return None;
-                    }
-                    let erases = name.starts_with("erase") || matches!(name, "remove" | "extract");
-                    if destroys && erases && container_of(body, at) == Some(registry) {
-                        forgotten.get_or_insert((id, at));
-                    }
-                }
-                ExprKind::Assign { op: None, target, value }
-                    if destroys
-                        && matches!(body.kind(strip(body, value)), ExprKind::Null | ExprKind::Number(Some(0)))
-                        && matches!(body.kind(strip(body, target)), ExprKind::Name(_) | ExprKind::Index { .. })
-                        && container_name(body, target) == Some(registry) =>
-                {
-                    forgotten.get_or_insert((id, at));
-                }
-                _ => {}
-            }
-        }
-    }
-    forgotten
 }
