@@ -151,3 +151,26 @@ fn links_only_where_they_are_wanted() {
     // What strips colours strips links, too.
     assert_eq!(linked(&["--color", "never"], Some("1")), (false, false));
 }
+
+/// Names come from strangers: none of them may reach a terminal as an order, or a log as a line of its own.
+#[test]
+fn names_give_the_terminal_no_orders() {
+    let here = folder();
+    let (name, used) = fixture("mp_used");
+    let hostile = format!("a\u{1b}]0;owned\u{7}\u{1b}[2J\n::error::x/{name}");
+    wheel(
+        here.path(),
+        "ours-1.0-cp314-cp314t-manylinux_2_28_x86_64.whl",
+        &[(&hostile, &used), ("b\u{1b}[2J.so", b"no")],
+    );
+    for words in
+        ["", "--verbose", "--import-all", "--policy nogil", "--format github", "--format markdown", "--format junit"]
+    {
+        let mut run = command(["check", ".", "--color", "always"]);
+        let out = finish(run.args(words.split_whitespace()).current_dir(here.path())).stdout;
+        assert!(out.contains("mp_used"), "{words}: {out}");
+        for order in ["\u{1b}]0", "\u{7}", "\u{1b}[2J", "\n::error::x"] {
+            assert!(!out.contains(order), "{words}: {order:?} in {out:?}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use gilaudit_model::{Finding, Location, Severity};
 
 use super::group::groups;
-use super::words;
+use super::{words, wrap};
 use crate::report::Report;
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -113,7 +113,9 @@ fn with_help(message: &str, help: Option<&str>) -> String {
 
 /// The text after `::`, escaped as GitHub's runner undoes it (actions/toolkit, `command.ts`).
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    // The log of a run is shown on terminals, too.
+    let lines: Vec<String> = text.split(['\n', '\r']).map(wrap::clean).collect();
+    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
 /// The value of a property.

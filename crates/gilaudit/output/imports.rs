@@ -78,7 +78,7 @@ fn chain(links: &[Link]) -> String {
 
 fn whole(blocker: &Blocker, ways: &Ways, forced: bool, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let of = blocker.distribution.as_ref().map_or(String::new(), |it| format!(", {}", shown(it)));
-    writeln!(out, "{BOLD}{}{BOLD:#} ({}{of})", blocker.module, word(blocker))?;
+    writeln!(out, "{BOLD}{}{BOLD:#} ({}{})", wrap::clean(&blocker.module), word(blocker), wrap::clean(&of))?;
     writeln!(out, "  {}", wrap::hang_after(detail.width, &chain(&blocker.chain), 2, 4))?;
     if !ways.required_by.is_empty() {
         writeln!(
@@ -103,7 +103,7 @@ fn whole(blocker: &Blocker, ways: &Ways, forced: bool, detail: Detail, out: &mut
     }
     writeln!(out, "  {BOLD}exception:{BOLD:#}")?;
     for line in ways.exception.lines() {
-        writeln!(out, "    {line}")?;
+        writeln!(out, "    {}", wrap::clean(line))?;
     }
     writeln!(out)
 }

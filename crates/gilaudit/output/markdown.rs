@@ -8,7 +8,7 @@ use gilaudit_model::{Finding, Location, Severity};
 
 use super::group::{Group, groups};
 use super::table::rows;
-use super::{count, words};
+use super::{count, words, wrap};
 use crate::report::Report;
 
 /// From this many bytes on, findings are counted only.
@@ -125,7 +125,7 @@ fn write_finding(report: &Report, finding: &Finding, said: &mut String) {
         said.push_str(&format!(
             "\n``````{}\n{}\n``````\n",
             language(finding.origin.file_name()),
-            source.trim().replace("``````", "`````")
+            wrap::clean(source.trim()).replace("``````", "`````")
         ));
     }
     for related in &finding.related {
@@ -160,7 +160,7 @@ fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\n' | '\r' => out.push(' '),
+            c if c.is_control() => out.push(' '),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -175,12 +175,12 @@ fn text(text: &str) -> String {
 
 /// The same inside HTML tags, where Markdown is not read.
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(['\n', '\r'], " ")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(char::is_control, " ")
 }
 
 /// Code in a line.
 fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ").replace('|', "\\|");
+    let text = text.replace(char::is_control, " ").replace('|', "\\|");
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use gilaudit_model::{Distribution, Outcome, Status};
 
-use super::{Detail, words};
+use super::{Detail, words, wrap};
 use crate::report::{Judged, Report};
 
 /// The header and a row for every distribution; nothing when there are no extensions.
@@ -56,7 +56,7 @@ pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io:
 fn cells(row: Vec<String>) -> Vec<Cell> {
     let last = row.len().saturating_sub(1);
     let align = |index: usize| if index == 0 || index == last { CellAlignment::Left } else { CellAlignment::Right };
-    row.into_iter().enumerate().map(|(index, text)| Cell::new(text).set_alignment(align(index))).collect()
+    row.into_iter().enumerate().map(|(index, text)| Cell::new(wrap::clean(&text)).set_alignment(align(index))).collect()
 }
 
 /// `enables-gil`, or with counts when they differ: `12 runs-free, 1 enables-gil`.

@@ -27,7 +27,12 @@ pub(super) fn hang_after(width: usize, text: &str, used: usize, indent: usize) -
 
 /// The text without control characters: names of files and modules come from strangers, and terminals obey.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let harmless = |c: char| match c {
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(harmless).collect()
 }
 
 #[cfg(test)]
