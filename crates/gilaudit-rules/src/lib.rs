@@ -24,6 +24,7 @@ mod rules {
     pub(crate) mod busy_flag_toctou;
     pub(crate) mod bytearray_pointer;
     pub(crate) mod capi_while_detached;
+    pub(crate) mod check_then_act;
     pub(crate) mod conditional_declaration;
     pub(crate) mod container_internals;
     pub(crate) mod datetime_capi_null_check;
@@ -42,11 +43,14 @@ mod rules {
     pub(crate) mod gil_reliance_comment;
     pub(crate) mod gilstate_as_lock;
     pub(crate) mod gilstate_unbalanced;
+    pub(crate) mod global_augassign;
     pub(crate) mod global_container_race;
     pub(crate) mod global_jmpbuf;
     pub(crate) mod header_layout;
     pub(crate) mod inconsistent_locking;
+    pub(crate) mod iterate_shared;
     pub(crate) mod jump_out_of_allow_threads;
+    pub(crate) mod lazy_module_global;
     pub(crate) mod lazy_object_cache;
     pub(crate) mod lazy_static_object;
     pub(crate) mod lock_imbalance;
@@ -80,6 +84,7 @@ mod rules {
     pub(crate) mod unsafe_libc;
     pub(crate) mod use_after_steal;
     pub(crate) mod weakreflist_read;
+    pub(crate) mod weakvalue_iteration;
     pub(crate) mod wrong_abi;
     pub(crate) mod wrong_lock_object;
 }
@@ -108,6 +113,7 @@ pub static RULES: &[Rule] = &[
     rules::busy_flag_toctou::RULE,
     rules::bytearray_pointer::RULE,
     rules::capi_while_detached::RULE,
+    rules::check_then_act::RULE,
     rules::conditional_declaration::RULE,
     rules::container_internals::RULE,
     rules::datetime_capi_null_check::RULE,
@@ -126,11 +132,14 @@ pub static RULES: &[Rule] = &[
     rules::gil_reliance_comment::RULE,
     rules::gilstate_as_lock::RULE,
     rules::gilstate_unbalanced::RULE,
+    rules::global_augassign::RULE,
     rules::global_container_race::RULE,
     rules::global_jmpbuf::RULE,
     rules::header_layout::RULE,
     rules::inconsistent_locking::RULE,
+    rules::iterate_shared::RULE,
     rules::jump_out_of_allow_threads::RULE,
+    rules::lazy_module_global::RULE,
     rules::lazy_object_cache::RULE,
     rules::lazy_static_object::RULE,
     rules::lock_imbalance::RULE,
@@ -164,6 +173,7 @@ pub static RULES: &[Rule] = &[
     rules::unsafe_libc::RULE,
     rules::use_after_steal::RULE,
     rules::weakreflist_read::RULE,
+    rules::weakvalue_iteration::RULE,
     rules::wrong_abi::RULE,
     rules::wrong_lock_object::RULE,
 ];
@@ -270,8 +280,9 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
     let modules = engine::declarations::modules(project);
     let declares = modules.iter().any(|module| module.declared == engine::declarations::Declared::NotUsed);
     if !modules.is_empty() && !declares {
-        // The GIL still guards this code: what is found stands between it and a declaration.
-        findings.iter_mut().for_each(|finding| finding.readiness = true);
+        // The GIL still guards this code, though not Python: what is found stands between it and a declaration.
+        let python = |finding: &&mut Finding| finding.origin.file_name().ends_with(".py");
+        findings.iter_mut().filter(|finding| !python(finding)).for_each(|finding| finding.readiness = true);
     }
     findings.extend(more);
     findings.sort();

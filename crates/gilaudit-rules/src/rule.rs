@@ -43,7 +43,6 @@ pub(crate) enum Check {
     #[expect(dead_code, reason = "its rules follow")]
     Rust(RustCheck),
     /// One Python file.
-    #[expect(dead_code, reason = "its rules follow")]
     Python(PythonCheck),
     /// The build files of a project, with what its sources say.
     #[expect(dead_code, reason = "its rules follow")]

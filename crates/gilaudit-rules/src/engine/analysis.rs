@@ -11,6 +11,7 @@ use super::cfg::NodeId;
 use super::flow::Flow;
 use super::index::{Index, Role, Types};
 use super::registries;
+use super::threads::Threads;
 use crate::Rule;
 
 /// What the user decides about the rules for sources.
@@ -30,6 +31,8 @@ pub(crate) struct Analysis<'p> {
     pub(crate) index: Index,
     pub(crate) options: &'p Options,
     weak_registries: OnceCell<HashMap<Name, (FunctionId, ExprId)>>,
+    /// What is known of the project's Python.
+    pub(crate) threads: Threads<'p>,
 }
 
 impl<'p> Analysis<'p> {
@@ -37,7 +40,7 @@ impl<'p> Analysis<'p> {
         let mut types = Types::new(project);
         types.find_makers(project);
         let index = Index::new(project, &types);
-        Self { project, types, index, options, weak_registries: OnceCell::new() }
+        Self { project, types, index, options, threads: Threads::new(project), weak_registries: OnceCell::new() }
     }
 
     /// What objects are found in by others and that keeps no references: see [`registries::weak`].

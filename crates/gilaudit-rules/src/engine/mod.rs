@@ -18,4 +18,5 @@ pub(crate) mod objects;
 pub(crate) mod ownership;
 pub(crate) mod regions;
 pub(crate) mod registries;
+pub(crate) mod threads;
 pub(crate) mod values;
