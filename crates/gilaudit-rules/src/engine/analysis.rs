@@ -82,6 +82,7 @@ impl<'p> Analysis<'p> {
         let by_role =
             self.index.roles_of(function.name).iter().any(|role| matches!(role, Role::Slot(slot) if slot == "tp_init"));
         by_role
+            || self.index.initialising.get(id.0 as usize).copied().unwrap_or(false)
             || self.project.text(function.name).contains("__init__")
             || self.project.text(function.name).ends_with("_init")
     }

@@ -450,31 +450,32 @@ pub(crate) struct Nonreentrant {
     pub(crate) fix: &'static str,
 }
 
-/// A row of the table: a name, or a prefix that ends in `*`; whether it is an exception that is safe; what is known of it.
-type NonreentrantRow = (&'static str, bool, Nonreentrant);
+/// The rows of the table: by name, `None` for what is safe; and by prefix, which the table ends with `*`, the longest first.
+struct NonreentrantTable {
+    names: HashMap<&'static str, Option<Nonreentrant>>,
+    prefixes: Vec<(&'static str, Option<Nonreentrant>)>,
+}
 
-/// The rows by the first byte of the name.
-static NONREENTRANT: LazyLock<HashMap<u8, Vec<NonreentrantRow>>> = LazyLock::new(|| {
-    let mut by_byte: HashMap<u8, Vec<_>> = HashMap::new();
+static NONREENTRANT: LazyLock<NonreentrantTable> = LazyLock::new(|| {
+    let mut table = NonreentrantTable { names: HashMap::new(), prefixes: Vec::new() };
     for row in rows(include_str!("../../data/nonreentrant.tsv")) {
         let [name, level, _, handle, reason, fix, ..] = row.as_slice() else { continue };
-        let Some(first) = name.bytes().next() else { continue };
-        let known = Nonreentrant { handle: handle.parse().ok(), reason, fix };
-        by_byte.entry(first).or_default().push((*name, *level == "safe", known));
+        let known = (*level != "safe").then_some(Nonreentrant { handle: handle.parse().ok(), reason, fix });
+        match name.strip_suffix('*') {
+            Some(prefix) => table.prefixes.push((prefix, known)),
+            None => {
+                table.names.insert(name, known);
+            }
+        }
     }
-    by_byte
+    table.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    table
 });
 
 /// What is known of a library function; the exact name is preferred to a prefix, the longer prefix to the shorter.
 pub(crate) fn nonreentrant(name: &str) -> Option<Nonreentrant> {
-    let fits = |row: &&NonreentrantRow| match row.0.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => name == row.0,
-    };
-    let best = NONREENTRANT
-        .get(&name.bytes().next()?)?
-        .iter()
-        .filter(fits)
-        .max_by_key(|row| (!row.0.ends_with('*'), row.0.len()))?;
-    (!best.1).then_some(best.2)
+    match NONREENTRANT.names.get(name) {
+        Some(known) => *known,
+        None => NONREENTRANT.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix)).and_then(|(_, known)| *known),
+    }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Index {
     pub(crate) roles: HashMap<Name, Vec<Role>>,
     pub(crate) init_only: Vec<bool>,
     pub(crate) lifecycle: Vec<bool>,
+    /// Functions that only run while their object or module is made: those of a `tp_init`, too, which can run again.
+    pub(crate) initialising: Vec<bool>,
     pub(crate) lock_held: Vec<bool>,
     /// Functions that are only called without an attached thread state.
     pub(crate) detached: Vec<bool>,

@@ -16,6 +16,7 @@ mod includes;
 mod lower;
 mod macros;
 mod prepare;
+mod reparse;
 mod token;
 
 use std::collections::HashMap;
@@ -133,19 +134,22 @@ fn read_file(
 ) {
     let cpp = file.language == Language::Cpp;
     let mut seen: Vec<String> = Vec::new();
+    let mut first: Option<Tree> = None;
+    let tokens = token::tokens(file.text.as_bytes());
     let windows = file.text.contains("_WIN32") || file.text.contains("MS_WINDOWS");
     let configurations =
         [(Configuration::A, Variant::A), (Configuration::B, Variant::B), (Configuration::Windows, Variant::Windows)];
     for (configuration, variant) in configurations.into_iter().take(if windows { 3 } else { 2 }) {
-        let prepared = prepare(&file.text, cpp, configuration, table);
+        let prepared = prepare(&file.text, &tokens, cpp, configuration, table);
         if seen.contains(&prepared.text) {
             continue;
         }
-        let Some(tree) = parsers.parse(&prepared.text, cpp) else {
+        let old = first.as_ref().zip(seen.first()).and_then(|(tree, text)| reparse::edited(tree, text, &prepared.text));
+        let Some(tree) = parsers.parse(&prepared.text, cpp, old.as_ref()) else {
             file.unparsed = file.text.len() as u32;
             continue;
         };
-        let lowered = lower_file(id, file, project, table, parsers, members, &prepared, &tree, cpp, variant);
+        let lowered = lower_file(id, file, project, table, parsers, members, &prepared, &tree, cpp, variant, &seen);
         let is_new = |span: Span| {
             let range = span.start as usize..span.end as usize;
             !seen.iter().any(|text| text.get(range.clone()) == prepared.text.get(range.clone()))
@@ -179,6 +183,7 @@ fn read_file(
             known: guard.known,
         }));
         seen.push(prepared.text);
+        first.get_or_insert(tree);
     }
 }
 
@@ -194,13 +199,14 @@ fn lower_file(
     tree: &Tree,
     cpp: bool,
     variant: Variant,
+    seen: &[String],
 ) -> Lowered {
     let local = &prepared.directives.local;
     let lookup = |name: &str| local.get(name).or_else(|| table.get(name));
     let mut parse = |text: &str| {
         let empty = MacroTable::default();
-        let prepared = prepare(text, cpp, Configuration::A, &empty);
-        parsers.parse(&prepared.text, cpp)
+        let prepared = prepare(text, &token::tokens(text.as_bytes()), cpp, Configuration::A, &empty);
+        parsers.parse(&prepared.text, cpp, None)
     };
     let mut lowerer = Lowerer {
         names: &mut project.names,
@@ -211,6 +217,7 @@ fn lower_file(
         parse: &mut parse,
         expansions: HashMap::new(),
         thread_local: &prepared.thread_local,
+        seen,
         out: Lowered::default(),
         file_body: std::mem::take(&mut file.body),
         code: Code::default(),
@@ -239,7 +246,8 @@ impl Parsers {
         Self { c, cpp, steps }
     }
 
-    fn parse(&mut self, text: &str, cpp: bool) -> Option<Tree> {
+    /// `old` is the tree of a similar text, told where this one differs.
+    fn parse(&mut self, text: &str, cpp: bool, old: Option<&Tree>) -> Option<Tree> {
         let parser = if cpp { &mut self.cpp } else { &mut self.c };
         let mut left = self.steps;
         let mut progress = |_: &tree_sitter::ParseState| {
@@ -248,7 +256,7 @@ impl Parsers {
         };
         let options = ParseOptions::new().progress_callback(&mut progress);
         let bytes = text.as_bytes();
-        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
+        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), old, Some(options));
         if tree.is_none() {
             parser.reset();
         }

@@ -29,18 +29,23 @@ pub(crate) struct Prepared {
     pub(crate) thread_local: Vec<usize>,
 }
 
-/// Makes `source` ready for the parser in one configuration.
-pub(crate) fn prepare(source: &str, cpp: bool, configuration: Configuration, macros: &MacroTable) -> Prepared {
+/// Makes `source`, whose tokens are `all`, ready for the parser in one configuration.
+pub(crate) fn prepare(
+    source: &str,
+    all: &[Token],
+    cpp: bool,
+    configuration: Configuration,
+    macros: &MacroTable,
+) -> Prepared {
     let mut text = source.as_bytes().to_vec();
-    let all = tokens(&text);
-    let directives = conditionals::read(source, &all, cpp, configuration, macros);
+    let directives = conditionals::read(source, all, cpp, configuration, macros);
     let mut inactive = directives.inactive.clone();
     inactive.sort_by_key(|range| range.start);
     for range in &inactive {
         blank(&mut text, range.clone());
     }
     let mut comments = Vec::new();
-    for token in &all {
+    for token in all {
         match token.kind {
             Kind::Comment => {
                 comments.push(token.start..token.end);
@@ -96,7 +101,7 @@ mod tests {
     use super::*;
 
     fn prepared(source: &str) -> String {
-        let prepared = prepare(source, false, Configuration::A, &MacroTable::default());
+        let prepared = prepare(source, &tokens(source.as_bytes()), false, Configuration::A, &MacroTable::default());
         assert_eq!(prepared.text.len(), source.len());
         prepared.text
     }

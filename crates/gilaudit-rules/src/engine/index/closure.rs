@@ -24,9 +24,11 @@ pub(super) fn close(project: &Project, index: &mut Index) {
     let init = spread(project, index, init, |_| false);
     // What init calls may be called by lifecycle functions too, and is still never called on a published object.
     let lifecycle = spread(project, index, lifecycle, |id| init[id.0 as usize]);
-    let alone: Vec<bool> =
+    let starts: Vec<bool> =
         ids.iter().map(|id| init[id.0 as usize] || lifecycle[id.0 as usize] || has(*id, &is_initialiser)).collect();
-    let lock_held = spread_called(project, index, held, &alone, |site| site.locked);
+    let initialising = spread(project, index, starts, |_| false);
+    let lock_held = spread_called(project, index, held, &initialising, |site| site.locked);
+    let alone: Vec<bool> = init.iter().zip(&lifecycle).map(|(init, lifecycle)| *init || *lifecycle).collect();
     let private = private_parameters(project, index, &alone);
     index.detached = spread_called(project, index, vec![false; count], &vec![false; count], |site| site.detached);
 
@@ -61,7 +63,7 @@ pub(super) fn close(project: &Project, index: &mut Index) {
         }
     }
     (index.init_only, index.lifecycle, index.lock_held, index.callable) = (init, lifecycle, lock_held, callable);
-    index.private = private;
+    (index.private, index.initialising) = (private, initialising);
 }
 
 /// The hooks that the import machinery calls, and the bodies of the frameworks' module macros.

@@ -20,6 +20,11 @@ impl Lowerer<'_> {
     }
 
     fn item(&mut self, node: Node<'_>, frame: &Frame<'_>, depth: u32) {
+        let range = node.byte_range();
+        let text = frame.text.get(range.clone());
+        if text.is_some() && self.seen.iter().any(|seen| seen.get(range.clone()) == text) {
+            return;
+        }
         match node.kind() {
             "function_definition" | "inline_method_definition" => self.function(node, frame),
             "declaration" => self.variables(node, frame),

@@ -64,6 +64,8 @@ pub(super) struct Lowerer<'a> {
     pub(super) expansions: HashMap<String, Option<Rc<(String, Tree)>>>,
     /// Where thread-local macros were taken out.
     pub(super) thread_local: &'a [usize],
+    /// The text in the configurations before: what is the same there was lowered.
+    pub(super) seen: &'a [String],
     pub(super) out: Lowered,
     /// The initialisers of the file's variables.
     pub(super) file_body: Body,

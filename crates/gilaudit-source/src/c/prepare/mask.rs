@@ -101,6 +101,14 @@ impl Masker<'_> {
         self.tokens.get(index).map_or("", |token| token.text(self.text))
     }
 
+    /// The character that a token consists of; 0 if it has more than one.
+    fn single(&self, index: usize) -> u8 {
+        match self.tokens.get(index) {
+            Some(token) if token.end == token.start + 1 => self.text.get(token.start).copied().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     fn kind(&self, index: usize) -> Option<Kind> {
         self.tokens.get(index).map(|token| token.kind)
     }
@@ -182,9 +190,15 @@ impl Masker<'_> {
             if self.kind(index) != Some(Kind::Ident) || self.gone[index] {
                 continue;
             }
-            let name = self.text_of(index).to_owned();
-            let call = self.text_of(index + 1) == "(";
-            let role = (self.lookup)(&name).map(|known| (known.role, known.parameters.is_some()));
+            let name = self.text_of(index);
+            let role = (self.lookup)(name).map(|known| (known.role, known.parameters.is_some()));
+            let is_word = matches!(name, "_Thread_local" | "__thread" | "thread_local");
+            if role.is_none() && !is_word && !is_attribute(name) && !name.contains("UNUSED") && !name.ends_with("_TLS")
+            {
+                continue;
+            }
+            let name = name.to_owned();
+            let call = self.single(index + 1) == b'(';
             if is_attribute(&name) {
                 let last = if call { self.closing(index + 1).unwrap_or(index) } else { index };
                 if self
@@ -240,23 +254,24 @@ impl Masker<'_> {
                 continue;
             }
             let scope = stack.last().copied().unwrap_or(Scope::Outer);
-            let text = self.text_of(index).to_owned();
-            let before = previous.map_or(String::new(), |previous| self.text_of(previous).to_owned());
             let begins = parentheses == 0
-                && (previous.is_none_or(|previous| self.ended[previous])
-                    || matches!(before.as_str(), ";" | "{" | "}" | ":"));
-            match text.as_str() {
-                "{" => {
+                && previous.is_none_or(|previous| {
+                    self.ended[previous] || matches!(self.single(previous), b';' | b'{' | b'}' | b':')
+                });
+            match self.single(index) {
+                b'{' => {
+                    let before = previous.map_or(String::new(), |previous| self.text_of(previous).to_owned());
                     stack.push(self.scope_of(index, &before, scope));
                     parentheses = 0;
                 }
-                "}" => {
+                b'}' => {
                     stack.pop();
                     parentheses = 0;
                 }
-                "(" | "[" => parentheses += 1,
-                ")" | "]" => parentheses = (parentheses - 1).max(0),
-                _ if self.kind(index) == Some(Kind::Ident) => {
+                b'(' | b'[' => parentheses += 1,
+                b')' | b']' => parentheses = (parentheses - 1).max(0),
+                _ if self.kind(index) == Some(Kind::Ident) && (begins || scope == Scope::Init) => {
+                    let text = self.text_of(index).to_owned();
                     let last = match scope {
                         Scope::Code if begins => self.statement(index, &text),
                         Scope::Struct if begins => self.member(index, &text),
