@@ -205,7 +205,8 @@ pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
     let analysis = engine::analysis::Analysis::new(project, options);
     let mut findings = Vec::new();
     for id in project.function_ids() {
-        if !project.file(project.function(id).file).report {
+        let file = project.file(project.function(id).file);
+        if !file.report || engine::exempt::is_polyfill_file(&file.path) {
             continue;
         }
         let unit = analysis.unit(id);

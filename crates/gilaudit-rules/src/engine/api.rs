@@ -22,6 +22,8 @@ pub(crate) enum LockFamily {
     C11,
     /// `std::mutex` and its guards.
     Cpp,
+    /// Of a kind that is not known: `foo_lock(x)` and `foo_unlock(x)`, whose definitions are elsewhere.
+    Named,
     /// Not a lock: the thread state is detached (`Py_BEGIN_ALLOW_THREADS`, `PyEval_SaveThread`, `gil_scoped_release`).
     Detached,
     /// Not a lock any more: `PyGILState_Ensure`, `gil_scoped_acquire`.
@@ -107,6 +109,22 @@ pub(crate) fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str
 /// What the function or macro of this name does to a lock.
 pub(crate) fn lock_primitive(name: &str) -> Option<Primitive> {
     PRIMITIVES.get(name).copied()
+}
+
+/// What the function is called that releases what this one takes, by their names: `foo_unlock` for `foo_lock`, `UnlockX` for `LockX`.
+pub(crate) fn unlock_named_like(name: &str) -> Option<String> {
+    let pairs = [("lock", "unlock"), ("Lock", "Unlock"), ("LOCK", "UNLOCK")];
+    pairs.into_iter().find_map(|(lock, unlock)| {
+        let at = name.rfind(lock)?;
+        let (before, behind) = (name.get(..at)?, name.get(at + lock.len()..)?);
+        // A word of its own: not `block`, `Unlock`, `LockFree` or `clock`.
+        let begins = before.ends_with('_')
+            || before.is_empty()
+            || lock == "Lock" && before.ends_with(|c: char| c.is_lowercase());
+        let ends =
+            !behind.starts_with(|c: char| c.is_lowercase()) && !before.ends_with("un") && !before.ends_with("Un");
+        (begins && ends).then(|| format!("{before}{unlock}{behind}"))
+    })
 }
 
 /// The family that a variable of this C++ type holds until it goes out of scope; `base` may carry namespaces and template arguments.

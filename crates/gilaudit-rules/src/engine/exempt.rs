@@ -156,12 +156,15 @@ pub(crate) fn is_thread_local(base: &str) -> bool {
 
 /// E12: a function that the project brings along for older Pythons: it has the name of one that CPython has.
 pub(crate) fn is_polyfill(unit: &Unit<'_>) -> bool {
-    let path = &unit.file().path;
     let name = unit.name();
-    path.ends_with("pythoncapi_compat.h")
-        || path.contains("upgrade_pythoncapi")
+    is_polyfill_file(&unit.file().path)
         || api::is_exported(name)
         || ["_compat", "Compat_", "compat_"].iter().any(|part| name.contains(part)) && name.contains("Py")
+}
+
+/// E12 for a whole file: pythoncapi-compat, of which many projects carry a copy.
+pub(crate) fn is_polyfill_file(path: &str) -> bool {
+    path.ends_with("pythoncapi_compat.h") || path.contains("upgrade_pythoncapi")
 }
 
 /// E13: a container that the policy calls frozen.

@@ -7,7 +7,7 @@ mod types;
 
 use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{ExprId, ExprKind, FunctionId, Name, Project};
+use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, Name, Project};
 
 pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, Passed, emptiness_test, is_shared, passed};
 pub(crate) use roles::Role;
@@ -94,6 +94,24 @@ impl Index {
     /// The functions of this name, in every file and configuration.
     pub(crate) fn functions(&self, project: &Project, name: &str) -> &[FunctionId] {
         project.names.get(name).and_then(|name| self.by_name.get(&name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The calls of a function: those of its name where no other function of that name is nearer.
+    pub(crate) fn sites_of<'a>(
+        &'a self,
+        project: &'a Project,
+        id: FunctionId,
+    ) -> impl Iterator<Item = &'a CallSite> + Clone {
+        let function = project.function(id);
+        let own = function.is_static && !project.file(function.file).is_header();
+        let namesakes = self.by_name.get(&function.name).map_or(&[][..], Vec::as_slice);
+        let is_nearer = move |file: FileId| {
+            namesakes.iter().any(|other| project.function(*other).is_static && project.function(*other).file == file)
+        };
+        self.callers.get(&function.name).into_iter().flatten().filter(move |site| {
+            let file = project.function(site.caller).file;
+            file == function.file || project.file(file).is_header() || !own && !is_nearer(file)
+        })
     }
 
     pub(crate) fn roles_of(&self, name: Name) -> &[Role] {

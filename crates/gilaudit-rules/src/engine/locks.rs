@@ -146,7 +146,13 @@ impl Locks {
             self.changes.push((node, change, span));
             return;
         }
-        let Some(effect) = effect_of(text) else { return };
+        let Some(effect) = effect_of(text) else {
+            // Defined in a header that is not here.
+            if let Some((lock, acquires)) = self.named(project, body, values, text, args) {
+                self.changes.push((node, if acquires { Change::Acquire(lock) } else { Change::Release(lock) }, span));
+            }
+            return;
+        };
         let mut changes = Vec::new();
         for (list, acquires) in [(&effect.releases, false), (&effect.acquires, true)] {
             for (family, parameter) in list {
@@ -158,6 +164,31 @@ impl Locks {
             }
         }
         self.changes.extend(changes.into_iter().map(|change| (node, change, span)));
+    }
+
+    /// A lock of unknown kind that a call takes or releases, by its name, if the function also calls the counterpart.
+    fn named(
+        &mut self,
+        project: &Project,
+        body: &Body,
+        values: &Values,
+        text: &str,
+        args: &[ExprId],
+    ) -> Option<(usize, bool)> {
+        let calls = |wanted: &str| {
+            project.names.get(wanted).is_some_and(|wanted| {
+                (0..body.exprs.len() as u32).any(|index| callee(body, ExprId(index)) == Some(wanted))
+            })
+        };
+        let plain = |text: &str| text.replace("unlock", "lock").replace("Unlock", "Lock").replace("UNLOCK", "LOCK");
+        let acquire = plain(text);
+        let release = api::unlock_named_like(&acquire)?;
+        let acquires = text == acquire;
+        if !acquires && text != release || !calls(if acquires { &release } else { &acquire }) {
+            return None;
+        }
+        let lock = self.intern(project, body, values, LockFamily::Named, args.first().copied())?;
+        Some((lock, acquires))
     }
 
     fn intern(

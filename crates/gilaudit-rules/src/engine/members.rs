@@ -1,11 +1,11 @@
 //! Members of objects: which place a condition tests, and what is written where it turned out empty.
 
-use gilaudit_model::source::{ExprId, ExprKind};
+use gilaudit_model::source::{ExprId, ExprKind, LocalId, Name, StmtKind};
 
 use super::analysis::Unit;
 use super::cfg::{NodeId, Step};
 use super::index::{Access, FieldKey};
-use super::values::Source;
+use super::values::{Source, arguments, callee, strip};
 
 /// A branch on whether a place is empty.
 #[derive(Clone, Copy, Debug)]
@@ -144,5 +144,43 @@ pub(crate) fn is_written(unit: &Unit<'_>, place: ExprId) -> bool {
             sets && unit.body.list(args).first().is_some_and(|first| unit.strip(*first) == place)
         }
         _ => false,
+    })
+}
+
+/// Whether the function that writes a member also releases what was in it: by one of the macros that do both, or by a release of what
+/// was read from it.
+pub(crate) fn releases_old_value(unit: &Unit<'_>, write: &Access, member: Name) -> bool {
+    let body = &unit.project.function(write.function).body;
+    let is_member =
+        |expr: ExprId| matches!(body.kind(strip(body, expr)), ExprKind::Field { name, .. } if name == member);
+    let mut old: Vec<LocalId> = Vec::new();
+    for stmt in &body.stmts {
+        if let StmtKind::Declare { local, init: Some(init) } = stmt.kind
+            && is_member(init)
+        {
+            old.push(local);
+        }
+    }
+    for expr in &body.exprs {
+        if let ExprKind::Assign { op: None, target, value } = expr.kind
+            && let ExprKind::Local(local) = body.kind(target)
+            && is_member(value)
+        {
+            old.push(local);
+        }
+    }
+    (0..body.exprs.len() as u32).map(ExprId).any(|call| {
+        let Some(name) = callee(body, call) else { return false };
+        let Some(first) = arguments(body, call).first().copied() else { return false };
+        let local = match body.kind(strip(body, first)) {
+            ExprKind::Local(local) => old.contains(&local),
+            _ => false,
+        };
+        match unit.text(name) {
+            "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR" => is_member(first),
+            "Py_DECREF" | "Py_XDECREF" | "Py_DecRef" => is_member(first) || local,
+            // What else takes the old value away: a function of the project that is handed its address, or the value itself.
+            other => local && !unit.analysis.index.functions(unit.project, other).is_empty(),
+        }
     })
 }

@@ -36,11 +36,14 @@ fn is_macro(unit: &Unit<'_>, node: NodeId) -> bool {
     }
 }
 
-/// Whether a value is stored in a member, a global, or through a pointer, or returned: somebody else ends what it stands for.
+/// Whether a value is stored in a member, a global, or through a pointer, or returned: somebody else ends what it stands for. It may go
+/// there by way of a local.
 pub(crate) fn is_handed_on(unit: &Unit<'_>, expr: ExprId) -> bool {
+    let kept = super::borrow::stored_local(unit, expr).map(|(local, _)| local);
     let stored = unit.exprs().any(|(_, kind, _)| match kind {
         ExprKind::Assign { op: None, target, value } => {
-            unit.strip(value) == expr && !matches!(unit.kind(unit.strip(target)), ExprKind::Local(_))
+            let is_value = unit.strip(value) == expr || kept.is_some() && unit.local(value) == kept;
+            is_value && !matches!(unit.kind(unit.strip(target)), ExprKind::Local(_))
         }
         _ => false,
     });

@@ -67,6 +67,8 @@ pub(crate) enum Root {
 pub(crate) struct Values {
     definitions: Vec<Vec<Definition>>,
     address_taken: Vec<bool>,
+    /// `&local` that is no argument of a call: stored in a table or a variable, from where it can be written at any time.
+    escaped: Vec<bool>,
 }
 
 impl Values {
@@ -110,14 +112,26 @@ impl Values {
                 _ => {}
             }
         }
-        for index in 0..body.exprs.len() as u32 {
-            if let Some(local) = address_of_local(body, ExprId(index))
+        let mut addresses = vec![0usize; body.locals.len()];
+        for expr in &body.exprs {
+            if let ExprKind::Unary { op: UnaryOp::AddressOf, operand } = expr.kind
+                && let ExprKind::Local(local) = body.kind(operand)
                 && let Some(taken) = address_taken.get_mut(local.0 as usize)
             {
                 *taken = true;
+                addresses[local.0 as usize] += 1;
             }
         }
-        Self { definitions, address_taken }
+        let arguments = |definitions: &Vec<Definition>| {
+            definitions.iter().filter(|definition| matches!(definition.source, Source::OutArgument(_))).count()
+        };
+        let escaped = addresses.iter().zip(&definitions).map(|(taken, known)| *taken > arguments(known)).collect();
+        Self { definitions, address_taken, escaped }
+    }
+
+    /// Whether a local can be written through a pointer that is kept somewhere.
+    fn is_escaped(&self, local: LocalId) -> bool {
+        self.escaped.get(local.0 as usize).copied().unwrap_or(true)
     }
 
     /// All places where a local gets a value.
@@ -262,6 +276,9 @@ fn collect_roots(search: &mut RootSearch<'_>, expr: ExprId, at: NodeId) {
             let Some(declared) = body.locals.get(local.0 as usize) else { return add(Root::Unknown) };
             if declared.is_static {
                 return add(Root::Static(local));
+            }
+            if search.values.is_escaped(local) {
+                add(Root::Unknown);
             }
             let reaching = search.values.reaching(search.cfg, local, at);
             if let Some(position) = declared.parameter

@@ -42,12 +42,10 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if field.is_some_and(|field| field.ty.atomic || field.ty.pointers != 1) {
             continue;
         }
-        // Only a member that is written while others can read it can change under the reader.
-        let Some(writer) = members::live_accesses(unit, key)
-            .find(|access| access.writes() && unit.analysis.index.callable[access.function.0 as usize])
-        else {
-            continue;
-        };
+        // Only a member whose old value is released while others can read it can go away under the reader.
+        let mut writers = members::live_accesses(unit, key)
+            .filter(|access| access.writes() && unit.analysis.index.callable[access.function.0 as usize]);
+        let Some(writer) = writers.find(|writer| members::releases_old_value(unit, writer, name)) else { continue };
         let message = format!(
             "'{}' is read and its reference count raised in two steps without a lock: another thread can release the object in between",
             unit.text(name)

@@ -37,8 +37,13 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         let nodes = only_when_empty(unit, &test);
+        let own_state = |write: &Write| {
+            // What a thread keeps while it is detached is its own.
+            write.value.and_then(|value| unit.call(value)).is_some_and(|call| call.name == "PyEval_SaveThread")
+        };
         let writes: Vec<_> = writes_to(unit, test.place)
             .into_iter()
+            .filter(|write| !own_state(write))
             .filter(|write| nodes.binary_search(&write.node).is_ok() && !unit.is_locked_at(write.node))
             .collect();
         let constant =
@@ -62,7 +67,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         );
         let mut finding = unit.finding(rule, test.condition, message);
         finding.severity = if pointer { Severity::Error } else { Severity::Warning };
-        finding.confidence = confidence(unit, test.place, pointer);
+        // `__init__` can be called again, but hardly anybody does while other threads use the object.
+        finding.confidence = match unit.analysis.is_initialiser(unit.id) {
+            true => Confidence::Low,
+            false => confidence(unit, test.place, pointer),
+        };
         finding.help = Some(
             "hold a critical section on the object (Py_BEGIN_CRITICAL_SECTION, new in Python 3.13; pythoncapi-compat has it for older \
              ones) from the test to the store and return a copy of the local; or fill it when the object is made; or load and store it \

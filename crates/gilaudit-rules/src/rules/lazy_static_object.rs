@@ -1,6 +1,6 @@
 //! Flags a static variable that is filled on first use without a lock.
 
-use gilaudit_model::source::{ExprKind, UnaryOp};
+use gilaudit_model::source::{ExprId, ExprKind, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
@@ -42,6 +42,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 })
         });
         let Some(write) = write.filter(|_| ty.pointers > 0) else { continue };
+        if write.value.is_some_and(|value| is_one_for_all(unit, value)) {
+            continue;
+        }
         let message = format!(
             "'{}' is filled on first use without a lock: two threads can both find it empty and both fill it, and one object leaks or is used half made",
             unit.text(name)
@@ -55,4 +58,12 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(write.expr, "filled here"));
         out.push(finding);
     }
+}
+
+/// Whether every thread gets the same object, which lives for ever: the empty tuple.
+fn is_one_for_all(unit: &Unit<'_>, value: ExprId) -> bool {
+    unit.call(value).is_some_and(|call| {
+        call.name == "PyTuple_New"
+            && call.args.first().is_some_and(|size| unit.kind(unit.strip(*size)) == ExprKind::Number(Some(0)))
+    })
 }

@@ -64,8 +64,11 @@ pub(crate) enum Passed {
 
 /// What the value of an argument is to other threads.
 pub(crate) fn passed(flow: &Flow<'_>, object: ExprId, at: NodeId) -> Passed {
-    if is_on_stack(flow.body, object) {
+    if is_on_stack(flow, object) {
         return Passed::Private;
+    }
+    if let Some(whole) = part_of(flow.body, object) {
+        return passed(flow, whole, at);
     }
     let mut passed = Passed::Private;
     for root in flow.roots(object, at) {
@@ -214,16 +217,41 @@ pub(crate) fn is_shared(flow: &Flow<'_>, object: ExprId, at: NodeId) -> bool {
     }
 }
 
-/// Whether an object is a variable of the function itself, or a part of one, as against something that it points to.
-fn is_on_stack(body: &Body, object: ExprId) -> bool {
+/// The pointer to the object that `&p->member` and `&p->array[i].member` are parts of.
+fn part_of(body: &Body, object: ExprId) -> Option<ExprId> {
+    let ExprKind::Unary { op: UnaryOp::AddressOf, operand } = body.kind(strip(body, object)) else { return None };
+    let mut at = strip(body, operand);
+    for _ in 0..16 {
+        match body.kind(at) {
+            ExprKind::Field { base, arrow: true, .. } => return Some(base),
+            ExprKind::Field { base, arrow: false, .. } => at = strip(body, base),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Whether an object is a variable of the function itself, or a part of one, as against something that it points to; also through a
+/// pointer that is only ever set to the address of one.
+fn is_on_stack(flow: &Flow<'_>, object: ExprId) -> bool {
+    let body = flow.body;
     let mut at = strip(body, object);
     for _ in 0..16 {
         match body.kind(at) {
             ExprKind::Field { base, arrow: false, .. } => at = strip(body, base),
             ExprKind::Unary { op: UnaryOp::AddressOf, operand } => at = strip(body, operand),
             ExprKind::Local(local) => {
-                let local = &body.locals[local.0 as usize];
-                return local.ty.pointers == 0 && !local.ty.reference && !local.is_static;
+                let declared = &body.locals[local.0 as usize];
+                if declared.ty.pointers == 0 && !declared.ty.reference && !declared.is_static {
+                    return true;
+                }
+                let Some(value) = flow.values.only_value(body, local).map(|value| strip(body, value)) else {
+                    return false;
+                };
+                if !matches!(body.kind(value), ExprKind::Unary { op: UnaryOp::AddressOf, .. } | ExprKind::Local(_)) {
+                    return false;
+                }
+                at = value;
             }
             _ => return false,
         }

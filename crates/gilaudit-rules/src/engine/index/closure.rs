@@ -94,7 +94,9 @@ fn is_initialiser(role: &Role) -> bool {
 fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u64> {
     let by_callers = |id: FunctionId| {
         let name = project.function(id).name;
-        index.callers.contains_key(&name) && !index.address_taken.contains(&name) && !index.roles.contains_key(&name)
+        index.sites_of(project, id).next().is_some()
+            && !index.address_taken.contains(&name)
+            && !index.roles.contains_key(&name)
     };
     let is_new = |role: &Role| matches!(role, Role::Slot(name) if name == "tp_new" || name == "tp_alloc");
     let mut private: Vec<u64> = project
@@ -107,9 +109,8 @@ fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u
     loop {
         let mut changed = false;
         for id in project.function_ids().filter(|id| by_callers(*id)) {
-            let Some(sites) = index.callers.get(&project.function(id).name) else { continue };
             let mut bits = private[id.0 as usize];
-            for site in sites {
+            for site in index.sites_of(project, id) {
                 for position in 0..u64::BITS {
                     let holds = match site.passed.get(position as usize) {
                         Some(Passed::Private) => true,
@@ -162,11 +163,11 @@ fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(Fu
             {
                 continue;
             }
-            let Some(sites) = index.callers.get(&function.name) else { continue };
+            let mut sites = index.sites_of(project, id);
             let inside = |id: FunctionId| set[id.0 as usize] || also(id);
             let calls_itself = |id: FunctionId| project.function(id).name == function.name;
-            if sites.iter().all(|site| inside(site.caller) || calls_itself(site.caller))
-                && sites.iter().any(|site| set[site.caller.0 as usize])
+            if sites.clone().all(|site| inside(site.caller) || calls_itself(site.caller))
+                && sites.any(|site| set[site.caller.0 as usize])
             {
                 set[id.0 as usize] = true;
                 grew = true;
@@ -197,9 +198,9 @@ fn spread_called(
             {
                 continue;
             }
-            let Some(sites) = index.callers.get(&function.name) else { continue };
+            let mut sites = index.sites_of(project, id);
             let holds = |site: &CallSite| state(site) || set[site.caller.0 as usize];
-            if sites.iter().any(holds) && sites.iter().all(|site| holds(site) || alone[site.caller.0 as usize]) {
+            if sites.clone().any(holds) && sites.all(|site| holds(site) || alone[site.caller.0 as usize]) {
                 set[id.0 as usize] = true;
                 grew = true;
             }
