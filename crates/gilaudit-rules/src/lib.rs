@@ -13,6 +13,7 @@ mod suppress;
 
 mod rules {
     //! One module a rule.
+    pub(crate) mod blocking_once_attached;
     pub(crate) mod blocking_while_attached;
     pub(crate) mod borrowed_dict_item;
     pub(crate) mod borrowed_escapes_lock;
@@ -24,6 +25,7 @@ mod rules {
     pub(crate) mod busy_flag_toctou;
     pub(crate) mod bytearray_pointer;
     pub(crate) mod capi_while_detached;
+    pub(crate) mod cell_in_pyclass;
     pub(crate) mod check_then_act;
     pub(crate) mod conditional_declaration;
     pub(crate) mod container_internals;
@@ -38,8 +40,11 @@ mod rules {
     pub(crate) mod exit_inside_section;
     pub(crate) mod field_read_then_incref;
     pub(crate) mod find_then_act;
+    pub(crate) mod framework_default_declares;
     pub(crate) mod free_list;
     pub(crate) mod ft_limited_api;
+    pub(crate) mod gil_once_cell;
+    pub(crate) mod gil_protected;
     pub(crate) mod gil_reliance_comment;
     pub(crate) mod gilstate_as_lock;
     pub(crate) mod gilstate_unbalanced;
@@ -66,22 +71,28 @@ mod rules {
     pub(crate) mod object_outside_domain;
     pub(crate) mod once_while_attached;
     pub(crate) mod owner_released_early;
+    pub(crate) mod pyo3_too_old;
     pub(crate) mod python_under_plain_lock;
     pub(crate) mod refcount_manipulation;
     pub(crate) mod refcount_one;
     pub(crate) mod removed_and_deprecated_api;
     pub(crate) mod resurrecting_lookup;
+    pub(crate) mod section2_alias;
     pub(crate) mod sequence_fast_items;
     pub(crate) mod set_item_macro_on_shared;
     pub(crate) mod setgil_misuse;
     pub(crate) mod shared_resource_while_detached;
     pub(crate) mod slot_guard;
+    pub(crate) mod static_mut;
     pub(crate) mod static_py_object;
+    pub(crate) mod static_unsafecell;
     pub(crate) mod temporary_mutation;
     pub(crate) mod tls_python_object;
     pub(crate) mod undeclared_module;
     pub(crate) mod unlocked_field_swap;
     pub(crate) mod unsafe_libc;
+    pub(crate) mod unsafe_sync;
+    pub(crate) mod unsendable;
     pub(crate) mod use_after_steal;
     pub(crate) mod weakreflist_read;
     pub(crate) mod weakvalue_iteration;
@@ -102,6 +113,7 @@ pub use suppress::suppress;
 
 /// Every rule, sorted by id.
 pub static RULES: &[Rule] = &[
+    rules::blocking_once_attached::RULE,
     rules::blocking_while_attached::RULE,
     rules::borrowed_dict_item::RULE,
     rules::borrowed_escapes_lock::RULE,
@@ -113,6 +125,7 @@ pub static RULES: &[Rule] = &[
     rules::busy_flag_toctou::RULE,
     rules::bytearray_pointer::RULE,
     rules::capi_while_detached::RULE,
+    rules::cell_in_pyclass::RULE,
     rules::check_then_act::RULE,
     rules::conditional_declaration::RULE,
     rules::container_internals::RULE,
@@ -127,8 +140,11 @@ pub static RULES: &[Rule] = &[
     rules::exit_inside_section::RULE,
     rules::field_read_then_incref::RULE,
     rules::find_then_act::RULE,
+    rules::framework_default_declares::RULE,
     rules::free_list::RULE,
     rules::ft_limited_api::RULE,
+    rules::gil_once_cell::RULE,
+    rules::gil_protected::RULE,
     rules::gil_reliance_comment::RULE,
     rules::gilstate_as_lock::RULE,
     rules::gilstate_unbalanced::RULE,
@@ -155,22 +171,28 @@ pub static RULES: &[Rule] = &[
     rules::object_outside_domain::RULE,
     rules::once_while_attached::RULE,
     rules::owner_released_early::RULE,
+    rules::pyo3_too_old::RULE,
     rules::python_under_plain_lock::RULE,
     rules::refcount_manipulation::RULE,
     rules::refcount_one::RULE,
     rules::removed_and_deprecated_api::RULE,
     rules::resurrecting_lookup::RULE,
+    rules::section2_alias::RULE,
     rules::sequence_fast_items::RULE,
     rules::set_item_macro_on_shared::RULE,
     rules::setgil_misuse::RULE,
     rules::shared_resource_while_detached::RULE,
     rules::slot_guard::RULE,
+    rules::static_mut::RULE,
     rules::static_py_object::RULE,
+    rules::static_unsafecell::RULE,
     rules::temporary_mutation::RULE,
     rules::tls_python_object::RULE,
     rules::undeclared_module::RULE,
     rules::unlocked_field_swap::RULE,
     rules::unsafe_libc::RULE,
+    rules::unsafe_sync::RULE,
+    rules::unsendable::RULE,
     rules::use_after_steal::RULE,
     rules::weakreflist_read::RULE,
     rules::weakvalue_iteration::RULE,

@@ -40,12 +40,10 @@ pub(crate) enum Check {
     #[expect(dead_code, reason = "its rules follow")]
     Cython(CythonCheck),
     /// One Rust file.
-    #[expect(dead_code, reason = "its rules follow")]
     Rust(RustCheck),
     /// One Python file.
     Python(PythonCheck),
     /// The build files of a project, with what its sources say.
-    #[expect(dead_code, reason = "its rules follow")]
     Build(ProjectCheck),
     /// What all other rules found in a project.
     Contradiction(ContradictionCheck),

@@ -168,7 +168,7 @@ fn the_blocks_of_every_page() {
             let mut metadata = None;
             for (name, code) in blocks {
                 // A project's metadata belongs to the code that follows.
-                if name == "pyproject.toml" {
+                if name == "pyproject.toml" || name == "Cargo.toml" && metadata.is_none() && rule.id != "pyo3-too-old" {
                     metadata = Some((name, code));
                     continue;
                 }

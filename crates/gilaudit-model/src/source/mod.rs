@@ -2,11 +2,12 @@
 //!
 //! A front end (`gilaudit-source`) lowers source text to this small tree, which is the same for C and C++; the rules read nothing
 //! else, so what a rule *is* does not depend on the parser. Everything lives in arenas and is named by small ids, because a project
-//! has millions of expressions. What [`cython`], [`rust`], [`python`] and [`build`] files say is in modules of their own: these
+//! has millions of expressions. What [`cython`], [`rust`], [`python`], [`cargo`] and [`build`] files say is in modules of their own: these
 //! languages have little in common but files, lines and comments.
 
 mod body;
 pub mod build;
+pub mod cargo;
 pub mod cython;
 mod file;
 mod names;

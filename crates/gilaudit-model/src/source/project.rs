@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::build::BuildFile;
+use super::cargo::CargoManifest;
 use super::cython::CythonFile;
 use super::python::PythonFile;
 use super::rust::RustFile;
@@ -100,6 +101,8 @@ pub struct Project {
     pub cython: Vec<CythonFile>,
     /// What its Rust files say, in the same order.
     pub rust: Vec<RustFile>,
+    /// What its `Cargo.toml`s say, in the same order.
+    pub cargo: Vec<CargoManifest>,
     /// What its Python files say, in the same order.
     pub python: Vec<PythonFile>,
     /// What its build files say, in the same order.

@@ -11,6 +11,7 @@ use super::cfg::NodeId;
 use super::flow::Flow;
 use super::index::{Index, Role, Types};
 use super::registries;
+use super::rust::RustIndex;
 use super::threads::Threads;
 use crate::Rule;
 
@@ -29,6 +30,7 @@ pub(crate) struct Analysis<'p> {
     pub(crate) project: &'p Project,
     pub(crate) types: Types,
     pub(crate) index: Index,
+    pub(crate) rust: RustIndex<'p>,
     pub(crate) options: &'p Options,
     weak_registries: OnceCell<HashMap<Name, (FunctionId, ExprId)>>,
     /// What is known of the project's Python.
@@ -40,7 +42,8 @@ impl<'p> Analysis<'p> {
         let mut types = Types::new(project);
         types.find_makers(project);
         let index = Index::new(project, &types);
-        Self { project, types, index, options, threads: Threads::new(project), weak_registries: OnceCell::new() }
+        let (rust, threads) = (RustIndex::new(project), Threads::new(project));
+        Self { project, types, index, rust, options, threads, weak_registries: OnceCell::new() }
     }
 
     /// What objects are found in by others and that keeps no references: see [`registries::weak`].
@@ -97,7 +100,7 @@ impl<'p> Analysis<'p> {
 pub(crate) fn is_test_path(path: &str) -> bool {
     path.split('/').any(|part| {
         let part = part.to_ascii_lowercase();
-        matches!(part.as_str(), "tests" | "test" | "testing" | "examples" | "example" | "benchmarks")
+        matches!(part.as_str(), "tests" | "test" | "testing" | "examples" | "example" | "benchmarks" | "benches")
             || part.split('.').next().is_some_and(|stem| stem.ends_with("_test") || stem.ends_with("_tests"))
             || ["test_", "_test", "xxlimited", "xxmodule", "xxsubtype", "_xxtest"]
                 .iter()

@@ -1,5 +1,6 @@
-//! The modules that a project's C and C++ sources define, and what each declares about the GIL.
+//! The modules that a project's C, C++ and Rust sources define, and what each declares about the GIL.
 
+use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{ExprId, ExprKind, File, FileId, FunctionId, Language, Project, Span};
 
 use super::values::{callee, strip};
@@ -12,6 +13,8 @@ pub(crate) enum Declared {
     /// `Py_MOD_GIL_USED`, or a value that could not be followed.
     Used,
     Nothing,
+    /// Something decides that is not in the sources.
+    Unknown,
 }
 
 /// A module.
@@ -56,6 +59,24 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
         if file.language == Language::Cpp {
             macros(project, FileId(index as u32), file, &mut out);
         }
+    }
+    for file in &project.rust {
+        out.extend(file.modules.iter().map(|module| Module {
+            name: module.name.to_string(),
+            file: file.file,
+            span: module.span,
+            declared: match module.declared {
+                RustDeclared::NotUsed => Declared::NotUsed,
+                RustDeclared::Used => Declared::Used,
+                RustDeclared::Undeclared => Declared::Nothing,
+                RustDeclared::Unknown => Declared::Unknown,
+            },
+            condition: None,
+            framework: match module.form {
+                RustModuleForm::PyO3 => "pyo3",
+                RustModuleForm::Raw => "rust",
+            },
+        }));
     }
     out
 }

@@ -18,5 +18,7 @@ pub(crate) mod objects;
 pub(crate) mod ownership;
 pub(crate) mod regions;
 pub(crate) mod registries;
+pub(crate) mod rust;
+pub(crate) mod rust_borrow;
 pub(crate) mod threads;
 pub(crate) mod values;

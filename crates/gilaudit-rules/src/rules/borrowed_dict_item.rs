@@ -1,9 +1,11 @@
 //! Flags a value of a shared dict that is used through a borrowed reference.
 
+use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::analysis::Unit;
+use crate::engine::analysis::{Analysis, Unit};
 use crate::engine::borrow;
+use crate::engine::rust_borrow;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -14,11 +16,26 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("borrowed_dict_item.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Rust(check_rust)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for borrow in borrow::unprotected(unit, rule.id) {
         out.push(borrow::report(unit, rule, &borrow, "replace or remove the value in the dict"));
+    }
+}
+
+fn check_rust(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<Finding>) {
+    for function in &facts.functions {
+        for borrow in rust_borrow::unprotected(analysis, facts, function, rule.id) {
+            out.push(rust_borrow::report(
+                analysis,
+                facts,
+                function,
+                rule,
+                &borrow,
+                "replace or remove the value in the dict",
+            ));
+        }
     }
 }

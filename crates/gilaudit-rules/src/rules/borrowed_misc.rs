@@ -1,9 +1,11 @@
 //! Flags a borrowed reference to a changeable attribute of an interpreter object that is kept while other code runs.
 
+use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::analysis::Unit;
+use crate::engine::analysis::{Analysis, Unit};
 use crate::engine::borrow;
+use crate::engine::rust_borrow;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -14,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("borrowed_misc.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Rust(check_rust)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
@@ -23,5 +25,14 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         out.push(borrow::report(unit, rule, &borrow, "set another object in its place"));
+    }
+}
+
+fn check_rust(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<Finding>) {
+    for function in &facts.functions {
+        let kept = rust_borrow::unprotected(analysis, facts, function, rule.id).into_iter();
+        for borrow in kept.filter(|borrow| borrow.used >= borrow::Use::Kept) {
+            out.push(rust_borrow::report(analysis, facts, function, rule, &borrow, "set another object in its place"));
+        }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
 const NAMED: usize = 5;
 
 /// The rules whose findings, when sure, contradict a declaration: memory is used that may be gone, or locks are used wrongly.
-const CONTRADICTING: [&str; 22] = [
+const CONTRADICTING: [&str; 26] = [
     "borrowed-dict-item",
     "borrowed-list-item",
     "borrowed-weakref",
@@ -33,6 +33,7 @@ const CONTRADICTING: [&str; 22] = [
     "double-checked-locking",
     "exit-inside-section",
     "free-list",
+    "gil-protected",
     "global-container-race",
     "lazy-object-cache",
     "lazy-static-object",
@@ -44,6 +45,9 @@ const CONTRADICTING: [&str; 22] = [
     "refcount-manipulation",
     "refcount-one",
     "sequence-fast-items",
+    "static-mut",
+    "static-unsafecell",
+    "unsafe-sync",
 ];
 
 fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut Vec<Finding>) {

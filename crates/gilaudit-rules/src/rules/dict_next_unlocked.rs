@@ -1,8 +1,11 @@
 //! Flags a dict that is iterated with PyDict_Next without a lock.
 
+use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::analysis::Unit;
+use crate::engine::analysis::{Analysis, Unit};
+use crate::engine::rust;
+use crate::engine::rust_borrow;
 use crate::engine::values::Root;
 use crate::engine::{borrow, exempt};
 use crate::{Check, Rule};
@@ -15,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("dict_next_unlocked.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Rust(check_rust)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
@@ -43,5 +46,20 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 .to_owned(),
         );
         out.push(finding);
+    }
+}
+
+fn check_rust(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<Finding>) {
+    for function in &facts.functions {
+        for borrow in rust_borrow::unprotected(analysis, facts, function, rule.id) {
+            let message = format!(
+                "'{}' takes no lock: another thread can change the dict during the iteration, and the key and value it gives are borrowed",
+                borrow.call.name
+            );
+            let mut finding = rust::finding(analysis, facts, rule, Some(function), borrow.call.name_span, message);
+            finding.confidence = Confidence::Medium;
+            finding.help = Some("iterate with PyDict::iter, which locks for each step (PyO3 0.23), or put the loop into pyo3::sync::critical_section::with_critical_section on the dict (pyo3::sync before PyO3 0.28)".to_owned());
+            out.push(finding);
+        }
     }
 }

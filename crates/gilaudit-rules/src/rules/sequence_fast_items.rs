@@ -1,10 +1,12 @@
 //! Flags items of a list read through PySequence_Fast without a lock on the original.
 
+use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use crate::engine::analysis::Unit;
+use crate::engine::analysis::{Analysis, Unit};
 use crate::engine::cfg::NodeId;
+use crate::engine::rust_borrow;
 use crate::engine::values::{Root, callee, strip};
 use crate::engine::{borrow, exempt};
 use crate::{Check, Rule};
@@ -17,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("sequence_fast_items.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Rust(check_rust)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
@@ -115,4 +117,17 @@ fn is_guarded(unit: &Unit<'_>, fast: ExprId, at: NodeId) -> bool {
         && originals
             .iter()
             .all(|original| borrow::is_protected(unit, *original, at) || exempt::is_checked_tuple(unit, *original))
+}
+
+fn check_rust(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<Finding>) {
+    for function in &facts.functions {
+        let borrows = rust_borrow::unprotected(analysis, facts, function, rule.id).into_iter();
+        // A size alone is stale at worst.
+        for borrow in borrows.filter(|borrow| *borrow.call.name != *"PySequence_Fast_GET_SIZE") {
+            let what = "replace the items of the list that PySequence_Fast was given";
+            let mut finding = rust_borrow::report(analysis, facts, function, rule, &borrow, what);
+            finding.help = Some("take a snapshot with PySequence_Tuple, or iterate with PyO3's try_iter".to_owned());
+            out.push(finding);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
 use crate::engine::declarations::{self, Declared};
+use crate::engine::rust;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -22,6 +23,8 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if module.declared != Declared::Nothing
             || analysis.is_test(module.file)
             || !analysis.project.file(module.file).report
+            // That is another finding: the declaration would not help.
+            || module.framework == "pyo3" && rust::is_too_old(analysis, module.file)
         {
             continue;
         }
@@ -33,6 +36,8 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.module = Some(module.name);
         finding.help = Some(match module.framework {
             "pybind11" => "after an audit: PYBIND11_MODULE(name, m, py::mod_gil_not_used()) (pybind11 2.13)".to_owned(),
+            "pyo3" => "after an audit: #[pymodule(gil_used = false)] (PyO3 0.23; from 0.28 on it is the default)".to_owned(),
+            "rust" => "after an audit: PyModuleDef_Slot { slot: Py_mod_gil, value: Py_MOD_GIL_NOT_USED } in the module's slots (new in Python 3.13)".to_owned(),
             "nanobind" => "after an audit: nanobind_add_module(name FREE_THREADED ...) in CMake".to_owned(),
             _ => "after an audit: {Py_mod_gil, Py_MOD_GIL_NOT_USED} in the module's slots, or PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) for single-phase initialisation (both new in Python 3.13)".to_owned(),
         });

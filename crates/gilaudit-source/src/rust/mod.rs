@@ -1,9 +1,137 @@
-//! Rust.
+//! Rust: extension modules made with PyO3, or by hand on its FFI.
+//!
+//! ```text
+//! text ──tokens──> shallow enough? comments ──syn──> tree ──items, bodies──> RustFile ──declare──> what its modules declare
+//! Cargo.toml, Cargo.lock ──cargo──> which PyO3 ────────────────────────────────────────────────────^
+//! ```
+//!
+//! Only files that can matter are parsed: they name the interpreter, or have state that threads share.
 
-use gilaudit_model::Problem;
-use gilaudit_model::source::Project;
+mod bodies;
+mod cargo;
+mod cfg;
+mod declare;
+mod items;
+mod tokens;
+
+use gilaudit_model::source::rust::RustFile;
+use gilaudit_model::source::{File, FileId, Language, Project, Span};
+use gilaudit_model::{Problem, Stage};
+use memchr::memmem;
 
 use crate::project::Limits;
 
+/// The stack of the thread that parses: enough for what `tokens` lets through.
+const STACK: usize = 256 << 20;
+
 /// Reads the files of a project.
-pub(crate) fn read(_project: &mut Project, _limits: &Limits, _problems: &mut Vec<Problem>) {}
+pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Problem>) {
+    project.cargo = cargo::read(project, problems);
+    let is_extension = project.cargo.iter().any(|manifest| manifest.framework.is_some())
+        || project.files.iter().any(|file| file.language == Language::Rust && names_python(&file.text));
+    if !is_extension {
+        return;
+    }
+    let wanted: Vec<usize> = project
+        .files
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| file.language == Language::Rust && may_matter(file))
+        .map(|(index, _)| index)
+        .collect();
+    let mut bytes = 0;
+    let mut read = Vec::new();
+    for index in wanted {
+        let Some(file) = project.files.get(index) else { continue };
+        bytes += file.text.len();
+        if file.text.len() > limits.file_bytes || bytes > limits.project_bytes {
+            problems.push(Problem {
+                origin: file.origin.clone(),
+                stage: Stage::Parse,
+                unread: true,
+                error: "too large to be parsed".to_owned(),
+            });
+            continue;
+        }
+        read.push(index);
+    }
+    let files = &project.files;
+    // One thread for all of them: the parser recurses.
+    let parsed = std::thread::scope(|scope| {
+        let work = || {
+            let one = |index: &usize| Some((*index, parse(FileId(*index as u32), files.get(*index)?)));
+            read.iter().filter_map(one).collect::<Vec<_>>()
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        thread.ok().and_then(|thread| thread.join().ok())
+    });
+    let Some(parsed) = parsed else {
+        problems.extend(read.iter().filter_map(|index| project.files.get(*index)).map(|file| Problem {
+            origin: file.origin.clone(),
+            stage: Stage::Parse,
+            unread: true,
+            error: "the parser failed".to_owned(),
+        }));
+        return;
+    };
+    for (index, parsed) in parsed {
+        let Some(file) = project.files.get_mut(index) else { continue };
+        match parsed {
+            Some((facts, comments)) => {
+                file.c_api = true;
+                file.comments = comments;
+                project.rust.push(facts);
+            }
+            None => {
+                file.c_api = true;
+                file.unparsed = file.text.len() as u32;
+                file.unparsed_spans.push(Span { start: 0, end: file.unparsed });
+            }
+        }
+    }
+    declare::resolve(project);
+}
+
+/// Whether a text names the interpreter's API or PyO3.
+fn names_python(text: &str) -> bool {
+    ["pyo3", "Python<", "PyInit_", "PyErr_"].iter().any(|word| memmem::find(text.as_bytes(), word.as_bytes()).is_some())
+}
+
+/// Whether a file can say anything that the rules ask about. A build script is no part of what it builds.
+fn may_matter(file: &File) -> bool {
+    let has = |word: &str| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some();
+    file.name() != "build.rs"
+        && (names_python(&file.text)
+            || ["static mut ", "ffi::", "UnsafeCell", "unsafe impl", "PyO", "Py_"].iter().any(|word| has(word)))
+}
+
+/// One file: its facts and comments, or nothing if it is not Rust or nests too deep.
+fn parse(id: FileId, file: &File) -> Option<(RustFile, Vec<Span>)> {
+    let base = start_of_code(&file.text);
+    let code = file.text.get(base..)?;
+    let parsed = code.parse().ok().and_then(|tokens: proc_macro2::TokenStream| {
+        let places = tokens::Places { base: base as u32 };
+        let comments = tokens::survey(&tokens, &file.text, places)?;
+        let tree: syn::File = syn::parse2(tokens).ok()?;
+        let mut walk = items::Walk::new(id, &file.text, places, &comments);
+        syn::visit::Visit::visit_file(&mut walk, &tree);
+        let facts = walk.out;
+        Some((facts, comments))
+    });
+    // The positions of this file's tokens are kept until they are given up.
+    proc_macro2::extra::invalidate_current_thread_spans();
+    parsed
+}
+
+/// A byte order mark and a `#!` line are not tokens.
+fn start_of_code(text: &str) -> usize {
+    let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let rest = text.get(mark..).unwrap_or_default();
+    if rest.starts_with("#!") && !rest.get(2..).unwrap_or_default().trim_start().starts_with('[') {
+        return mark + rest.find('\n').unwrap_or(rest.len());
+    }
+    mark
+}
+
+#[cfg(test)]
+mod tests;
