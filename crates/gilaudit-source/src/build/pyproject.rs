@@ -1,0 +1,115 @@
+//! `pyproject.toml`: what builds the project, what it says of itself, and the modules that its tools are told to make.
+
+use std::ops::Range;
+
+use gilaudit_model::source::Span;
+use gilaudit_model::source::build::{BuildDirective, BuildFile, BuildModule, Maker};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::join;
+
+type Value<'t> = Spanned<DeValue<'t>>;
+
+/// How deep tables are looked into for directives.
+const DEEPEST: usize = 32;
+
+pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<(), String> {
+    let table = DeTable::parse(text).map_err(|error| format!("not TOML: {}", error.message()))?;
+    let table = table.get_ref();
+    if let Some(requires) = at(table, &["build-system", "requires"]) {
+        build.requires = strings(requires);
+    }
+    for path in [["project", "classifiers"].as_slice(), &["tool", "poetry", "classifiers"]] {
+        if let Some(classifiers) = at(table, path) {
+            build.classifiers.extend(strings(classifiers));
+        }
+    }
+    build.requires_python = at(table, &["project", "requires-python"]).and_then(string);
+    for path in [
+        ["tool", "setuptools", "ext-modules"].as_slice(),
+        &["tool", "setuptools-rust", "ext-modules"],
+        &["tool", "setuptools-rust", "ext_modules"],
+    ] {
+        let maker = if path.contains(&"setuptools-rust") { Maker::Cargo } else { Maker::Compiler };
+        let modules = at(table, path).and_then(|value| value.get_ref().as_array());
+        for module in modules.into_iter().flat_map(|modules| modules.iter()) {
+            let Some(entry) = module.get_ref().as_table() else { continue };
+            let name = entry.get("name").or_else(|| entry.get("target")).and_then(string);
+            let Some((name, span)) = name else { continue };
+            let sources = entry.get("sources").map(strings).unwrap_or_default();
+            let limited = entry.get("py-limited-api").is_some_and(|value| value.get_ref().as_bool() == Some(true));
+            build.modules.push(BuildModule {
+                name,
+                span,
+                sources: sources.iter().filter_map(|(source, _)| join(folder, source)).collect(),
+                maker,
+                limited_api: limited,
+            });
+        }
+    }
+    if let Some((name, span)) = at(table, &["tool", "maturin", "module-name"]).and_then(string) {
+        build.modules.push(BuildModule { name, span, sources: Vec::new(), maker: Maker::Cargo, limited_api: false });
+    }
+    for (key, value) in table {
+        directives(key.get_ref(), value, 0, build);
+    }
+    Ok(())
+}
+
+/// Cython's directive under its own name, wherever a tool wants to have it: as a boolean or as text.
+fn directives(key: &str, value: &Value<'_>, depth: usize, build: &mut BuildFile) {
+    if depth > DEEPEST {
+        return;
+    }
+    match value.get_ref() {
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                directives(key.get_ref(), value, depth + 1, build);
+            }
+        }
+        DeValue::Array(values) => {
+            for value in values.iter() {
+                directives("", value, depth + 1, build);
+            }
+        }
+        DeValue::Boolean(on) if key == DIRECTIVE => {
+            build.directives.push(directive(if *on { "True" } else { "False" }, span(value.span())));
+        }
+        DeValue::String(text) if key == DIRECTIVE => build.directives.push(directive(text, span(value.span()))),
+        DeValue::String(text) => {
+            if let Some((_, rest)) = text.split_once("freethreading_compatible=") {
+                let word = rest.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or_default();
+                build.directives.push(directive(word, span(value.span())));
+            }
+        }
+        _ => {}
+    }
+}
+
+const DIRECTIVE: &str = "freethreading_compatible";
+
+fn directive(value: &str, span: Span) -> BuildDirective {
+    BuildDirective { name: DIRECTIVE.into(), value: value.into(), condition: None, span }
+}
+
+fn at<'v, 't>(table: &'v DeTable<'t>, path: &[&str]) -> Option<&'v Value<'t>> {
+    let (last, folders) = path.split_last()?;
+    let mut table = table;
+    for folder in folders {
+        table = table.get(*folder)?.get_ref().as_table()?;
+    }
+    table.get(*last)
+}
+
+fn string(value: &Value<'_>) -> Option<(Box<str>, Span)> {
+    Some((value.get_ref().as_str()?.into(), span(value.span())))
+}
+
+fn strings(value: &Value<'_>) -> Vec<(Box<str>, Span)> {
+    value.get_ref().as_array().into_iter().flat_map(|values| values.iter()).filter_map(string).collect()
+}
+
+fn span(range: Range<usize>) -> Span {
+    Span { start: range.start as u32, end: range.end as u32 }
+}

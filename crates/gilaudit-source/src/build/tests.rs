@@ -1,0 +1,205 @@
+//! What build files say, one kind a test.
+
+use gilaudit_model::source::Project;
+use gilaudit_model::{Origin, Problem};
+
+use crate::{Limits, SourceText, read_project};
+
+fn read(files: &[(&str, &str)]) -> (Project, Vec<Problem>) {
+    let texts = files.iter().map(|(path, text)| SourceText {
+        origin: Origin::path(*path),
+        path: (*path).to_owned(),
+        text: (*text).to_owned(),
+        report: true,
+    });
+    read_project(texts.collect(), &Limits::default())
+}
+
+/// One line a module and directive: `name <- sources (maker)`, `directive = value if condition`.
+fn lines(path: &str, text: &str) -> Vec<String> {
+    let (project, problems) = read(&[(path, text)]);
+    assert!(problems.is_empty(), "{problems:?}");
+    let Some(build) = project.builds.first() else { return Vec::new() };
+    let mut lines: Vec<String> = build
+        .modules
+        .iter()
+        .map(|module| {
+            let limited = if module.limited_api { " limited" } else { "" };
+            format!("{} <- {} ({:?}){limited}", module.name, module.sources.join(" "), module.maker)
+        })
+        .collect();
+    for directive in &build.directives {
+        let condition = directive.condition.as_ref().map(|text| format!(" if {text}")).unwrap_or_default();
+        lines.push(format!("{} = {}{condition}", directive.name, directive.value));
+    }
+    if build.computed {
+        lines.push("and more".to_owned());
+    }
+    lines
+}
+
+#[test]
+fn setup_py() {
+    let text = r#"
+import os
+from setuptools import setup, Extension
+SRC = os.path.join("src", "pkg")
+NAMES = ["pkg.one", "pkg.two"]
+def build():
+    ext = Extension(name="pkg._fast", sources=[SRC + "/fast.c", f"{SRC}/more.c"], py_limited_api=True)
+    for name in NAMES:
+        yield Extension(name, [name.replace(".", "/") + ".pyx"], extra_compile_args=["-DX=1"])
+setup(
+    ext_modules=[Extension("pkg.%s" % x, []) for x in os.listdir()],
+    classifiers=["Programming Language :: Python :: Free Threading :: 3 - Stable"],
+    python_requires=">=3.9",
+)
+"#;
+    assert_eq!(
+        lines("sub/setup.py", text),
+        [
+            "pkg._fast <- sub/src/pkg/fast.c sub/src/pkg/more.c (Compiler) limited",
+            "pkg.one <- sub/pkg/one.pyx (Compiler)",
+            "pkg.two <- sub/pkg/two.pyx (Compiler)",
+            "and more",
+        ]
+    );
+    let (project, _) = read(&[("setup.py", text)]);
+    let build = &project.builds[0];
+    assert_eq!(&*build.classifiers[0].0, "Programming Language :: Python :: Free Threading :: 3 - Stable");
+    assert_eq!(build.requires_python.as_ref().map(|(text, _)| &**text), Some(">=3.9"));
+    assert_eq!(&*build.macros[0].0, "X");
+}
+
+#[test]
+fn cython_directives() {
+    let text = r#"
+ON = True
+directives = {"language_level": 3}
+if Cython.__version__ >= "3.1":
+    directives["freethreading_compatible"] = ON
+if os.environ.get("FAST"):
+    directives["freethreading_compatible"] = True
+if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    directives["freethreading_compatible"] = True
+else:
+    directives["freethreading_compatible"] = False
+cythonize(["a/b.pyx", "c/*.pyx"], compiler_directives={"freethreading_compatible": flag()})
+cythonize("a.pyx", compiler_directives=dict(freethreading_compatible=True))
+"#;
+    assert_eq!(
+        lines("setup.py", text),
+        [
+            " <- a/b.pyx (Compiler)",
+            " <- a.pyx (Compiler)",
+            "freethreading_compatible = True",
+            "freethreading_compatible = True if os.environ.get(\"FAST\")",
+            "freethreading_compatible = True if not sysconfig.get_config_var(\"Py_GIL_DISABLED\")",
+            "freethreading_compatible = False if not sysconfig.get_config_var(\"Py_GIL_DISABLED\")",
+            "freethreading_compatible = ",
+            "freethreading_compatible = True",
+            "and more",
+        ]
+    );
+}
+
+#[test]
+fn cffi_and_mypyc() {
+    let cffi = "from cffi import FFI\nffi = FFI()\nNAME = '_x'\nffi.set_source('pkg.' + NAME, 'int x;')\nffi.set_source('_abi', None)\n";
+    assert_eq!(lines("pkg/_make.py", cffi), ["pkg._x <-  (Cffi)"]);
+    let mypyc = "setup(ext_modules=mypycify(['--strict', 'src/pkg/a.py', 'src/pkg/b.py']))";
+    assert_eq!(lines("setup.py", mypyc), [" <- src/pkg/a.py (Mypyc)", " <- src/pkg/b.py (Mypyc)"]);
+    assert_eq!(lines("setup.py", "mypycify(glob('x'))"), ["and more"]);
+}
+
+#[test]
+fn pyproject() {
+    let text = r#"
+[build-system]
+requires = ["setuptools", "cffi>=2"]
+[project]
+requires-python = ">=3.10"
+classifiers = ["A", "B"]
+[tool.setuptools]
+ext-modules = [{name = "pkg._x", sources = ["src/x.c"], py-limited-api = true}]
+[tool.maturin]
+module-name = "pkg._core"
+[tool.anything.cython]
+freethreading_compatible = "True"
+[tool.meson-python.args]
+setup = ["-Dcython_args=-Xfreethreading_compatible=False"]
+"#;
+    assert_eq!(
+        lines("pyproject.toml", text),
+        [
+            "pkg._x <- src/x.c (Compiler) limited",
+            "pkg._core <-  (Cargo)",
+            "freethreading_compatible = True",
+            "freethreading_compatible = False",
+        ]
+    );
+    let (project, _) = read(&[("pyproject.toml", text)]);
+    let build = &project.builds[0];
+    assert_eq!(build.requires.iter().map(|(text, _)| &**text).collect::<Vec<_>>(), ["setuptools", "cffi>=2"]);
+    assert_eq!(build.classifiers.len(), 2);
+    let (_, problems) = read(&[("pyproject.toml", "[a\n")]);
+    assert!(problems[0].error.starts_with("not TOML"), "{problems:?}");
+}
+
+#[test]
+fn meson() {
+    let text = r"
+# py.extension_module('commented')
+py.extension_module('_x', 'x.c', ['../y.cpp'],
+  subdir: 'pkg/sub', limited_api: '3.10')
+foreach name : names
+  py.extension_module(name, 'z.c')
+endforeach
+cython_args += ['-Xfreethreading_compatible=True'] # -Xfreethreading_compatible=False
+";
+    assert_eq!(
+        lines("src/meson.build", text),
+        ["pkg.sub._x <- src/x.c y.cpp (Compiler) limited", "freethreading_compatible = True", "and more"]
+    );
+}
+
+#[test]
+fn cmake() {
+    let text = r#"
+# nanobind_add_module(no NB_STATIC)
+set(X "a ( b")
+nanobind_add_module(
+  _x NB_STATIC FREE_THREADED # (comment)
+  src/x.cpp "${CMAKE_CURRENT_SOURCE_DIR}/src/y.cpp")
+pybind11_add_module (_y MODULE y.cpp)
+Python_add_library(_z MODULE z.c WITH_SOABI)
+pybind11_add_module(${NAME} y.cpp)
+install(TARGETS _x _y LIBRARY DESTINATION pkg/sub)
+"#;
+    assert_eq!(
+        lines("CMakeLists.txt", text),
+        [
+            "_x <- src/x.cpp src/y.cpp (Nanobind { free_threaded: true })",
+            "_y <- y.cpp (Pybind11)",
+            "_z <- z.c (Compiler)",
+            "and more",
+        ]
+    );
+    let (project, _) = read(&[("CMakeLists.txt", text)]);
+    assert_eq!(project.builds[0].installs[1], ("_y".into(), "pkg/sub".into()));
+}
+
+#[test]
+fn hostile_files_end() {
+    for (name, text) in [
+        ("setup.py", format!("x = {}", "[".repeat(20_000))),
+        ("setup.py", format!("a = b\nb = a\nExtension(a, [b])\n{}", "c = c + c\n".repeat(100))),
+        ("setup.py", "Extension(".repeat(5_000)),
+        ("pyproject.toml", format!("a = {}", "[".repeat(100_000))),
+        ("CMakeLists.txt", "install(TARGETS \"\\".repeat(5_000)),
+        ("meson.build", "py.extension_module('".repeat(5_000)),
+        ("setup.cfg", "[a]\n=\nclassifiers\n =\n".repeat(1_000)),
+    ] {
+        read(&[(name, &text)]);
+    }
+}
