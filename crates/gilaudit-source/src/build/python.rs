@@ -14,6 +14,9 @@ use values::{Values, argument, children, keywords, span_of};
 /// The nodes of a file that are looked at.
 const MOST: usize = 2_000_000;
 
+/// How deep expressions and blocks are looked into.
+const DEEPEST: usize = 200;
+
 /// Whether a Python file says what is built, by its name and by what it calls.
 pub(super) fn is_build_file(name: &str, text: &str) -> bool {
     let calls = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -32,10 +35,10 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
     let tree = tree.ok_or("it could not be parsed")?;
     let values = Values::new(text, tree.root_node());
     let mut reader = Reader { text, folder, values, build };
-    let mut stack = vec![tree.root_node()];
+    let mut stack = vec![(tree.root_node(), 0usize)];
     let mut seen = 0usize;
     // In the order of the text: the last child is pushed first.
-    while let Some(node) = stack.pop() {
+    while let Some((node, depth)) = stack.pop() {
         seen += 1;
         if seen > MOST {
             reader.build.computed = true;
@@ -47,8 +50,12 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
             "assignment" => reader.assignment(node),
             _ => {}
         }
+        if depth > DEEPEST {
+            reader.build.computed = true;
+            continue;
+        }
         let first = stack.len();
-        stack.extend(children(node));
+        stack.extend(children(node).map(|child| (child, depth + 1)));
         if let Some(new) = stack.get_mut(first..) {
             new.reverse();
         }
