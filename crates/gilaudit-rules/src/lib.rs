@@ -7,6 +7,7 @@
 //! What a rule *is* (id, severity, page) is kept apart from what it looks at (`Check` in `rule.rs`): a front end hands its facts to the
 //! function for that kind of fact ([`check_extension`]) and gets the findings of every rule that looks at them.
 
+mod built;
 mod engine;
 mod rule;
 mod suppress;
@@ -105,6 +106,7 @@ use gilaudit_model::{Extension, Finding, Location, Target};
 
 use engine::analysis::is_test_path;
 
+pub use built::{SourceModule, modules};
 pub use engine::analysis::Options;
 pub use rule::Rule;
 
