@@ -73,6 +73,7 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
     }
     let linted = quietly(|| sources::lint(inventory, settings, target));
     answers.findings.extend(linted.findings);
+    answers.extensions.extend(linted.extensions);
     answers.problems.extend(linted.problems);
     answers.coverage = linted.coverage;
     answers.texts = linted.texts;

@@ -53,7 +53,7 @@ pub(crate) fn follow(
     target: &Target,
     answers: &mut Answers,
 ) {
-    let os = answers.extensions.iter().map(|judged| judged.extension.format.os()).next();
+    let os = answers.extensions.iter().map(|judged| judged.extension.format.os()).find(|os| *os != Os::Any);
     let reading = Reading { version: target.version, os, main: false };
     let mut files = Files::read(args, inventory, settings, &reading, &mut answers.problems);
     let (world, count) = files.world(target, os, inventory, answers);

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use gilaudit_model::{
-    Action, Decision, Extension, Finding, Gil, Library, Origin, Outcome, Platform, Problem, Severity, Status, Target,
+    Action, Decision, Extension, Finding, Format, Gil, Library, Origin, Outcome, Platform, Problem, Severity, Status,
+    Target,
 };
 use gilaudit_policy::Diagnostic;
 
@@ -231,10 +232,13 @@ fn key(judged: &Judged) -> (&gilaudit_model::Origin, &str) {
     (&judged.extension.origin, &judged.extension.module)
 }
 
-/// The state of the GIL per platform. Extensions that the target cannot import take no part in it.
+/// The state of the GIL per platform. Extensions that the target cannot import take no part in it, nor do those that are not built.
 fn environments(extensions: &[Judged], target: &Target) -> Vec<Environment> {
     let mut platforms: BTreeMap<Platform, Vec<&Judged>> = BTreeMap::new();
-    for judged in extensions.iter().filter(|judged| judged.decision.outcome != Outcome::CannotImport) {
+    let takes_part = |judged: &&Judged| {
+        judged.decision.outcome != Outcome::CannotImport && judged.extension.format != Format::Source
+    };
+    for judged in extensions.iter().filter(takes_part) {
         platforms.entry(judged.extension.platform()).or_default().push(judged);
     }
     let always_on = !target.free_threaded || target.gil == Gil::On;

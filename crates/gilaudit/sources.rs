@@ -1,20 +1,23 @@
-//! Lints the sources among the inputs: one project an artifact.
+//! Lints the sources among the inputs, one project an artifact, and lists the modules that they would build.
 
 use std::panic::{self, AssertUnwindSafe};
 
 use gilaudit_input::{Inventory, SourceFile};
 use gilaudit_model::source::Language;
-use gilaudit_model::{Finding, Origin, Problem, Stage, Target};
-use gilaudit_rules::{Options, check_project};
+use gilaudit_model::{Abi, Arch, BuiltFor, Extension, Finding, Format, Origin, Problem, Stage, Target};
+use gilaudit_rules::{Options, SourceModule, check_project};
 use gilaudit_source::{Limits, SourceText, read_project};
 use rayon::prelude::*;
 
+use crate::report::Judged;
 use crate::settings::Settings;
 
 /// What linting gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Linted {
     pub(crate) findings: Vec<Finding>,
+    /// The modules that the sources would build.
+    pub(crate) extensions: Vec<Judged>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) coverage: Coverage,
     /// The text of the files that have findings, by origin, for the lines that are shown.
@@ -42,6 +45,7 @@ pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) 
     let mut all = Linted::default();
     for result in results {
         all.findings.extend(result.findings);
+        all.extensions.extend(result.extensions);
         all.problems.extend(result.problems);
         all.texts.extend(result.texts);
         all.coverage.files += result.coverage.files;
@@ -100,6 +104,14 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
     }
     findings.retain(|finding| settings.runs(finding.rule));
     settings.policy.level(&mut findings);
+    linted.extensions = gilaudit_rules::modules(&project, target)
+        .into_iter()
+        .map(|module| {
+            let extension = extension(module, inventory, files);
+            let decision = settings.policy.decide(&extension, &findings, target);
+            Judged { extension, decision }
+        })
+        .collect();
     findings.retain(|finding| settings.shows(finding));
     let mut shown: Vec<_> = findings.iter().map(|finding| &finding.origin).collect();
     shown.sort();
@@ -108,6 +120,25 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
     linted.texts = texts.map(|file| (file.origin.clone(), file.text.clone())).collect();
     linted.findings = findings;
     linted
+}
+
+/// A module that is not built yet, as a row of the report. It fits every platform and every ABI.
+fn extension(module: SourceModule, inventory: &Inventory, files: &[SourceFile]) -> Extension {
+    let artifact = files.first().and_then(|file| inventory.artifacts.get(file.artifact));
+    Extension {
+        module: module.name,
+        origin: module.origin,
+        sha256: None,
+        record_sha256: None,
+        distribution: artifact.and_then(|artifact| artifact.distribution.clone()),
+        format: Format::Source,
+        arch: Arch::Any,
+        abi: Abi { tag: None, built_for: BuiltFor::Unknown },
+        init: module.init,
+        framework: module.framework,
+        declaration: module.declaration,
+        failure: None,
+    }
 }
 
 /// Text of which every byte stays where it is: what is not UTF-8 (comments in Latin-1, as a rule) becomes a question mark.

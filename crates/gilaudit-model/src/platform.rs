@@ -11,6 +11,8 @@ pub enum Format {
     MachO,
     /// Windows.
     Pe,
+    /// None yet: a module that a source distribution or a source tree would build.
+    Source,
 }
 
 impl Format {
@@ -20,6 +22,7 @@ impl Format {
             Self::Elf => "elf",
             Self::MachO => "macho",
             Self::Pe => "pe",
+            Self::Source => "source",
         }
     }
 
@@ -29,6 +32,7 @@ impl Format {
             Self::Elf => Os::Linux,
             Self::MachO => Os::MacOs,
             Self::Pe => Os::Windows,
+            Self::Source => Os::Any,
         }
     }
 }
@@ -42,6 +46,8 @@ pub enum Os {
     MacOs,
     /// Windows.
     Windows,
+    /// Whatever it is built on.
+    Any,
 }
 
 impl Os {
@@ -51,6 +57,7 @@ impl Os {
             Self::Linux => "linux",
             Self::MacOs => "macos",
             Self::Windows => "windows",
+            Self::Any => "any",
         }
     }
 }
@@ -76,6 +83,8 @@ pub enum Arch {
     Loongarch64,
     /// Anything else.
     Other,
+    /// Whatever it is built on.
+    Any,
 }
 
 impl Arch {
@@ -91,6 +100,7 @@ impl Arch {
             Self::S390x => "s390x",
             Self::Loongarch64 => "loongarch64",
             Self::Other => "other",
+            Self::Any => "any",
         }
     }
 }

@@ -39,7 +39,7 @@ fn triplets(platform: Platform) -> &'static [&'static str] {
         (Os::Linux, Arch::Riscv64) => &["riscv64-linux-gnu", "riscv64-linux-musl"],
         (Os::Linux, Arch::S390x) => &["s390x-linux-gnu", "s390x-linux-musl"],
         (Os::Linux, Arch::Loongarch64) => &["loongarch64-linux-gnu", "loongarch64-linux-musl"],
-        (Os::Windows | Os::Linux, _) => &[],
+        (Os::Windows | Os::Linux | Os::Any, _) => &[],
     }
 }
 

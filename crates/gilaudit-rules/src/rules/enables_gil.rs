@@ -1,7 +1,7 @@
 //! Flags a module whose import turns the GIL on for the whole process.
 
 use gilaudit_model::cpython::outcome;
-use gilaudit_model::{Confidence, Extension, Finding, Framework, Init, Outcome, Severity, Status, Target};
+use gilaudit_model::{Confidence, Extension, Finding, Format, Framework, Init, Outcome, Severity, Status, Target};
 
 use crate::{Check, Rule};
 
@@ -17,7 +17,8 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(extension: &Extension, target: &Target, rule: &Rule, out: &mut Vec<Finding>) {
-    if outcome(extension, target) != Outcome::EnablesGil {
+    // Of a module that is not built yet `undeclared-module` says so, at the place where it is to be repaired.
+    if outcome(extension, target) != Outcome::EnablesGil || extension.format == Format::Source {
         return;
     }
     // The quoted half is CPython's own warning (Python/import.c), so that a search for it finds this.
