@@ -99,7 +99,7 @@ pub fn read(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFact
         Some(Format::MachO) => return read_slices(bytes, hints, limits),
         Some(Format::Pe) => image::open_pe(bytes),
         None if bytes.is_empty() => Err("the file is empty".to_owned()),
-        None => Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
+        Some(Format::Source) | None => Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
     match opened {
         Ok(image) => (vec![facts(&image, None, hints, &mut budget(limits))], Vec::new()),

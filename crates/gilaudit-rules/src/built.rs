@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use gilaudit_model::source::build::{BuildFile, BuildModule, Maker};
+use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{FileId, Language, Project, Span};
 use gilaudit_model::{Declaration, Evidence, Framework, Init, Mechanism, Origin, Status, Target, Version};
 
@@ -279,6 +280,7 @@ fn candidates(project: &Project) -> Vec<Candidate> {
     for module in declarations::modules(project) {
         out.extend(c(project, module));
     }
+    out.extend(rust(project));
     for (index, file) in project.files.iter().enumerate() {
         let id = FileId(index as u32);
         if file.language == Language::Cython
@@ -299,7 +301,7 @@ fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
         "pybind11" => Some("pybind11"),
         "nanobind" => Some("nanobind"),
         "c" => None,
-        // Cython and Rust have readers of their own here.
+        // Cython and Rust say more than is asked here.
         _ => return None,
     };
     let file = project.file(module.file);
@@ -307,7 +309,13 @@ fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
     let mut declaration = match (module.declared, &module.condition) {
         (_, Some(condition)) => Declaration::unknown(format!("it depends on '{condition}'")),
         (Declared::NotUsed, None) => Declaration::new(Status::NotUsed, Mechanism::Slot),
-        (Declared::Used, None) => Declaration::new(Status::Used, Mechanism::Slot),
+        (Declared::Used, None) if file.text.contains("Py_MOD_GIL_USED") => {
+            Declaration::new(Status::Used, Mechanism::Slot)
+        }
+        (Declared::Used | Declared::Unknown, None) => Declaration::unknown("it declares a value that is computed"),
+        (Declared::Nothing, None) if framework.is_none() && declares_elsewhere(project, module.file) => {
+            Declaration::unknown("another file declares, and whether for this module is not known")
+        }
         (Declared::Nothing, None) => Declaration::new(Status::Undeclared, Mechanism::None),
     };
     declaration.evidence.push(at(match (framework, module.declared) {
@@ -315,7 +323,7 @@ fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
         (Some("pybind11"), _) => "PYBIND11_MODULE without py::mod_gil_not_used()",
         (Some(_), _) => "NB_MODULE",
         (None, Declared::NotUsed) => "Py_MOD_GIL_NOT_USED",
-        (None, Declared::Used) => "Py_MOD_GIL_USED",
+        (None, Declared::Used | Declared::Unknown) => "Py_mod_gil",
         (None, Declared::Nothing) => "neither Py_mod_gil nor PyUnstable_Module_SetGIL in its file",
     }));
     let init = match framework {
@@ -326,6 +334,43 @@ fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
         None => Init::Unknown,
     };
     Some(Candidate { name: module.name, file: module.file, framework, init, declaration })
+}
+
+/// Whether C code without an init function of its own declares: that of a module in several files.
+fn declares_elsewhere(project: &Project, own: FileId) -> bool {
+    project.files.iter().enumerate().any(|(index, file)| {
+        FileId(index as u32) != own
+            && matches!(file.language, Language::C | Language::Cpp)
+            && file.cython.is_none()
+            && ["Py_mod_gil", "PyUnstable_Module_SetGIL"].iter().any(|word| file.text.contains(word))
+            && !file.text.contains("PyInit_")
+    })
+}
+
+/// Rust: its reader knows what the framework's version makes of what is written.
+fn rust(project: &Project) -> impl Iterator<Item = Candidate> + '_ {
+    let is_wrapped = |name: &str| project.rust.iter().any(|file| file.wrapped_modules.iter().any(|it| **it == *name));
+    let modules = project.rust.iter().flat_map(|file| file.modules.iter().map(move |module| (file.file, module)));
+    modules.filter(move |(_, module)| !is_wrapped(&module.name)).map(|(file, module)| {
+        let mut declaration = match module.declared {
+            RustDeclared::NotUsed => Declaration::new(Status::NotUsed, Mechanism::Slot),
+            RustDeclared::Used => Declaration::new(Status::Used, Mechanism::Slot),
+            RustDeclared::Undeclared => Declaration::new(Status::Undeclared, Mechanism::None),
+            RustDeclared::Unknown => Declaration::unknown(module.reason.as_ref()),
+        };
+        let is_pyo3 = module.form == RustModuleForm::PyO3;
+        if is_pyo3 && module.gil_used.is_none() && module.declared == RustDeclared::NotUsed {
+            declaration.declared_by_tool = Some("pyo3".to_owned());
+        }
+        declaration.evidence.push(evidence(project, file, module.span, &module.reason));
+        Candidate {
+            name: module.name.to_string(),
+            file,
+            framework: is_pyo3.then_some("pyo3"),
+            init: Init::Unknown,
+            declaration,
+        }
+    })
 }
 
 fn is_implementation(path: &str) -> bool {
