@@ -1,12 +1,13 @@
 //! Flags a lock that is not released on some way out, or taken again by the thread that holds it.
 
-use gilaudit_model::source::{ExprId, ExprKind};
+use gilaudit_model::source::{ExprId, ExprKind, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
-use crate::engine::api::LockFamily;
+use crate::engine::api::{self, LockFamily};
 use crate::engine::cfg::{EXIT, NodeId, Step};
-use crate::engine::locks::Change;
+use crate::engine::index::Role;
+use crate::engine::locks::{Change, Lock};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -63,14 +64,15 @@ fn leaks(
         .changes
         .iter()
         .filter(|(_, change, _)| match change {
-            Change::Release(other) => *other == lock,
+            Change::Release(other) => *other == lock || may_be_same(&unit.locks.locks[*other], taken),
             Change::ReleaseLast(family) => *family == taken.family,
             Change::Acquire(_) => false,
         })
         .map(|(at, _, _)| *at)
         .collect();
     // A function that only takes it, or that keeps it when all went well, hands it to its caller.
-    if releases.is_empty() || hands_over(unit, lock) || releases.iter().any(|at| is_callers(unit, *at, lock)) {
+    let handed = if releases.is_empty() { !nobody_releases(unit, taken.family) } else { false };
+    if handed || hands_over(unit, lock) || releases.iter().any(|at| is_callers(unit, *at, lock)) {
         return;
     }
     let stops = |at: NodeId| releases.contains(&at) || ends_lock(unit, at, lock);
@@ -125,6 +127,8 @@ fn is_one_place(unit: &Unit<'_>, object: ExprId) -> bool {
             matches!(unit.kind(unit.strip(index)), ExprKind::Number(_)) && is_one_place(unit, base)
         }
         ExprKind::Field { base, .. } => is_one_place(unit, base),
+        // The variable is the lock itself.
+        ExprKind::Unary { op: UnaryOp::AddressOf, operand } if unit.local(operand).is_some() => true,
         ExprKind::Unary { operand, .. } => is_one_place(unit, operand),
         // A variable that changes means another lock afterwards.
         ExprKind::Local(local) => {
@@ -177,6 +181,49 @@ fn hands_over(unit: &Unit<'_>, lock: usize) -> bool {
         || tells
         || name.split('_').any(|part| words.iter().any(|word| part.starts_with(word)))
         || words.iter().any(|word| name.ends_with(word) && !name.ends_with("block") && !name.ends_with("clock"))
+}
+
+/// Whether two locks can be one: a helper's lock is known by its argument only, which may be what the lock is a member of.
+fn may_be_same(one: &Lock, other: &Lock) -> bool {
+    one.family == other.family
+        && match (&one.path, &other.path) {
+            (Some(one), Some(other)) => {
+                one.base == other.base
+                    && (one.fields.starts_with(&other.fields) || other.fields.starts_with(&one.fields))
+            }
+            _ => true,
+        }
+}
+
+/// Whether no caller can release what the function took: Python calls it, or those that call it release nothing of the kind. A semaphore
+/// can be released by anybody.
+fn nobody_releases(unit: &Unit<'_>, family: LockFamily) -> bool {
+    if family == LockFamily::PyThread {
+        return false;
+    }
+    let index = &unit.analysis.index;
+    let is_entry = |role: &Role| matches!(role, Role::Method(_) | Role::Getter | Role::Setter | Role::Slot(_));
+    if index.roles_of(unit.function.name).iter().any(is_entry)
+        || unit.file().clinic.iter().any(|entry| *entry.function == *unit.name())
+    {
+        return true;
+    }
+    let releases = |name: &str| {
+        api::lock_primitive(name).is_some_and(|primitive| !primitive.acquires && primitive.family == family)
+            || index.effects.get(name).is_some_and(|effect| effect.releases.iter().any(|(other, _)| *other == family))
+    };
+    let callers = index.callers.get(&unit.function.name);
+    unit.function.is_static
+        && callers.is_some_and(|sites| {
+            sites.iter().all(|site| {
+                let body = &unit.project.function(site.caller).body;
+                !body.exprs.iter().any(|expr| match expr.kind {
+                    ExprKind::Name(name) | ExprKind::Field { name, .. } => releases(unit.text(name)),
+                    _ => false,
+                })
+            })
+        })
+        && !index.address_taken.contains(&unit.function.name)
 }
 
 /// Whether a release is of a lock that the function did not take: it lends its caller's lock out for a while.
