@@ -57,6 +57,11 @@ fn init_only(project: &Project) -> HashSet<&str> {
             }
             for call in &function.calls {
                 callers.entry(&call.name).or_default().insert(&function.name);
+                // `INIT.get_or_init(load)`: a function that is handed over by its name.
+                if ["call_once", "get_or_init"].iter().any(|word| call.name.starts_with(word)) {
+                    let names = call.args.iter().map(|arg| project.file(file.file).text_of(*arg));
+                    known.extend(names.filter_map(|name| name.rsplit("::").next()));
+                }
             }
         }
     }

@@ -55,6 +55,8 @@ fn check_rust(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut 
         .flat_map(|function| function.header_members.iter().map(move |(name, span)| (Some(function), name, *span)));
     // A copy of the header's definition.
     let fields = facts.structs.iter().filter(|it| it.repr_c).flat_map(|it| &it.fields);
+    // A copy that knows the free-threaded layout says so by its names.
+    let fields = fields.filter(|(name, _, _)| matches!(&**name, "ob_refcnt" | "_gc_next" | "_gc_prev"));
     let fields = fields.map(|(name, _, span)| (None, name, *span));
     for (function, name, span) in members.chain(fields).filter(|(_, name, _)| private(name)) {
         let message = format!(
