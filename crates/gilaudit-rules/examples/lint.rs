@@ -1,6 +1,6 @@
 //! Lints source files and folders with all rules, for measuring rules without the command around them.
 //!
-//! `cargo run --release -p gilaudit-rules --example lint -- [--rule ID] [--low] [--notes] [--facts] PATH...`: one line a finding, then totals.
+//! `cargo run --release -p gilaudit-rules --example lint -- [--rule ID] [--low] [--notes] [--facts] [--c] PATH...` (`--c`: nothing but C and C++): one line a finding, then totals.
 
 #![allow(clippy::print_stdout, reason = "a tool of the developers")]
 
@@ -31,6 +31,14 @@ fn walk(path: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
+/// Whether a file is C or C++ by its name.
+fn is_c(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    let name = name.trim_end_matches(".src").trim_end_matches(".in");
+    let known = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx"];
+    Path::new(name).extension().is_some_and(|extension| known.contains(&extension.to_string_lossy().as_ref()))
+}
+
 /// Seconds of processor time of this thread, where the system tells (Linux); else since the start of the clock.
 fn processor_time() -> f64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
@@ -59,6 +67,7 @@ fn plain_parse(project: &Project) -> f64 {
 
 fn main() {
     let (mut rule, mut low, mut notes, mut facts, mut paths) = (None, false, false, false, Vec::new());
+    let mut only_c = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -66,6 +75,7 @@ fn main() {
             "--low" => low = true,
             "--notes" => notes = true,
             "--facts" => facts = true,
+            "--c" => only_c = true,
             path => paths.push(path.to_owned()),
         }
     }
@@ -75,6 +85,9 @@ fn main() {
     for root in &paths {
         let mut files = Vec::new();
         walk(Path::new(root), &mut files);
+        if only_c {
+            files.retain(|path| is_c(path));
+        }
         let texts = files
             .iter()
             .filter_map(|path| {

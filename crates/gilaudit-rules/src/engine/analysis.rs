@@ -85,9 +85,13 @@ impl<'p> Analysis<'p> {
         let by_role =
             self.index.roles_of(function.name).iter().any(|role| matches!(role, Role::Slot(slot) if slot == "tp_init"));
         by_role
-            || self.index.initialising.get(id.0 as usize).copied().unwrap_or(false)
             || self.project.text(function.name).contains("__init__")
             || self.project.text(function.name).ends_with("_init")
+    }
+
+    /// Whether a function only runs while an object or a module is made: a type's `tp_init`, or what only those call.
+    pub(crate) fn is_initialising(&self, id: FunctionId) -> bool {
+        self.is_initialiser(id) || self.index.initialising.get(id.0 as usize).copied().unwrap_or(false)
     }
 
     /// Whether a file is a test or an example by its path: its modules are not shipped.

@@ -9,7 +9,7 @@ use gilaudit_model::source::{ExprId, ExprKind, Type};
 use super::analysis::Unit;
 use super::api::{self, LockFamily};
 use super::cfg::NodeId;
-use super::index::{Passed, Role, passed};
+use super::index::{Passed, Role, is_threads_own, passed};
 use super::values::{Root, callee};
 
 /// E3: the container was made in this function and nobody else has it yet.
@@ -27,7 +27,7 @@ pub(crate) fn is_fresh(unit: &Unit<'_>, container: ExprId, at: NodeId) -> bool {
         .collect();
     let all_fresh = !made.is_empty()
         && roots.iter().all(|root| match root {
-            Root::Call(call) => unit.makes(*call),
+            Root::Call(call) => unit.makes(*call) || is_threads_own(unit, *call),
             Root::Constant => true,
             _ => false,
         });

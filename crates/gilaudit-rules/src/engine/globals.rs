@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Span, Type, UnaryOp};
+use gilaudit_model::source::{Body, ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Project, Span, Type, UnaryOp};
 
 use super::analysis::{Analysis, Unit};
 use super::exempt;
 use super::index::{Access, AccessKind, GlobalKey};
-use super::values::{arguments, strip};
+use super::values::{arguments, callee, strip};
 
 /// The variable of the whole process that an expression means, and its type.
 pub(crate) fn process_wide(unit: &Unit<'_>, expr: ExprId) -> Option<(Name, Type)> {
@@ -102,8 +102,9 @@ pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
             thread_local || ty.atomic || is_table || exempt::is_constant(ty) || exempt::is_thread_local(base);
         !is_exempt && !is_lock(base)
     };
+    let is_left_out = |file: FileId| analysis.is_test(file) || exempt::is_polyfill_file(&project.file(file).path);
     for global in &project.globals {
-        if global.is_extern || !changeable(&global.ty, global.thread_local) || analysis.is_test(global.file) {
+        if global.is_extern || !changeable(&global.ty, global.thread_local) || is_left_out(global.file) {
             continue;
         }
         let key = GlobalKey::File(global.name);
@@ -120,7 +121,7 @@ pub(crate) fn variables(analysis: &Analysis<'_>) -> Vec<Variable> {
     for id in project.function_ids() {
         let function = project.function(id);
         for (index, local) in function.body.locals.iter().enumerate() {
-            if local.is_static && changeable(&local.ty, local.thread_local) && !analysis.is_test(function.file) {
+            if local.is_static && changeable(&local.ty, local.thread_local) && !is_left_out(function.file) {
                 let key = GlobalKey::Local(id, LocalId(index as u32));
                 let variable = Variable {
                     key,
@@ -170,6 +171,7 @@ impl Variable {
                 && !access.locked
                 && !analysis.index.lock_held[access.function.0 as usize]
                 && !self.is_in_debug(analysis, access)
+                && !writes_one_for_all(analysis, access)
         });
         unguarded.map(|access| (access, self.danger(analysis, access))).max_by_key(|(access, danger)| {
             (
@@ -229,4 +231,23 @@ impl Variable {
             .take(3)
             .collect()
     }
+}
+
+/// Whether a write stores the object that every thread gets, and that lives for ever: the empty tuple.
+fn writes_one_for_all(analysis: &Analysis<'_>, access: &Access) -> bool {
+    let body = &analysis.project.function(access.function).body;
+    body.exprs.iter().any(|expr| match expr.kind {
+        ExprKind::Assign { op: None, target, value } => {
+            strip(body, target) == access.expr && is_one_for_all(analysis.project, body, value)
+        }
+        _ => false,
+    })
+}
+
+/// Whether every thread gets the same object from a call, which lives for ever.
+pub(crate) fn is_one_for_all(project: &Project, body: &Body, value: ExprId) -> bool {
+    let call = strip(body, value);
+    let is_empty = |size: &ExprId| body.kind(strip(body, *size)) == ExprKind::Number(Some(0));
+    callee(body, call).is_some_and(|name| project.text(name) == "PyTuple_New")
+        && arguments(body, call).first().is_some_and(is_empty)
 }

@@ -9,7 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, Name, Project};
 
-pub(crate) use access::{Access, AccessKind, FieldKey, GlobalKey, Passed, emptiness_test, is_shared, passed};
+pub(crate) use access::{
+    Access, AccessKind, FieldKey, GlobalKey, Passed, emptiness_test, is_shared, is_threads_own, passed,
+};
 pub(crate) use roles::Role;
 pub(crate) use types::Types;
 

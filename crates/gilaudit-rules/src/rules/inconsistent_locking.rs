@@ -73,7 +73,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             let functions: BTreeSet<_> = live.iter().map(|access| access.function).collect();
             let mostly = locked.len() * 2 > functions.len();
             finding.confidence = match (access.writes(), mostly) {
-                (true, _) if analysis.is_initialiser(access.function) => Confidence::Low,
+                (true, _) if analysis.is_initialising(access.function) => Confidence::Low,
                 (true, true) => Confidence::High,
                 (true, false) => Confidence::Medium,
                 (false, _) => Confidence::Low,

@@ -1,6 +1,6 @@
 //! Flags a static variable that is filled on first use without a lock.
 
-use gilaudit_model::source::{ExprId, ExprKind, UnaryOp};
+use gilaudit_model::source::{ExprKind, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
@@ -42,7 +42,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 })
         });
         let Some(write) = write.filter(|_| ty.pointers > 0) else { continue };
-        if write.value.is_some_and(|value| is_one_for_all(unit, value)) {
+        if write.value.is_some_and(|value| globals::is_one_for_all(unit.project, unit.body, value)) {
             continue;
         }
         let message = format!(
@@ -58,12 +58,4 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(write.expr, "filled here"));
         out.push(finding);
     }
-}
-
-/// Whether every thread gets the same object, which lives for ever: the empty tuple.
-fn is_one_for_all(unit: &Unit<'_>, value: ExprId) -> bool {
-    unit.call(value).is_some_and(|call| {
-        call.name == "PyTuple_New"
-            && call.args.first().is_some_and(|size| unit.kind(unit.strip(*size)) == ExprKind::Number(Some(0)))
-    })
 }

@@ -30,7 +30,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if !op.is_comparison() || unit.is_unparsed(unit.expr(expr).span) {
             continue;
         }
-        let small = |expr| matches!(unit.kind(unit.strip(expr)), ExprKind::Number(Some(0..=3)));
+        let small = |expr| matches!(unit.kind(unit.strip(expr)), ExprKind::Number(Some(1..=3)));
         let counted = match (small(left), small(right)) {
             (false, true) => left,
             (true, false) => right,

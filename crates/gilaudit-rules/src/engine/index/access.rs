@@ -73,7 +73,7 @@ pub(crate) fn passed(flow: &Flow<'_>, object: ExprId, at: NodeId) -> Passed {
     let mut passed = Passed::Private;
     for root in flow.roots(object, at) {
         let next = match root {
-            Root::Call(call) if flow.makes(call) => Passed::Private,
+            Root::Call(call) if flow.makes(call) || is_threads_own(flow, call) => Passed::Private,
             Root::Constant => Passed::Private,
             Root::Parameter(position) => Passed::Parameter(position),
             _ => return Passed::Shared,
@@ -171,14 +171,43 @@ fn mark(body: &Body, kinds: &mut [(AccessKind, bool)], expr: ExprId, kind: Acces
     kinds[at.0 as usize] = (kind, atomic);
 }
 
+/// The names of members in initialisers: `.a` of `{.a = b}`.
+fn designators(body: &Body) -> Vec<ExprId> {
+    let lists = body.exprs.iter().filter_map(|expr| match expr.kind {
+        ExprKind::List(list) => Some(body.list(list)),
+        _ => None,
+    });
+    lists
+        .flatten()
+        .filter_map(|element| match body.kind(*element) {
+            ExprKind::Assign { op: None, target, .. } => Some(target),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether an expression is where a function of the C library writes to.
+fn is_filled(flow: &Flow<'_>, expr: ExprId) -> bool {
+    let Some(call) = flow.parent(expr).and_then(|parent| flow.call(parent)) else { return false };
+    stores_into_first(call.name) && !call.name.starts_with("Py_") && !call.name.starts_with("_Py_")
+}
+
 /// Notes the accesses of one function.
 pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
     let kinds = kinds(flow.body, |name| flow.text(name).to_owned());
     // What runs once is as good as guarded: `std::call_once(flag, [] { … })`.
     let once: Vec<Span> =
         flow.calls().filter(|call| api::runs_once(call.name).is_some()).map(|call| call.span).collect();
+    let designators = designators(flow.body);
     for (expr, kind, node) in flow.exprs() {
-        let (access, atomic) = kinds[expr.0 as usize];
+        if designators.contains(&expr) {
+            continue;
+        }
+        let (mut access, atomic) = kinds[expr.0 as usize];
+        // `memcpy(p->data, …)` writes what the member points to, unless that is an array in the object itself.
+        if access == AccessKind::Write && is_filled(flow, expr) && flow.type_of(expr).is_some_and(|ty| !ty.array) {
+            access = AccessKind::Read;
+        }
         let note = |shared, parameter| Access {
             function: flow.id,
             expr,
@@ -215,6 +244,17 @@ pub(crate) fn is_shared(flow: &Flow<'_>, object: ExprId, at: NodeId) -> bool {
         Passed::Parameter(position) => !flow.is_private_parameter(position),
         Passed::Shared => true,
     }
+}
+
+/// Whether a call gives something that belongs to the thread that calls (E8): its state, or the dict in it.
+pub(crate) fn is_threads_own(flow: &Flow<'_>, call: ExprId) -> bool {
+    callee(flow.body, call).is_some_and(|name| {
+        let name = flow.text(name).trim_start_matches('_');
+        matches!(
+            name,
+            "PyThreadState_Get" | "PyThreadState_GET" | "PyThreadState_GetUnchecked" | "PyThreadState_GetDict"
+        )
+    })
 }
 
 /// The pointer to the object that `&p->member` and `&p->array[i].member` are parts of.

@@ -200,7 +200,10 @@ fn spread_called(
             }
             let mut sites = index.sites_of(project, id);
             let holds = |site: &CallSite| state(site) || set[site.caller.0 as usize];
-            if sites.clone().any(holds) && sites.all(|site| holds(site) || alone[site.caller.0 as usize]) {
+            // An object that nobody else has needs no lock.
+            let needs_none =
+                |site: &CallSite| alone[site.caller.0 as usize] || site.passed.first() == Some(&Passed::Private);
+            if sites.clone().any(holds) && sites.all(|site| holds(site) || needs_none(site)) {
                 set[id.0 as usize] = true;
                 grew = true;
             }
