@@ -1,9 +1,50 @@
 //! Cython.
+//!
+//! ```text
+//! text ──template──> the same length without Tempita ──token──> logical lines ──statement──> CythonFile
+//! ```
+//!
+//! No grammar of Cython is published, so this one is written by hand, as deep as rules need it: blocks, statements and expressions are
+//! read, C declarations for their names and types, and blocks of foreign declarations (`cdef extern`, structs) are skipped. A statement
+//! that does not parse is said to be so, and the next one is read.
 
-use gilaudit_model::Problem;
-use gilaudit_model::source::Project;
+mod declaration;
+mod expression;
+mod parser;
+mod statement;
+mod template;
+mod token;
+
+use gilaudit_model::source::{FileId, Language, Project};
+use gilaudit_model::{Problem, Stage};
 
 use crate::project::Limits;
 
-/// Reads the files of a project.
-pub(crate) fn read(_project: &mut Project, _limits: &Limits, _problems: &mut Vec<Problem>) {}
+/// Reads the Cython files of a project. One that is too large becomes a problem, and the rest is read.
+pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Problem>) {
+    let mut budget = limits.project_bytes;
+    for (index, file) in project.files.iter_mut().enumerate() {
+        if file.language != Language::Cython {
+            continue;
+        }
+        file.c_api = true;
+        let size = file.text.len();
+        if size > limits.file_bytes || size > budget {
+            let error = format!("{size} bytes of source are more than the limit");
+            problems.push(Problem { origin: file.origin.clone(), stage: Stage::Limits, error, unread: false });
+            file.unparsed = size as u32;
+            continue;
+        }
+        budget -= size;
+        let masked = template::mask(&file.path, &file.text);
+        let lexed = token::lex(&masked);
+        let (facts, unparsed) = statement::read(FileId(index as u32), &masked, &lexed, &mut project.names);
+        file.unparsed = unparsed.iter().map(|span| span.end - span.start).sum();
+        file.unparsed_spans = unparsed;
+        file.comments = lexed.comments;
+        project.cython.push(facts);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,13 @@ struct Lexer<'t> {
     row: usize,
 }
 
+/// Where the string ends whose opening quote is at `at`; in an f-string there may be strings in its fields.
+pub(crate) fn string_end(text: &[u8], at: usize, fields: bool) -> usize {
+    let mut lexer = Lexer { text, at, row: 0 };
+    lexer.string(fields, 0);
+    lexer.at.min(text.len())
+}
+
 /// The logical lines of a text.
 pub(super) fn lines(text: &[u8]) -> Vec<Line> {
     let mut lexer = Lexer { text, at: 0, row: 0 };
@@ -233,7 +240,7 @@ impl Lexer<'_> {
     }
 }
 
-pub(super) fn is_word(byte: u8) -> bool {
+pub(crate) fn is_word(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 

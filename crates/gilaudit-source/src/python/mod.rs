@@ -8,7 +8,7 @@
 //! the logical lines, those that cannot matter are left out, and the grammar reads the rest.
 
 mod condition;
-mod logical;
+pub(crate) mod logical;
 mod pth;
 mod skeleton;
 pub(crate) mod state;
