@@ -23,13 +23,16 @@ mod rules {
     pub(crate) mod borrowed_module;
     pub(crate) mod borrowed_weakref;
     pub(crate) mod borrowed_wrapper;
+    pub(crate) mod buffer_hooks;
     pub(crate) mod busy_flag_toctou;
     pub(crate) mod bytearray_pointer;
     pub(crate) mod capi_while_detached;
+    pub(crate) mod cdef_attribute_race;
     pub(crate) mod cell_in_pyclass;
     pub(crate) mod check_then_act;
     pub(crate) mod conditional_declaration;
     pub(crate) mod container_internals;
+    pub(crate) mod cpython_borrowed;
     pub(crate) mod datetime_capi_null_check;
     pub(crate) mod declared_but_contradicted;
     pub(crate) mod detach_inside_section;
@@ -44,6 +47,7 @@ mod rules {
     pub(crate) mod framework_default_declares;
     pub(crate) mod free_list;
     pub(crate) mod ft_limited_api;
+    pub(crate) mod gil_in_prange;
     pub(crate) mod gil_once_cell;
     pub(crate) mod gil_protected;
     pub(crate) mod gil_reliance_comment;
@@ -61,24 +65,30 @@ mod rules {
     pub(crate) mod lazy_static_object;
     pub(crate) mod lock_imbalance;
     pub(crate) mod mem_while_detached;
+    pub(crate) mod module_container_check_then_act;
+    pub(crate) mod mutable_module_cdef;
     pub(crate) mod mutable_static;
     pub(crate) mod mutex_copied;
     pub(crate) mod nested_sections;
     pub(crate) mod new_reference_leak;
+    pub(crate) mod nogil_in_critical_section;
     pub(crate) mod nonatomic_rmw;
     pub(crate) mod nonreentrant_library;
     pub(crate) mod ob_mutex_direct;
     pub(crate) mod object_domain_buffer;
     pub(crate) mod object_outside_domain;
+    pub(crate) mod old_cython;
     pub(crate) mod once_while_attached;
     pub(crate) mod owner_released_early;
     pub(crate) mod pyo3_too_old;
     pub(crate) mod python_under_plain_lock;
+    pub(crate) mod raise_or_gil_under_pymutex;
     pub(crate) mod refcount_manipulation;
     pub(crate) mod refcount_one;
     pub(crate) mod removed_and_deprecated_api;
     pub(crate) mod resurrecting_lookup;
     pub(crate) mod section2_alias;
+    pub(crate) mod section_on_python_object;
     pub(crate) mod sequence_fast_items;
     pub(crate) mod set_item_macro_on_shared;
     pub(crate) mod setgil_misuse;
@@ -99,6 +109,7 @@ mod rules {
     pub(crate) mod weakvalue_iteration;
     pub(crate) mod wrong_abi;
     pub(crate) mod wrong_lock_object;
+    pub(crate) mod yield_in_section;
 }
 
 use gilaudit_model::source::Project;
@@ -124,13 +135,16 @@ pub static RULES: &[Rule] = &[
     rules::borrowed_module::RULE,
     rules::borrowed_weakref::RULE,
     rules::borrowed_wrapper::RULE,
+    rules::buffer_hooks::RULE,
     rules::busy_flag_toctou::RULE,
     rules::bytearray_pointer::RULE,
     rules::capi_while_detached::RULE,
+    rules::cdef_attribute_race::RULE,
     rules::cell_in_pyclass::RULE,
     rules::check_then_act::RULE,
     rules::conditional_declaration::RULE,
     rules::container_internals::RULE,
+    rules::cpython_borrowed::RULE,
     rules::datetime_capi_null_check::RULE,
     rules::declared_but_contradicted::RULE,
     rules::detach_inside_section::RULE,
@@ -145,6 +159,7 @@ pub static RULES: &[Rule] = &[
     rules::framework_default_declares::RULE,
     rules::free_list::RULE,
     rules::ft_limited_api::RULE,
+    rules::gil_in_prange::RULE,
     rules::gil_once_cell::RULE,
     rules::gil_protected::RULE,
     rules::gil_reliance_comment::RULE,
@@ -162,23 +177,29 @@ pub static RULES: &[Rule] = &[
     rules::lazy_static_object::RULE,
     rules::lock_imbalance::RULE,
     rules::mem_while_detached::RULE,
+    rules::module_container_check_then_act::RULE,
+    rules::mutable_module_cdef::RULE,
     rules::mutable_static::RULE,
     rules::mutex_copied::RULE,
     rules::nested_sections::RULE,
     rules::new_reference_leak::RULE,
+    rules::nogil_in_critical_section::RULE,
     rules::nonatomic_rmw::RULE,
     rules::nonreentrant_library::RULE,
     rules::ob_mutex_direct::RULE,
     rules::object_domain_buffer::RULE,
     rules::object_outside_domain::RULE,
+    rules::old_cython::RULE,
     rules::once_while_attached::RULE,
     rules::owner_released_early::RULE,
     rules::pyo3_too_old::RULE,
     rules::python_under_plain_lock::RULE,
+    rules::raise_or_gil_under_pymutex::RULE,
     rules::refcount_manipulation::RULE,
     rules::refcount_one::RULE,
     rules::removed_and_deprecated_api::RULE,
     rules::resurrecting_lookup::RULE,
+    rules::section_on_python_object::RULE,
     rules::section2_alias::RULE,
     rules::sequence_fast_items::RULE,
     rules::set_item_macro_on_shared::RULE,
@@ -200,6 +221,7 @@ pub static RULES: &[Rule] = &[
     rules::weakvalue_iteration::RULE,
     rules::wrong_abi::RULE,
     rules::wrong_lock_object::RULE,
+    rules::yield_in_section::RULE,
 ];
 
 /// The rule with this id.

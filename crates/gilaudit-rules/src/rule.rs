@@ -37,7 +37,6 @@ pub(crate) enum Check {
     /// The C and C++ sources of a project as a whole.
     Project(ProjectCheck),
     /// One Cython file.
-    #[expect(dead_code, reason = "its rules follow")]
     Cython(CythonCheck),
     /// One Rust file.
     Rust(RustCheck),

@@ -31,6 +31,7 @@ pub(crate) struct Analysis<'p> {
     pub(crate) types: Types,
     pub(crate) index: Index,
     pub(crate) rust: RustIndex<'p>,
+    pub(crate) cython: super::cython::Index,
     pub(crate) options: &'p Options,
     weak_registries: OnceCell<HashMap<Name, (FunctionId, ExprId)>>,
     /// What is known of the project's Python.
@@ -43,7 +44,8 @@ impl<'p> Analysis<'p> {
         types.find_makers(project);
         let index = Index::new(project, &types);
         let (rust, threads) = (RustIndex::new(project), Threads::new(project));
-        Self { project, types, index, rust, options, threads, weak_registries: OnceCell::new() }
+        let cython = super::cython::Index::new(project);
+        Self { project, types, index, rust, cython, options, threads, weak_registries: OnceCell::new() }
     }
 
     /// What objects are found in by others and that keeps no references: see [`registries::weak`].

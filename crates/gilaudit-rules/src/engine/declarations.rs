@@ -1,4 +1,4 @@
-//! The modules that a project's C, C++ and Rust sources define, and what each declares about the GIL.
+//! The modules that a project's C, C++, Cython and Rust sources define, and what each declares about the GIL.
 
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{ExprId, ExprKind, File, FileId, FunctionId, Language, Project, Span};
@@ -78,6 +78,7 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
             },
         }));
     }
+    out.extend(super::cython::modules(project));
     out
 }
 

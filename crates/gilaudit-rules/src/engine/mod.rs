@@ -5,6 +5,7 @@ pub(crate) mod api;
 pub(crate) mod borrow;
 pub(crate) mod cfg;
 pub(crate) mod check_act;
+pub(crate) mod cython;
 pub(crate) mod declarations;
 pub(crate) mod exempt;
 pub(crate) mod flow;

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
 const NAMED: usize = 5;
 
 /// The rules whose findings, when sure, contradict a declaration: memory is used that may be gone, or locks are used wrongly.
-const CONTRADICTING: [&str; 26] = [
+const CONTRADICTING: [&str; 27] = [
     "borrowed-dict-item",
     "borrowed-list-item",
     "borrowed-weakref",
@@ -40,6 +40,7 @@ const CONTRADICTING: [&str; 26] = [
     "lock-imbalance",
     "mutable-static",
     "nested-sections",
+    "nogil-in-critical-section",
     "nonatomic-rmw",
     "ob-mutex-direct",
     "refcount-manipulation",

@@ -1,10 +1,13 @@
 //! Flags a member that is locked in some functions and not in others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use gilaudit_model::source::StmtId;
+use gilaudit_model::source::cython::{CythonFile, Declarator, ExprKind, Function, StmtKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
+use crate::engine::cython::{Code, codes};
 use crate::engine::index::{Access, AccessKind, FieldKey};
 use crate::{Check, Rule};
 
@@ -16,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("inconsistent_locking.md"),
-    checks: &[Check::Project(check)],
+    checks: &[Check::Project(check), Check::Cython(check_cython)],
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
@@ -86,4 +89,107 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             out.push(finding);
         }
     }
+}
+
+/// The same in Cython: attributes of an extension type that are used under a lock elsewhere, and such as belong together, written
+/// without one. The finding is at the method that Python code calls, because that is where the lock belongs.
+fn check_cython(analysis: &Analysis<'_>, file: &CythonFile, rule: &Rule, out: &mut Vec<Finding>) {
+    let code = codes(analysis, file);
+    // Where no lock is taken at all, none is missing in one place.
+    if !analysis.cython.with_locks.contains(&code.module()) {
+        return;
+    }
+    for (of, function) in code.live() {
+        if function.declarator == Declarator::Cdef {
+            continue;
+        }
+        let Some((class, _)) = code.extension_self(function) else { continue };
+        let mut written: BTreeMap<String, StmtId> = BTreeMap::new();
+        for id in code.body(of).filter(|id| !code.is_locked(*id)) {
+            for path in assigned(&code, function, id) {
+                written.entry(path).or_insert(id);
+            }
+            // One step into a helper of the same class.
+            for helper in helpers(&code, function, id) {
+                let Some(called) = file.functions.get(helper as usize) else { continue };
+                for inner in code.body(helper).filter(|inner| !code.is_locked(*inner)) {
+                    for path in assigned(&code, called, inner) {
+                        written.entry(path).or_insert(id);
+                    }
+                }
+            }
+        }
+        if written.len() < 2 {
+            continue;
+        }
+        // Somebody else reads two of them together.
+        let together = file.functions.iter().zip(0u32..).find_map(|(reader, other)| {
+            let inside = reader.class == function.class
+                || reader.parameters.iter().any(|it| it.ty.is_some_and(|ty| ty.base == class));
+            if other == of || !inside || !code.role(other).live {
+                return None;
+            }
+            let mut read: BTreeSet<&str> = BTreeSet::new();
+            let mut at = None;
+            for id in code.body(other) {
+                for expr in file.exprs_of(id) {
+                    let Some(path) = code.path(expr) else { continue };
+                    let Some((_, rest)) = path.split_once('.') else { continue };
+                    if let Some((known, _)) = written.get_key_value(rest) {
+                        read.insert(known);
+                        at.get_or_insert(id);
+                    }
+                }
+            }
+            (read.len() >= 2).then_some(at?)
+        });
+        let Some(reader) = together else { continue };
+        let Some(first) = written.values().min() else { continue };
+        let names: Vec<String> = written.keys().take(4).map(|name| format!("'{name}'")).collect();
+        let message = format!(
+            "{} belong together and are written without a lock: a reader can see one new and one old",
+            names.join(" and ")
+        );
+        let mut finding = code.finding(analysis, rule, file.stmt(*first).span, Some(of), message);
+        finding.confidence = Confidence::Medium;
+        finding.help = Some("work the values out first, then write all of them inside one 'with cython.critical_section(self)' (Cython 3.1) or the lock that guards them elsewhere".to_owned());
+        finding.related.push(code.related(analysis, reader, "read together here"));
+        out.push(finding);
+    }
+}
+
+/// The attributes of `self` that a statement assigns to, with the members of structs in them, without `self.`.
+fn assigned(code: &Code<'_>, function: &Function, id: StmtId) -> Vec<String> {
+    let StmtKind::Assign { targets, .. } = code.file.stmt(id).kind else { return Vec::new() };
+    let Some((class, this)) = code.extension_self(function) else { return Vec::new() };
+    let this = code.text(this);
+    let path = |target: &gilaudit_model::source::ExprId| {
+        let path = code.path(*target)?;
+        let rest = path.strip_prefix(this)?.strip_prefix('.')?.to_owned();
+        let name = code.project.names.get(rest.split('.').next()?)?;
+        let ty = code.index.attribute(class, name)?;
+        // A number alone is written at once; a struct's members, references and pointers are what can disagree.
+        let matters = rest.contains('.') || ty.pointers > 0 || code.is_object(ty) || !code.is_number(ty);
+        (matters && !code.is_atomic(ty)).then_some(rest)
+    };
+    code.file.list(targets).iter().filter_map(path).collect()
+}
+
+/// The `cdef` methods of the same class that a statement calls on `self`.
+fn helpers(code: &Code<'_>, function: &Function, id: StmtId) -> Vec<u32> {
+    let file = code.file;
+    let Some((_, this)) = code.extension_self(function) else { return Vec::new() };
+    let called = file.exprs_of(id).filter_map(|expr| match file.kind(expr) {
+        ExprKind::Call { callee, .. } => match file.kind(callee) {
+            ExprKind::Attribute { base, name } if file.kind(base) == ExprKind::Name(this) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    });
+    let is = |name| {
+        file.functions
+            .iter()
+            .position(|it| it.name == name && it.class == function.class && it.declarator == Declarator::Cdef)
+    };
+    called.filter_map(is).map(|index| index as u32).collect()
 }

@@ -39,6 +39,9 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             "pyo3" => "after an audit: #[pymodule(gil_used = false)] (PyO3 0.23; from 0.28 on it is the default)".to_owned(),
             "rust" => "after an audit: PyModuleDef_Slot { slot: Py_mod_gil, value: Py_MOD_GIL_NOT_USED } in the module's slots (new in Python 3.13)".to_owned(),
             "nanobind" => "after an audit: nanobind_add_module(name FREE_THREADED ...) in CMake".to_owned(),
+            "cython" => "after an audit: '# cython: freethreading_compatible=True' at the top of the file, or the directive for all modules in the build: \
+                         cythonize(compiler_directives={'freethreading_compatible': True}), '-X freethreading_compatible=True' (Cython 3.1)"
+                .to_owned(),
             _ => "after an audit: {Py_mod_gil, Py_MOD_GIL_NOT_USED} in the module's slots, or PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) for single-phase initialisation (both new in Python 3.13)".to_owned(),
         });
         out.push(finding);

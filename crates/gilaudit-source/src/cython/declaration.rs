@@ -83,10 +83,16 @@ impl Parser<'_> {
                 }
                 if self.peek() == "[" {
                     self.at = self.past_bracket(self.at);
+                    while self.peek() == "." {
+                        self.at += 2;
+                    }
                 }
             } else {
                 break;
             }
+        }
+        if named && self.peek() == "[" {
+            self.at = self.past_bracket(self.at);
         }
         if named { Ok((first, self.at)) } else { Err(Failed) }
     }
@@ -98,7 +104,9 @@ impl Parser<'_> {
         in_class: Option<u32>,
         outer: Option<u32>,
     ) -> Parsed<StmtKind> {
-        while STORAGE.contains(&self.peek()) && (self.is_name(self.at + 1) || self.word_at(self.at + 1) == "(") {
+        while STORAGE.contains(&self.peek())
+            && (self.is_name(self.at + 1) || matches!(self.word_at(self.at + 1), "(" | "class"))
+        {
             self.at += 1;
         }
         match self.peek() {
@@ -126,7 +134,7 @@ impl Parser<'_> {
         let first = self.out.variables.len() as u32;
         loop {
             self.variable(base)?;
-            if !self.take(",") {
+            if !self.take(",") || self.is_done() {
                 break;
             }
         }

@@ -282,7 +282,7 @@ impl Reader<'_> {
         let parser = &mut self.parser;
         match word {
             "import" | "cimport" => Some(parser.import(word == "cimport")),
-            "from" => Some(parser.from_import()),
+            "from" => Some(parser.import_from()),
             "include" if parser.kind_at(parser.at + 1) == Some(TokenKind::Str) => {
                 parser.at += 1;
                 let path = parser.peek().trim_start_matches(['u', 'b', 'c']).trim_matches(['"', '\'']);
@@ -470,7 +470,7 @@ impl Parser<'_> {
         Ok(StmtKind::Import { module, names: names.into(), cimport })
     }
 
-    fn from_import(&mut self) -> Parsed<StmtKind> {
+    fn import_from(&mut self) -> Parsed<StmtKind> {
         self.at += 1;
         let module = self.dotted()?;
         let cimport = self.peek() == "cimport";

@@ -1,0 +1,7 @@
+//! What the rules for Cython share: who calls whom, what is an attribute of which class, which locks are held where.
+
+mod code;
+mod index;
+
+pub(crate) use code::{Code, Lock, codes};
+pub(crate) use index::{Index, declares, modules};
