@@ -177,3 +177,29 @@ fn the_measuring_script_skips_without_an_interpreter() {
         Err(_) => crate::common::skipped("no python3 to run corpus/import_order.py with"),
     }
 }
+
+/// A lock in the place of the GIL: who runs alone, and where a module that shares it reaches one that has to be alone.
+#[test]
+fn who_excludes_whom() {
+    let here = folder();
+    let site = here.path().join("site-packages");
+    extension(&site, "", "mp_used");
+    extension(&site, "", "mp_declared");
+    // The fixture names a module and an attribute. In this copy the attribute's name is that of another module.
+    let (name, bytes) = fixture("mp_import_before");
+    let at = bytes.windows(8).position(|window| window == b"maxsize\0").unwrap();
+    let mut bytes = bytes;
+    bytes[at..at + 7].copy_from_slice(b"mp_used");
+    put(&site, &name, bytes);
+    let report = check_json("--policy serialize", &[&site]).json();
+    let exclusion = &report["environments"][0]["exclusion"];
+    assert_eq!(exclusion["exclusive"], serde_json::json!(["mp_used"]));
+    assert_eq!(exclusion["shared"], serde_json::json!(["mp_declared", "mp_import_before"]));
+    assert_eq!(exclusion["reentries"], serde_json::json!([{"shared": "mp_import_before", "exclusive": "mp_used"}]));
+    let text = run(["check", "--color", "never", "--policy", "serialize", site.to_str().unwrap()]).stdout;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("mp_used would run alone: while it runs, none of the other 2 modules does"), "{text}");
+    assert!(text.contains("deadlock possible: mp_import_before shares the lock and reaches mp_used"), "{text}");
+    let other = check_json("", &[&site]).json();
+    assert_eq!(other["environments"][0]["exclusion"], Value::Null, "only under a policy with such a lock");
+}

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use crate::delegate::{self, Loaded};
 use crate::elsewhere::Libraries;
+use crate::reaches::reaches;
 use crate::report::{Answers, Judged};
 use crate::settings::Settings;
 use crate::sources;
@@ -71,6 +72,7 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
         answers.extensions.push(judged);
         answers.findings.extend(findings);
     }
+    answers.reaches = quietly(|| reaches(inventory, &answers.extensions));
     let linted = quietly(|| sources::lint(inventory, settings, target));
     answers.findings.extend(linted.findings);
     answers.extensions.extend(linted.extensions);

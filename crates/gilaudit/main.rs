@@ -14,6 +14,7 @@ mod misspelt;
 mod output;
 mod policies;
 mod progress;
+mod reaches;
 mod report;
 mod settings;
 mod sources;

@@ -9,11 +9,12 @@ use gilaudit_model::{
     Action, Decision, Extension, Finding, Format, Gil, Library, Origin, Outcome, Platform, Problem, Severity, Status,
     Target,
 };
-use gilaudit_policy::Diagnostic;
+use gilaudit_policy::{Diagnostic, Exclusion, exclusion};
 
 use crate::baseline::{Baseline, Compared};
 use crate::identity::{Identity, identities};
 use crate::imports::Imports;
+use crate::reaches::Reach;
 use crate::sources::Coverage;
 
 /// Nothing to complain about.
@@ -61,6 +62,8 @@ pub(crate) struct Answers {
     pub(crate) coverage: Coverage,
     /// The text of the source files that have findings, sorted by origin.
     pub(crate) texts: Vec<(Origin, String)>,
+    /// Which modules that share a lock reach one that has to be alone, under a policy with such a lock.
+    pub(crate) reaches: Vec<Reach>,
     /// What the imports asked about do to the process, when any were.
     pub(crate) imports: Option<Imports>,
 }
@@ -85,6 +88,8 @@ pub(crate) struct Environment {
     pub(crate) gil: GilState,
     /// The modules that turn the GIL on, sorted.
     pub(crate) enabled_by: Vec<String>,
+    /// Which modules would exclude which, under a policy with a lock in the place of the GIL.
+    pub(crate) exclusion: Option<Exclusion>,
 }
 
 /// The GIL of a process after its imports.
@@ -145,7 +150,7 @@ impl Report {
         answers.libraries.dedup();
         answers.findings.dedup();
         answers.problems.dedup();
-        let environments = environments(&answers.extensions, &question.target);
+        let environments = environments(&answers, &question.target);
         let identities = identities(&answers);
         Self { question, answers, environments, identities, baseline: None }
     }
@@ -233,12 +238,12 @@ fn key(judged: &Judged) -> (&gilaudit_model::Origin, &str) {
 }
 
 /// The state of the GIL per platform. Extensions that the target cannot import take no part in it, nor do those that are not built.
-fn environments(extensions: &[Judged], target: &Target) -> Vec<Environment> {
+fn environments(answers: &Answers, target: &Target) -> Vec<Environment> {
     let mut platforms: BTreeMap<Platform, Vec<&Judged>> = BTreeMap::new();
     let takes_part = |judged: &&Judged| {
         judged.decision.outcome != Outcome::CannotImport && judged.extension.format != Format::Source
     };
-    for judged in extensions.iter().filter(takes_part) {
+    for judged in answers.extensions.iter().filter(takes_part) {
         platforms.entry(judged.extension.platform()).or_default().push(judged);
     }
     let always_on = !target.free_threaded || target.gil == Gil::On;
@@ -255,7 +260,10 @@ fn environments(extensions: &[Judged], target: &Target) -> Vec<Environment> {
         } else {
             GilState::Off
         };
-        Environment { platform, gil, enabled_by }
+        let actions = judged.iter().map(|judged| (judged.extension.module.as_str(), judged.decision.action));
+        let reaches = answers.reaches.iter().filter(|reach| reach.platform == platform);
+        let exclusion = exclusion(actions, reaches.map(|reach| (reach.from.as_str(), reach.to.as_str())));
+        Environment { platform, gil, enabled_by, exclusion }
     };
     platforms.into_iter().map(environment).collect()
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use gilaudit_model::Format;
 use memchr::memmem;
 
-use crate::image;
+use crate::image::{self, Segment};
 use crate::sniff;
 
 /// The module names that are looked for.
@@ -57,7 +57,10 @@ pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String
     let mut tables = Vec::new();
     let packed = packs_strings(bytes);
     let is_rust = memmem::find(bytes, b"/rustc/").is_some();
-    for segment in image.segments.iter().filter(|segment| !segment.executable) {
+    // Linkers of old, and those told not to separate code, put constants beside it.
+    let separate = image.segments.iter().any(|segment| !segment.executable && !segment.writable);
+    let has_text = |segment: &&Segment<'_>| !segment.executable || !separate;
+    for segment in image.segments.iter().filter(has_text) {
         texts(segment.data, known, &mut found);
         if is_rust {
             words(segment.data, known, &mut within);
@@ -67,7 +70,7 @@ pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String
         }
     }
     if packed {
-        let segments = || image.segments.iter().filter(|segment| !segment.executable);
+        let segments = || image.segments.iter().filter(has_text);
         let mut split = false;
         for table in &tables {
             for strings in segments().filter_map(|segment| strings(table, segment.data)) {

@@ -60,6 +60,15 @@ fn environment(environment: &Environment) -> EnvironmentOut<'_> {
         platform: environment.platform.to_string(),
         gil: environment.gil.as_str(),
         enabled_by: &environment.enabled_by,
+        exclusion: environment.exclusion.as_ref().map(|exclusion| ExclusionOut {
+            shared: &exclusion.shared,
+            exclusive: &exclusion.exclusive,
+            reentries: exclusion
+                .reentries
+                .iter()
+                .map(|reentry| ReentryOut { shared: &reentry.shared, exclusive: &reentry.exclusive })
+                .collect(),
+        }),
     }
 }
 

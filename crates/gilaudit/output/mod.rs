@@ -1,6 +1,7 @@
 //! The output formats: one file each, each a function from the report to a writer.
 
 pub(crate) mod diff;
+mod exclusion;
 mod github;
 mod group;
 mod imports;

@@ -87,6 +87,29 @@ pub(super) struct EnvironmentOut<'a> {
     pub(super) gil: &'static str,
     /// The modules that turn the GIL on.
     pub(super) enabled_by: &'a [String],
+    /// Which modules would exclude which; absent unless the policy has a lock in the place of the GIL (`serialize`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exclusion: Option<ExclusionOut<'a>>,
+}
+
+/// The modules of a process under a lock with two modes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Exclusion"))]
+pub(super) struct ExclusionOut<'a> {
+    /// Modules that run beside each other.
+    pub(super) shared: &'a [String],
+    /// Modules each of which runs while no other one does.
+    pub(super) exclusive: &'a [String],
+    /// Where a shared module reaches an exclusive one, so that two threads in it can wait for each other.
+    pub(super) reentries: Vec<ReentryOut<'a>>,
+}
+
+/// A shared module that imports or calls into an exclusive one.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Reentry"))]
+pub(super) struct ReentryOut<'a> {
+    pub(super) shared: &'a str,
+    pub(super) exclusive: &'a str,
 }
 
 /// Everything counted.

@@ -128,6 +128,7 @@ pub(crate) fn report() -> Report {
         last.decision.policy_at = Some("ours.yaml:3:5".to_owned());
     }
     let answers = Answers {
+        reaches: Vec::new(),
         imports: None,
         coverage: Coverage { files: 1, c_api: 1, bytes: 271, unparsed: 0 },
         texts,

@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 use gilaudit_model::{Action, Origin, Outcome, Problem, Severity};
 use gilaudit_policy::Diagnostic;
 
+use super::exclusion;
 use super::group::{self, Group, Said};
 use super::snippets::Snippets;
 use super::words::{self, shown};
@@ -29,6 +30,9 @@ pub(super) fn write(report: &Report, detail: Detail, out: &mut dyn Write) -> io:
         Some(imports) => super::imports::write(report, imports, detail, out)?,
         None if detail.quiet => {}
         None => headline(report, detail, out)?,
+    }
+    if !detail.quiet {
+        exclusion::write(report, detail, out)?;
     }
     for diagnostic in &report.question.policy_diagnostics {
         policy_diagnostic(diagnostic, detail, out)?;
