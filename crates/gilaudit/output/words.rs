@@ -59,10 +59,16 @@ pub(super) fn asked(report: &Report) -> String {
     format!("target {} ({build}, {}){gil}, policy {}", question.target, question.target_from, question.policy)
 }
 
-/// The sentences of a reader's first question: does the GIL stay off? Where no compiled module says anything about it: what was found.
+/// The sentences of a reader's first question: does the GIL stay off? The platforms on which it does not come first. Where no compiled module says anything about it: what was found.
 pub(super) fn verdicts(report: &Report) -> Vec<String> {
     let imports = report.answers.imports.iter().map(|imports| imports_sentence(report, imports));
-    let environments = report.environments.iter().map(|environment| gil_sentence(report, environment));
+    let mut environments: Vec<&Environment> = report.environments.iter().collect();
+    environments.sort_by_key(|environment| match environment.gil {
+        GilState::On => 0,
+        GilState::Undetermined => 1,
+        GilState::Off => 2,
+    });
+    let environments = environments.into_iter().map(|environment| gil_sentence(report, environment));
     let verdicts: Vec<String> = imports.chain(environments).collect();
     let verdicts = if verdicts.is_empty() { otherwise(report).into_iter().collect() } else { verdicts };
     verdicts.into_iter().chain(unread(report)).collect()
