@@ -236,10 +236,8 @@ impl<'t> Reader<'t, '_> {
 
     fn directive(&mut self, value: Node<'t>, at: Node<'t>) {
         let literal = self.values.literal(value);
-        let value = match literal.map(|node| self.source(node)) {
-            Some(text @ ("True" | "False")) => text,
-            _ => "",
-        };
+        let value =
+            literal.map(|node| self.source(node)).filter(|text| matches!(*text, "True" | "False")).unwrap_or_default();
         self.build.directives.push(BuildDirective {
             name: DIRECTIVE.into(),
             value: value.into(),
