@@ -43,7 +43,7 @@ fn check(here: &Path, words: &str, code: i32) -> String {
 fn every_format_has_every_finding() {
     let here = project();
     put(here.path(), "built/text.so", "no module");
-    for format in ["text", "json", "jsonl", "sarif", "github", "markdown", "junit"] {
+    for format in ["text", "json", "jsonl", "sarif", "github", "markdown", "html", "junit"] {
         let out = check(here.path(), &format!("--format {format}"), 2);
         for part in ["borrowed-list-item", "enables-gil", "mp_used", "src/x.c", "text.so"] {
             assert!(out.contains(part), "{format} does not say {part}:\n{out}");

@@ -237,6 +237,8 @@ pub(crate) enum Format {
     Github,
     /// For a pull request comment or a job summary.
     Markdown,
+    /// One HTML file to look at in a browser, without a network.
+    Html,
     /// JUnit XML, for CI systems that show test results.
     Junit,
 }

@@ -4,6 +4,8 @@ pub(crate) mod diff;
 mod exclusion;
 mod github;
 mod group;
+mod html;
+mod html_data;
 mod imports;
 mod json;
 mod jsonl;
@@ -68,6 +70,7 @@ pub(crate) fn write(report: &Report, format: Format, detail: Detail, out: &mut d
         Format::Sarif => sarif::write(report, out),
         Format::Github => github::write(report, out),
         Format::Markdown => markdown::write(report, out),
+        Format::Html => html::write(report, out),
         Format::Junit => junit::write(report, out),
     }
 }
