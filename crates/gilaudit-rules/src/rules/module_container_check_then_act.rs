@@ -7,7 +7,7 @@ use gilaudit_model::source::{ExprId, Name, StmtId};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
-use crate::engine::cython::{Code, codes};
+use crate::engine::cython::{Code, codes, is_weak_global};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -45,7 +45,8 @@ fn check(analysis: &Analysis<'_>, file: &CythonFile, rule: &Rule, out: &mut Vec<
                 .flat_map(|(_, all)| all)
                 .find(|it| it.how.changes())
         };
-        let iterated = || open().find(|it| it.how == How::Iterate).zip(elsewhere());
+        // Dictionaries with weak values change by themselves: that is another rule's finding.
+        let iterated = || open().find(|it| it.how == How::Iterate && !is_weak_global(&code, *name)).zip(elsewhere());
         let (at, related, message) = if let Some(act) = acted {
             let Some(seen) = open().find(|seen| !seen.how.changes() && seen.stmt <= act.stmt) else { continue };
             (
@@ -189,23 +190,9 @@ fn uses_in(code: &Code<'_>, id: StmtId) -> Vec<(Name, How, ExprId)> {
     out
 }
 
-/// The container behind what is iterated over: `enumerate(x)`, `x.items()`.
+/// The container behind what is iterated over.
 fn iterated(code: &Code<'_>, iter: ExprId, how: How, add: &mut impl FnMut(ExprId, How)) {
-    let mut at = iter;
-    for _ in 0..4 {
-        let ExprKind::Call { callee, args } = code.file.kind(at) else { break };
-        match code.file.kind(callee) {
-            ExprKind::Name(name) if matches!(code.text(name), "enumerate" | "reversed" | "iter") => {
-                let Some(arg) = code.file.list(args).first() else { return };
-                at = *arg;
-            }
-            ExprKind::Attribute { base, name }
-                if matches!(code.text(name), "items" | "keys" | "values" | "iteritems" | "iterkeys" | "itervalues") =>
-            {
-                at = base;
-            }
-            _ => return,
-        }
+    if let Some(container) = code.iterated(iter) {
+        add(container, how);
     }
-    add(at, how);
 }

@@ -1,9 +1,11 @@
 //! Flags a loop over a `WeakValueDictionary` itself.
 
+use gilaudit_model::source::cython::{CythonFile, ExprKind, StmtKind};
 use gilaudit_model::source::python::{PythonFile, UseKind, Value};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
+use crate::engine::cython::{class_of, codes, is_weak_global, weak_attributes};
 use crate::engine::threads::number;
 use crate::{Check, Rule};
 
@@ -15,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("weakvalue_iteration.md"),
-    checks: &[Check::Python(check)],
+    checks: &[Check::Python(check), Check::Cython(check_cython)],
 };
 
 fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<Finding>) {
@@ -42,5 +44,52 @@ fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<
                 .to_owned(),
         );
         out.push(finding);
+    }
+}
+
+/// Extension code is called from threads that its users start, whatever threads the project starts itself.
+fn check_cython(analysis: &Analysis<'_>, file: &CythonFile, rule: &Rule, out: &mut Vec<Finding>) {
+    let code = codes(analysis, file);
+    let attributes = weak_attributes(&code);
+    for (of, function) in code.live() {
+        let locals = code.locals(of);
+        for id in code.body(of) {
+            let header = match file.stmt(id).kind {
+                StmtKind::For { iter, .. } => iter,
+                _ => None,
+            };
+            let clauses = file.exprs_of(id).filter_map(|expr| match file.kind(expr) {
+                ExprKind::Each { iter, .. } => Some(iter),
+                _ => None,
+            });
+            for iter in header.into_iter().chain(clauses) {
+                let Some(container) = code.iterated(iter) else { continue };
+                let name = match file.kind(container) {
+                    ExprKind::Name(name) if !locals.contains(&name) && is_weak_global(&code, name) => name,
+                    ExprKind::Attribute { base, name }
+                        if class_of(&code, function, base).is_some_and(|class| attributes.contains(&(class, name))) =>
+                    {
+                        name
+                    }
+                    _ => continue,
+                };
+                let locked = code.is_locked(id);
+                let message = format!(
+                    "'{}' has weak values: another thread that drops the last reference to one removes its entry while this loop goes through it{}",
+                    code.text(name),
+                    if locked { ", and takes no lock for that" } else { "" }
+                );
+                let mut finding = code.finding(analysis, rule, file.span(iter), Some(of), message);
+                if locked {
+                    // A lock helps if the values are only dropped under it, too, which is not followed.
+                    finding.confidence = Confidence::Medium;
+                }
+                finding.help = Some(
+                    "go through list(x.valuerefs()), which is made in one step, and skip the references that are dead; before Python 3.14 copy() and list(x.values()) are such loops themselves"
+                        .to_owned(),
+                );
+                out.push(finding);
+            }
+        }
     }
 }

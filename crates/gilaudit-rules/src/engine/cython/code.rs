@@ -79,6 +79,29 @@ impl<'p> Code<'p> {
         Some((self.text(last_name(self.file, callee)?), self.file.list(args)))
     }
 
+    /// The container behind what is iterated over: `enumerate(x)`, `x.items()`; none behind a copy.
+    pub(crate) fn iterated(&self, iter: ExprId) -> Option<ExprId> {
+        let mut at = iter;
+        for _ in 0..4 {
+            let ExprKind::Call { callee, args } = self.file.kind(at) else { break };
+            match self.file.kind(callee) {
+                ExprKind::Name(name) if matches!(self.text(name), "enumerate" | "reversed" | "iter") => {
+                    at = *self.file.list(args).first()?;
+                }
+                ExprKind::Attribute { base, name }
+                    if matches!(
+                        self.text(name),
+                        "items" | "keys" | "values" | "iteritems" | "iterkeys" | "itervalues"
+                    ) =>
+                {
+                    at = base;
+                }
+                _ => return None,
+            }
+        }
+        Some(at)
+    }
+
     pub(crate) fn function(&self, stmt: StmtId) -> Option<(u32, &'p Function)> {
         let of = self.file.stmt(stmt).function?;
         Some((of, self.file.functions.get(of as usize)?))

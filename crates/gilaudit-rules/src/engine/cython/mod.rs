@@ -2,6 +2,8 @@
 
 mod code;
 mod index;
+mod weak;
 
 pub(crate) use code::{Code, Lock, codes};
 pub(crate) use index::{Index, declares, modules};
+pub(crate) use weak::{class_of, is_weak_global, weak_attributes};
