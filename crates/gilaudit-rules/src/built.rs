@@ -11,6 +11,7 @@ use gilaudit_model::source::{FileId, Language, Project, Span};
 use gilaudit_model::{Declaration, Evidence, Framework, Init, Mechanism, Origin, Status, Target, Version};
 
 use crate::engine::analysis::is_test_path;
+use crate::engine::cython::build_says;
 use crate::engine::declarations::{self, Declared};
 
 /// A module that would be built.
@@ -403,27 +404,18 @@ fn cython(project: &Project, id: FileId) -> Option<Candidate> {
         declaration.evidence.push(evidence(project, id, span, &format!("freethreading_compatible={value}")));
         return candidate(declaration);
     }
-    let around = builds(project).filter(|build| {
-        let folder = project.file(build.file).path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        folder.is_empty() || file.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-    });
-    let directives: Vec<_> = around.flat_map(|build| build.directives.iter().map(move |it| (build, it))).collect();
-    let Some((build, first)) = directives.first().copied() else {
+    let Some(says) = build_says(project, id) else {
         let mut declaration = Declaration::new(Status::Undeclared, Mechanism::None);
         let what = "no directive freethreading_compatible, here or in the build";
         declaration.evidence.push(evidence(project, id, Span { start: 0, end: 0 }, what));
         return candidate(declaration);
     };
-    let shown = evidence(project, build.file, first.span, &format!("freethreading_compatible={}", first.value));
-    let computed = directives.iter().find_map(|(_, directive)| directive.condition.as_ref());
-    let mut declaration = match (computed, &*first.value) {
-        (Some(condition), _) => Declaration::unknown(format!("its Cython directive depends on '{condition}'")),
-        _ if directives.iter().any(|(_, other)| other.value != first.value) => {
-            Declaration::unknown("the build sets its Cython directive to several values")
-        }
-        (None, "True") => Declaration::new(Status::NotUsed, Mechanism::Slot),
-        (None, "False") => Declaration::new(Status::Used, Mechanism::Slot),
-        _ => Declaration::unknown("the build computes its Cython directive"),
+    let what = format!("freethreading_compatible={}", says.directive.value);
+    let shown = evidence(project, says.build.file, says.directive.span, &what);
+    let mut declaration = match says.value {
+        Ok(true) => Declaration::new(Status::NotUsed, Mechanism::Slot),
+        Ok(false) => Declaration::new(Status::Used, Mechanism::Slot),
+        Err(reason) => Declaration::unknown(reason),
     };
     declaration.evidence.push(shown);
     candidate(declaration)

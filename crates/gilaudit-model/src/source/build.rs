@@ -14,7 +14,8 @@ pub struct BuildFile {
     pub modules: Vec<BuildModule>,
     /// Whether it makes modules whose names are computed, and so not in the list.
     pub computed: bool,
-    /// Directives for the Cython compiler. They hold for every module that is made from sources below the file's folder.
+    /// Directives for the Cython compiler, for modules that are made from sources below the file's folder: all, or those that the
+    /// same call names.
     pub directives: Vec<BuildDirective>,
     /// What `[build-system]` requires, as written.
     pub requires: Vec<(Box<str>, Span)>,

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use gilaudit_model::source::cython::{Class, CythonFile, Declarator, ExprKind, StmtKind, Type};
-use gilaudit_model::source::{ExprId, FileId, Language, Name, Project, Span, StmtId};
+use gilaudit_model::source::{ExprId, FileId, Name, Project, Span, StmtId};
 
 use super::code::{Code, held};
+use super::directive::build_says;
 use crate::engine::declarations::{Declared, Module};
 
 /// A function: number of the Cython file, number in it.
@@ -283,7 +284,6 @@ fn module_of(project: &Project) -> Vec<usize> {
 
 /// The modules that the project's Cython files make, and what each declares.
 pub(crate) fn modules(project: &Project) -> Vec<Module> {
-    let by_build = builds_declared(project);
     let mut out = Vec::new();
     for cython in &project.cython {
         let file = project.file(cython.file);
@@ -296,8 +296,11 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
             Some("True" | "1") => Declared::NotUsed,
             // As far as the interpreter is told, `False` is the same as nothing.
             Some(_) => Declared::Nothing,
-            None if by_build => Declared::NotUsed,
-            None => Declared::Nothing,
+            None => match build_says(project, cython.file).map(|says| says.value) {
+                Some(Ok(true)) => Declared::NotUsed,
+                Some(Err(_)) => Declared::Unknown,
+                Some(Ok(false)) | None => Declared::Nothing,
+            },
         };
         let first = cython.stmts.first().map_or(Span { start: 0, end: 0 }, |stmt| stmt.span);
         out.push(Module {
@@ -310,17 +313,6 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
         });
     }
     out
-}
-
-/// Whether a build file sets the directive for what it builds: `compiler_directives`, `-X freethreading_compatible=True`.
-fn builds_declared(project: &Project) -> bool {
-    project.files.iter().filter(|file| matches!(file.language, Language::Text | Language::Python)).any(|file| {
-        file.text.match_indices("freethreading_compatible").any(|(at, word)| {
-            let after = file.text.get(at + word.len()..).unwrap_or_default();
-            let value = after.trim_start_matches(['"', '\'', ']', ' ', ':', '=']);
-            ["True", "true", "1"].iter().any(|yes| value.starts_with(yes))
-        })
-    })
 }
 
 /// Whether the module that a file belongs to declares that it runs without the GIL.
