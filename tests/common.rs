@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Variables that change what gilaudit, pip or Python do, and that a developer or a CI machine may have set.
-const SCRUBBED: [&str; 12] = [
+pub(crate) const SCRUBBED: [&str; 12] = [
     "PYTHON_GIL",
     "PYTHONGIL",
     "VIRTUAL_ENV",

@@ -5,6 +5,7 @@
     reason = "a failing test should panic where it fails; clippy sees only #[test] functions as tests"
 )]
 
+mod book; // the book: its links, its rule pages, and the console blocks of all documentation
 mod cli; // usage errors, exit codes, streams, help
 mod common; // the runner, and makers of inputs
 mod contract; // the fields of gilaudit-report/1

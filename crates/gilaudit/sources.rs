@@ -29,7 +29,7 @@ pub(crate) struct Linted {
 pub(crate) struct Coverage {
     /// Files named like sources of extensions.
     pub(crate) files: usize,
-    /// Those that have to do with the C API.
+    /// Those with code that rules look at.
     pub(crate) c_api: usize,
     /// The bytes of the latter.
     pub(crate) bytes: usize,

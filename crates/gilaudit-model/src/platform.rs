@@ -116,6 +116,9 @@ pub struct Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.os.as_str(), self.arch.as_str())
+        match (self.os, self.arch) {
+            (Os::Any, Arch::Any) => f.write_str("any"),
+            (os, arch) => write!(f, "{}-{}", os.as_str(), arch.as_str()),
+        }
     }
 }

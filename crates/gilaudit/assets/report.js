@@ -248,6 +248,8 @@
   }
   id("more-details").addEventListener("click", moreDetails);
   moreDetails();
+  // Where there is one section alone, it is what the reader came for.
+  if (order.length === 1) id(order[0].anchor).open = true;
 
   // Coverage
   const [files, withApi, bytes, unparsed] = data.sources;
@@ -257,7 +259,7 @@
     el("ul", {}, el("li", {}, `${plural(data.artifacts, "artifact")} given or found, ${plural(modules.length, "extension module")} in them.`),
       el("li", {}, `Of ${plural(modules.length, "module")}, ${unknown.length}${percent(unknown.length, modules.length)} could not be told.`),
       el("li", {}, `${plural(data.problems.length, "problem")}, of which ${data.problems.filter((it) => it[3]).length} left something unread.`),
-      ...(files ? [el("li", {}, `${plural(files, "source file")}, ${withApi} of them with the C API; of their ${bytes.toLocaleString("en")} bytes, ${unparsed.toLocaleString("en")}${percent(unparsed, bytes)} did not parse, and nothing is reported there.`)] : []),
+      ...(files ? [el("li", {}, `${plural(files, "source file")}, ${withApi} of them with code that rules look at; of their ${bytes.toLocaleString("en")} bytes, ${unparsed.toLocaleString("en")}${percent(unparsed, bytes)} did not parse, and nothing is reported there.`)] : []),
       ...data.platforms.map(([platform, gil, by]) => el("li", {}, `${platform}: GIL ${gil}${by ? `, turned on by ${plural(by, "module")}` : ""}.`))),
     ...(unknown.length ? [el("h3", {}, "Could not be told"), ...chunked(unknown, (it) => el("p", {}, el("code", {}, it.module), ` ${it.raw.n.map(text).join("; ")}`), "module")] : []),
     ...(data.problems.length ? [el("h3", {}, "Problems"), ...chunked(data.problems, ([file, stage, error, unread, next]) =>

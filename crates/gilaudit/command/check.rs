@@ -141,13 +141,15 @@ fn environment_notes() {
     let note = |text: &str| {
         let _ = writeln!(anstream::stderr(), "note: {text}");
     };
-    if let Some(value) = env::var_os("PYTHON_GIL") {
+    // CPython takes an empty variable for none.
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(value) = set("PYTHON_GIL") {
         note(&format!(
             "PYTHON_GIL={} of this environment is not taken over; --gil says what to assume",
             value.display()
         ));
     }
-    if env::var_os("PYTHONGIL").is_some() {
+    if set("PYTHONGIL").is_some() {
         note("PYTHONGIL is set, but CPython ignores it: the variable is PYTHON_GIL");
     }
 }

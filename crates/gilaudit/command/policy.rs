@@ -93,7 +93,7 @@ pub(crate) fn init(inputs: &[String], args: &TargetArgs, colour: Colour) -> Resu
         let of = of.map_or(String::new(), |it| format!(", distribution: '{} =={}'", it.name, it.version));
         let _ = writeln!(text, "- match: {{module: '{}'{of}}}", extension.module);
         text.push_str(
-            "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  # expires: 2027-01-31\n",
+            "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  # expires: YYYY-MM-DD\n",
         );
     }
     to_stdout(text.as_bytes(), colour)?;

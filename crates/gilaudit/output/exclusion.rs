@@ -27,7 +27,11 @@ fn sentence(exclusion: &Exclusion) -> String {
     let others = count(exclusion.shared.len(), "module");
     match exclusion.exclusive.as_slice() {
         [] => format!("{others} would run beside each other, and none alone"),
-        [only] => format!("{only} would run alone: while it runs, none of the other {others} does"),
+        [only] => match exclusion.shared.as_slice() {
+            [] => format!("{only} has no other module to exclude"),
+            [other] => format!("{only} would run alone: while it runs, {other} does not"),
+            _ => format!("{only} would run alone: while it runs, none of the other {others} does"),
+        },
         all => {
             let listed: Vec<&str> = all.iter().take(LISTED).map(String::as_str).collect();
             let more = if all.len() > LISTED { format!(" and {} more", all.len() - LISTED) } else { String::new() };
@@ -75,6 +79,12 @@ mod tests {
     fn who_runs_alone() {
         assert_eq!(sentence(&exclusion(&[])), "2 modules would run beside each other, and none alone");
         assert_eq!(sentence(&exclusion(&["x"])), "x would run alone: while it runs, none of the other 2 modules does");
+        let with = |shared: &[&str]| Exclusion {
+            shared: shared.iter().map(|name| (*name).to_owned()).collect(),
+            ..exclusion(&["x"])
+        };
+        assert_eq!(sentence(&with(&["s"])), "x would run alone: while it runs, s does not");
+        assert_eq!(sentence(&with(&[])), "x has no other module to exclude");
         assert!(sentence(&exclusion(&["x", "y"])).ends_with("that share the lock does: x, y"));
         assert!(sentence(&exclusion(&["m"; 12])).ends_with(" and 2 more"));
     }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use gilaudit_model::{Location, Origin};
+use gilaudit_model::{Format, Location, Origin, Outcome};
 use serde::Serialize;
 
 use super::words;
@@ -110,10 +110,15 @@ pub(super) fn data(report: &Report) -> Data {
     let mut texts = Texts::default();
     let answers = &report.answers;
     let coverage = &answers.coverage;
-    // The worst of the platforms gives the page its colour.
-    let worst = [GilState::On, GilState::Undetermined, GilState::Off]
-        .into_iter()
-        .find(|state| report.environments.iter().any(|environment| environment.gil == *state));
+    // The worst of the platforms, and of what would be built from sources, gives the page its colour.
+    let built = answers.extensions.iter().filter(|judged| judged.extension.format == Format::Source);
+    let built = built.map(|judged| match judged.decision.outcome {
+        Outcome::EnablesGil | Outcome::RunsWithGil => GilState::On,
+        Outcome::Undetermined | Outcome::CannotImport => GilState::Undetermined,
+        Outcome::RunsFree | Outcome::RunsFreeForced => GilState::Off,
+    });
+    let states: Vec<GilState> = report.environments.iter().map(|environment| environment.gil).chain(built).collect();
+    let worst = [GilState::On, GilState::Undetermined, GilState::Off].into_iter().find(|state| states.contains(state));
     let notes = words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report));
     let refused = report.refused().map(|judged| format!("Refused: {}", words::refusal(report, judged)));
     Data {

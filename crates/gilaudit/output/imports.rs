@@ -39,10 +39,8 @@ pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mu
     }
     if !answer.free.is_empty() {
         let names: Vec<String> = answer.free.iter().map(shown).collect();
-        let sentence = format!(
-            "to free the process: an exception or another version of {}; each of them is needed",
-            names.join(", ")
-        );
+        let all = if names.len() > 1 { "; each of them is needed" } else { "" };
+        let sentence = format!("to free the process: an exception or another version of {}{all}", names.join(", "));
         rest.push(format!("{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &sentence, 2)));
     }
     let said =

@@ -133,7 +133,7 @@ pub(super) struct Summary {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SourceCoverage {
-    /// Files that have to do with the C API; the others are not parsed.
+    /// Files with code that rules look at: the C API, Cython, Rust for Python, Python with shared state; the others are not judged.
     pub(super) c_api_files: usize,
     /// Their size.
     pub(super) c_api_bytes: usize,

@@ -1,6 +1,6 @@
 //! Sentences that several formats say.
 
-use gilaudit_model::{Action, Distribution, Finding, Gil, Location, Origin, Outcome, Severity, Stage};
+use gilaudit_model::{Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Severity, Stage};
 use gilaudit_policy::imports::GilAtEnd;
 
 use super::count;
@@ -69,7 +69,7 @@ pub(super) fn verdicts(report: &Report) -> Vec<String> {
         GilState::Off => 2,
     });
     let environments = environments.into_iter().map(|environment| gil_sentence(report, environment));
-    let verdicts: Vec<String> = imports.chain(environments).collect();
+    let verdicts: Vec<String> = imports.chain(environments).chain(of_sources(report)).collect();
     let verdicts = if verdicts.is_empty() { otherwise(report).into_iter().collect() } else { verdicts };
     verdicts.into_iter().chain(unread(report)).collect()
 }
@@ -81,6 +81,33 @@ pub(super) fn unread(report: &Report) -> Option<String> {
         1 => Some("1 input was not read: this is not the whole answer".to_owned()),
         unread => Some(format!("{unread} inputs were not read: this is not the whole answer")),
     }
+}
+
+/// What the modules that source trees would build do to the GIL, if they are built as they are.
+fn of_sources(report: &Report) -> Option<String> {
+    let built: Vec<&Judged> =
+        report.answers.extensions.iter().filter(|judged| judged.extension.format == Format::Source).collect();
+    let of = |outcome| built.iter().filter(|judged| judged.decision.outcome == outcome).count();
+    let named = |outcome, number: usize| match built.iter().find(|judged| judged.decision.outcome == outcome) {
+        Some(only) if number == 1 => only.extension.module.clone(),
+        _ if number == built.len() => count(number, "module"),
+        _ => format!("{number} of {}", count(built.len(), "module")),
+    };
+    let first =
+        [Outcome::EnablesGil, Outcome::Undetermined, Outcome::RunsFreeForced, Outcome::RunsFree, Outcome::RunsWithGil];
+    let (outcome, number) = first.into_iter().map(|outcome| (outcome, of(outcome))).find(|(_, number)| *number > 0)?;
+    let modules = named(outcome, number);
+    Some(match outcome {
+        Outcome::EnablesGil => format!("Built from these sources, {modules} will enable the GIL"),
+        Outcome::Undetermined => {
+            format!("It is undetermined whether {modules}, built from these sources, will enable the GIL")
+        }
+        Outcome::RunsFreeForced => format!("Built from these sources, {modules} will run without the GIL undeclared"),
+        Outcome::RunsFree => format!("The GIL stays off with {modules}, built from these sources"),
+        Outcome::RunsWithGil | Outcome::CannotImport => {
+            format!("Built from these sources, {modules} will run with the GIL")
+        }
+    })
 }
 
 /// What was found where no extension is.
@@ -221,11 +248,15 @@ pub(super) fn coverage(report: &Report) -> Option<String> {
     let files = count(coverage.files, "source file");
     match (coverage.files, coverage.c_api) {
         (0, _) => None,
-        (_, 0) => Some(format!("{files}, none of them C-API code")),
-        (_, c_api) if coverage.unparsed == 0 => Some(format!("{files}, {c_api} of them C-API code")),
-        (_, c_api) => Some(format!(
-            "{files}, {c_api} of them C-API code; {unparsed:.1} % of that did not parse and was not judged"
-        )),
+        (_, 0) => Some(format!("{files}, none of them with anything that rules look at")),
+        (all, judged) => {
+            let judged = if judged == all { " judged".to_owned() } else { format!(", {judged} of them judged") };
+            let unparsed = match coverage.unparsed {
+                0 => String::new(),
+                _ => format!("; {unparsed:.1} % of that did not parse"),
+            };
+            Some(format!("{files}{judged}{unparsed}"))
+        }
     }
 }
 
