@@ -34,6 +34,7 @@ mod rules {
     pub(crate) mod container_internals;
     pub(crate) mod cpython_borrowed;
     pub(crate) mod datetime_capi_null_check;
+    pub(crate) mod declaration_contradicts_tag;
     pub(crate) mod declared_but_contradicted;
     pub(crate) mod detach_inside_section;
     pub(crate) mod detach_with_object_memory;
@@ -44,6 +45,7 @@ mod rules {
     pub(crate) mod exit_inside_section;
     pub(crate) mod field_read_then_incref;
     pub(crate) mod find_then_act;
+    pub(crate) mod forced_gil_disabled;
     pub(crate) mod framework_default_declares;
     pub(crate) mod free_list;
     pub(crate) mod ft_limited_api;
@@ -107,6 +109,7 @@ mod rules {
     pub(crate) mod use_after_steal;
     pub(crate) mod weakreflist_read;
     pub(crate) mod weakvalue_iteration;
+    pub(crate) mod windows_macro;
     pub(crate) mod wrong_abi;
     pub(crate) mod wrong_lock_object;
     pub(crate) mod yield_in_section;
@@ -146,6 +149,7 @@ pub static RULES: &[Rule] = &[
     rules::container_internals::RULE,
     rules::cpython_borrowed::RULE,
     rules::datetime_capi_null_check::RULE,
+    rules::declaration_contradicts_tag::RULE,
     rules::declared_but_contradicted::RULE,
     rules::detach_inside_section::RULE,
     rules::detach_with_object_memory::RULE,
@@ -156,6 +160,7 @@ pub static RULES: &[Rule] = &[
     rules::exit_inside_section::RULE,
     rules::field_read_then_incref::RULE,
     rules::find_then_act::RULE,
+    rules::forced_gil_disabled::RULE,
     rules::framework_default_declares::RULE,
     rules::free_list::RULE,
     rules::ft_limited_api::RULE,
@@ -219,6 +224,7 @@ pub static RULES: &[Rule] = &[
     rules::use_after_steal::RULE,
     rules::weakreflist_read::RULE,
     rules::weakvalue_iteration::RULE,
+    rules::windows_macro::RULE,
     rules::wrong_abi::RULE,
     rules::wrong_lock_object::RULE,
     rules::yield_in_section::RULE,

@@ -23,10 +23,11 @@ pub struct BuildFile {
     pub classifiers: Vec<(Box<str>, Span)>,
     /// `Requires-Python`, as written.
     pub requires_python: Option<(Box<str>, Span)>,
-    /// Preprocessor macros that it defines for a compiler.
-    pub macros: Vec<(Box<str>, Span)>,
-    /// Arguments that it gives a compiler by hand.
-    pub own_arguments: Option<Span>,
+    /// Preprocessor macros of Python's own (`Py_…`) that it defines for a compiler.
+    pub macros: Vec<BuildMacro>,
+    /// Modules that CMake compiles with Python's headers but without what brings Python's definitions along, and where they get the
+    /// headers.
+    pub by_hand: Vec<(Box<str>, Span)>,
     /// Where targets are installed: CMake's `install(TARGETS name DESTINATION folder)`.
     pub installs: Vec<(Box<str>, Box<str>)>,
 }
@@ -43,7 +44,7 @@ impl BuildFile {
             classifiers: Vec::new(),
             requires_python: None,
             macros: Vec::new(),
-            own_arguments: None,
+            by_hand: Vec::new(),
             installs: Vec::new(),
         }
     }
@@ -57,7 +58,7 @@ impl BuildFile {
             && self.classifiers.is_empty()
             && self.requires_python.is_none()
             && self.macros.is_empty()
-            && self.own_arguments.is_none()
+            && self.by_hand.is_empty()
             && self.installs.is_empty()
     }
 }
@@ -106,6 +107,19 @@ pub struct BuildDirective {
     pub value: Box<str>,
     /// The condition that it is set under, when that is not known to hold for a free-threaded build.
     pub condition: Option<Box<str>>,
+    /// Where it is.
+    pub span: Span,
+}
+
+/// A preprocessor macro that a build file defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildMacro {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its value, as written; empty when it has none, or when it is computed.
+    pub value: Box<str>,
+    /// Whether something decides if it is defined, other than the platform.
+    pub conditional: bool,
     /// Where it is.
     pub span: Span,
 }

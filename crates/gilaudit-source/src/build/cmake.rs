@@ -3,10 +3,13 @@
 use gilaudit_model::source::Span;
 use gilaudit_model::source::build::{BuildDirective, BuildFile, BuildModule, Maker};
 
-use super::join;
+use super::{by_hand, join, macros};
 
 pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) {
-    for command in commands(text) {
+    let commands = commands(text);
+    build.by_hand = by_hand::find(&commands);
+    defined(&commands, build);
+    for command in commands {
         let words: Vec<&str> = command.arguments.iter().map(|(word, _)| *word).collect();
         let maker = match command.name.to_ascii_lowercase().as_str() {
             "pybind11_add_module" => Maker::Pybind11,
@@ -14,12 +17,6 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) {
             "python_add_library" | "python3_add_library" | "python_add_module" => Maker::Compiler,
             "install" => {
                 install(&words, build);
-                continue;
-            }
-            "target_compile_definitions" | "add_definitions" | "add_compile_definitions" => {
-                let defined =
-                    command.arguments.iter().map(|(word, span)| (word.trim_start_matches("-D").into(), *span));
-                build.macros.extend(defined);
                 continue;
             }
             _ => {
@@ -44,6 +41,34 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) {
             maker,
             limited_api: words.contains(&"STABLE_ABI") || words.contains(&"USE_SABI"),
         });
+    }
+}
+
+/// Macros of Python's own, in commands that define macros and among the arguments of others.
+fn defined(commands: &[Command<'_>], build: &mut BuildFile) {
+    // For each `if` that is open, whether it asks for more than the platform.
+    let mut open: Vec<bool> = Vec::new();
+    for command in commands {
+        let name = command.name.to_ascii_lowercase();
+        match name.as_str() {
+            "if" => {
+                let words: Vec<&str> = command.arguments.iter().map(|(word, _)| *word).collect();
+                open.push(!macros::is_platform_only(&words.join(" ")));
+            }
+            "endif" => {
+                open.pop();
+            }
+            _ => {}
+        }
+        let defines = name.ends_with("compile_definitions") || name.starts_with("set_") && name.contains("propert");
+        let conditional = open.contains(&true);
+        for (argument, span) in &command.arguments {
+            for word in argument.split_whitespace() {
+                let found = macros::argument(word, conditional, *span)
+                    .or_else(|| macros::defined(word, conditional, *span).filter(|_| defines));
+                build.macros.extend(found);
+            }
+        }
     }
 }
 
@@ -79,9 +104,9 @@ fn install(words: &[&str], build: &mut BuildFile) {
     }
 }
 
-struct Command<'t> {
-    name: &'t str,
-    arguments: Vec<(&'t str, Span)>,
+pub(super) struct Command<'t> {
+    pub(super) name: &'t str,
+    pub(super) arguments: Vec<(&'t str, Span)>,
 }
 
 /// The commands of a file, in order. `if` and the like are commands too, and every branch is listed.

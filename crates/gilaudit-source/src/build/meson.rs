@@ -3,7 +3,7 @@
 use gilaudit_model::source::Span;
 use gilaudit_model::source::build::{BuildDirective, BuildFile, BuildModule, Maker};
 
-use super::join;
+use super::{join, macros};
 
 pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) {
     let code = without_comments(text);
@@ -41,6 +41,30 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) {
             value: value.into(),
             condition: None,
         });
+    }
+    defined(&code, build);
+}
+
+/// `-DPy_…` among the arguments of a compiler.
+fn defined(code: &str, build: &mut BuildFile) {
+    let mut at = 0;
+    // For each `if` that is open, whether it asks for more than the platform.
+    let mut open: Vec<bool> = Vec::new();
+    for line in code.split_inclusive('\n') {
+        let statement = line.trim();
+        if let Some(condition) = statement.strip_prefix("if ") {
+            open.push(!macros::is_platform_only(condition));
+        } else if statement.starts_with("endif") {
+            open.pop();
+        }
+        let conditional = open.contains(&true) || line.contains('?');
+        for (found, _) in line.match_indices("-DPy_") {
+            let rest = line.get(found..).unwrap_or_default();
+            let word = rest.split(|letter: char| letter == '\'' || letter.is_whitespace()).next().unwrap_or_default();
+            let span = Span { start: (at + found) as u32, end: (at + found + word.len()) as u32 };
+            build.macros.extend(macros::argument(word, conditional, span));
+        }
+        at += line.len();
     }
 }
 

@@ -3,7 +3,9 @@
 //! One file a kind. A build file is a program; what it writes out is read, and what it computes is said to be computed. Nothing here
 //! decides what a module declares: that needs the sources, too.
 
+mod by_hand;
 mod cmake;
+mod macros;
 mod meson;
 mod pyproject;
 mod python;

@@ -7,7 +7,7 @@ use gilaudit_model::source::build::{BuildDirective, BuildFile, BuildModule, Make
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::join;
+use super::{join, macros};
 
 type Value<'t> = Spanned<DeValue<'t>>;
 
@@ -38,6 +38,7 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
             let name = entry.get("name").or_else(|| entry.get("target")).and_then(string);
             let Some((name, span)) = name else { continue };
             let sources = entry.get("sources").map(strings).unwrap_or_default();
+            defined(entry, build);
             let limited = entry.get("py-limited-api").is_some_and(|value| value.get_ref().as_bool() == Some(true));
             build.modules.push(BuildModule {
                 name,
@@ -55,6 +56,18 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
         directives(key.get_ref(), value, 0, build);
     }
     Ok(())
+}
+
+/// `define-macros = [["Py_LIMITED_API", "0x03090000"]]` and `extra-compile-args = ["-DPy_LIMITED_API"]`
+fn defined(extension: &DeTable<'_>, build: &mut BuildFile) {
+    let pairs = extension.get("define-macros").and_then(|value| value.get_ref().as_array());
+    for pair in pairs.into_iter().flat_map(|pairs| pairs.iter()) {
+        let words: Vec<Box<str>> = strings(pair).into_iter().map(|(word, _)| word).collect();
+        build.macros.extend(macros::defined(&words.join("="), false, span(pair.span())));
+    }
+    for (word, at) in extension.get("extra-compile-args").map(strings).unwrap_or_default() {
+        build.macros.extend(macros::argument(&word, false, at));
+    }
 }
 
 /// Cython's directive under its own name, wherever a tool wants to have it: as a boolean or as text.

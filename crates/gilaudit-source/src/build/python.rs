@@ -5,10 +5,10 @@
 
 mod values;
 
-use gilaudit_model::source::build::{BuildDirective, BuildFile, BuildModule, Maker};
+use gilaudit_model::source::build::{BuildDirective, BuildFile, BuildMacro, BuildModule, Maker};
 use tree_sitter::{Node, Parser};
 
-use super::join;
+use super::{join, macros};
 use values::{Values, argument, children, keywords, span_of};
 
 /// The nodes of a file that are looked at.
@@ -34,7 +34,8 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
     };
     let tree = tree.ok_or("it could not be parsed")?;
     let values = Values::new(text, tree.root_node());
-    let mut reader = Reader { text, folder, values, build };
+    let asks = macros::asks(text);
+    let mut reader = Reader { text, folder, values, asks, build };
     let mut stack = vec![(tree.root_node(), 0usize)];
     let mut seen = 0usize;
     // In the order of the text: the last child is pushed first.
@@ -48,6 +49,7 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
             "call" => reader.call(node),
             "pair" => reader.pair(node),
             "assignment" => reader.assignment(node),
+            "string" | "tuple" => reader.defined(node),
             _ => {}
         }
         if depth > DEEPEST {
@@ -68,6 +70,8 @@ struct Reader<'t, 'b> {
     text: &'t str,
     folder: &'t str,
     values: Values<'t>,
+    /// Whether the file asks which build of Python it builds for.
+    asks: bool,
     build: &'b mut BuildFile,
 }
 
@@ -102,8 +106,6 @@ impl<'t> Reader<'t, '_> {
         let name = argument(node, 0).or_else(|| keyword("name")).or_else(|| keyword("target"));
         let sources = argument(node, 1).or_else(|| keyword("sources"));
         let limited = keyword("py_limited_api").is_some_and(|value| self.source(value) == "True");
-        let macros = keyword("define_macros");
-        let arguments = keyword("extra_compile_args");
         // A class of this kind, a helper that passes its arguments on.
         let Some(name) = name else { return };
         for bound in self.values.bindings(node) {
@@ -121,15 +123,46 @@ impl<'t> Reader<'t, '_> {
                 limited_api: limited,
             });
         }
-        for value in macros.into_iter().chain(arguments) {
-            for text in self.values.strings(value, &Vec::new()) {
-                let word = text.trim_start_matches("-D").trim_start_matches("/D");
-                self.build.macros.push((word.split('=').next().unwrap_or_default().into(), span_of(value)));
+    }
+
+    /// `("Py_LIMITED_API", "0x03090000")` in `define_macros`, `"-DPy_LIMITED_API"` among the arguments of a compiler; wherever they
+    /// stand, because they are collected in lists before.
+    fn defined(&mut self, node: Node<'t>) {
+        let text = |node| self.values.strings(node, &Vec::new()).concat();
+        let found = if node.kind() == "string" {
+            macros::argument(&text(node), self.asks, span_of(node))
+        } else {
+            let mut parts = children(node);
+            let (Some(name), Some(value), None) = (parts.next(), parts.next(), parts.next()) else { return };
+            if name.kind() != "string" || !matches!(value.kind(), "string" | "none") {
+                return;
             }
+            let word = if value.kind() == "none" { text(name) } else { format!("{}={}", text(name), text(value)) };
+            macros::defined(&word, self.asks, span_of(node))
+        };
+        if let Some(found) = found {
+            let conditional = found.conditional || self.is_conditional(node);
+            self.build.macros.push(BuildMacro { conditional, ..found });
         }
-        if let Some(arguments) = arguments {
-            self.build.own_arguments.get_or_insert(span_of(arguments));
+    }
+
+    /// Whether a condition that asks for more than the platform is around a node.
+    fn is_conditional(&self, node: Node<'t>) -> bool {
+        let mut inner = node;
+        while let Some(outer) = inner.parent() {
+            match outer.kind() {
+                "conditional_expression" => return true,
+                "if_statement" | "elif_clause" => {
+                    let condition = outer.child_by_field_name("condition").map(|it| self.source(it));
+                    if !macros::is_platform_only(condition.unwrap_or_default()) {
+                        return true;
+                    }
+                }
+                _ => {}
+            }
+            inner = outer;
         }
+        false
     }
 
     /// `cythonize("pkg/*.pyx")`, `cythonize(["pkg/a.pyx"])`: a module a file, named by where it is. Extensions in it are calls of

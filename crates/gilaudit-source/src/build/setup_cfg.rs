@@ -1,7 +1,9 @@
-//! `setup.cfg`: classifiers and `python_requires`.
+//! `setup.cfg`: what the project says of itself, what builds it, and macros for the compiler.
 
 use gilaudit_model::source::Span;
 use gilaudit_model::source::build::BuildFile;
+
+use super::macros;
 
 pub(super) fn read(text: &str, build: &mut BuildFile) {
     let mut key = String::new();
@@ -27,6 +29,12 @@ pub(super) fn read(text: &str, build: &mut BuildFile) {
         match key.as_str() {
             "classifiers" | "classifier" => build.classifiers.push((value.into(), span)),
             "python_requires" => build.requires_python = Some((value.into(), span)),
+            "setup_requires" => build.requires.push((value.into(), span)),
+            // `[build_ext] define = A=1,B`
+            "define" => {
+                let defined = value.split(',').filter_map(|word| macros::defined(word, false, span));
+                build.macros.extend(defined);
+            }
             _ => {}
         }
     }

@@ -68,7 +68,6 @@ setup(
     let build = &project.builds[0];
     assert_eq!(&*build.classifiers[0].0, "Programming Language :: Python :: Free Threading :: 3 - Stable");
     assert_eq!(build.requires_python.as_ref().map(|(text, _)| &**text), Some(">=3.9"));
-    assert_eq!(&*build.macros[0].0, "X");
 }
 
 #[test]
@@ -187,6 +186,87 @@ install(TARGETS _x _y LIBRARY DESTINATION pkg/sub)
     );
     let (project, _) = read(&[("CMakeLists.txt", text)]);
     assert_eq!(project.builds[0].installs[1], ("_y".into(), "pkg/sub".into()));
+}
+
+/// One line a macro: `NAME=value`, with a question mark when it is conditional.
+fn macros(path: &str, text: &str) -> Vec<String> {
+    let (project, _) = read(&[(path, text)]);
+    let build = project.builds.first();
+    let line = |it: &gilaudit_model::source::build::BuildMacro| {
+        format!("{}={}{}", it.name, it.value, if it.conditional { "?" } else { "" })
+    };
+    build.map(|build| build.macros.iter().map(line).collect()).unwrap_or_default()
+}
+
+#[test]
+fn macros_of_python() {
+    let setup = r#"
+macros = [("Py_LIMITED_API", "0x03090000"), ("NDEBUG", None)]
+if os.name == "nt":
+    macros.append(("Py_NO_ENABLE_SHARED", None))
+if os.environ.get("LIMITED"):
+    args = ["-DPy_LIMITED_API=0x030a0000"]
+args += ["/DPy_X"] if flag else []
+"#;
+    let expected = ["Py_LIMITED_API=0x03090000", "Py_NO_ENABLE_SHARED=", "Py_LIMITED_API=0x030a0000?", "Py_X=?"];
+    assert_eq!(macros("setup.py", setup), expected);
+    let asks = format!("{setup}ft = sysconfig.get_config_var('Py_GIL_DISABLED')");
+    assert!(macros("setup.py", &asks).iter().all(|line| line.ends_with('?')));
+
+    let cmake = r#"
+target_compile_definitions(_x PRIVATE Py_LIMITED_API=0x03080000 $<$<BOOL:${FT}>:Py_GIL_DISABLED=1>)
+if(Python_FREE_THREADED)
+  if(WIN32)
+    add_definitions(-DPy_GIL_DISABLED)
+  endif()
+endif()
+if(MSVC)
+  set(CMAKE_C_FLAGS "${CMAKE_C_FLAGS} /DPy_GIL_DISABLED=1")
+endif()
+"#;
+    let expected = ["Py_LIMITED_API=0x03080000", "Py_GIL_DISABLED=?", "Py_GIL_DISABLED=1"];
+    assert_eq!(macros("CMakeLists.txt", cmake), expected);
+
+    let meson = r"
+if host_machine.system() == 'windows'
+  args += ['-DPy_GIL_DISABLED']
+endif
+if free
+  args += ['-DPy_GIL_DISABLED']
+else
+  args += ['-DPy_LIMITED_API=0x03090000']
+endif
+add_project_arguments('-DPy_LIMITED_API=0x03090000', language: 'c')
+";
+    let expected = ["Py_GIL_DISABLED=", "Py_GIL_DISABLED=?", "Py_LIMITED_API=0x03090000?", "Py_LIMITED_API=0x03090000"];
+    assert_eq!(macros("meson.build", meson), expected);
+
+    let toml = "[[tool.setuptools.ext-modules]]\nname = 'x'\nsources = []\ndefine-macros = [['Py_LIMITED_API', '0x03090000'], ['A', '1']]\n";
+    assert_eq!(macros("pyproject.toml", toml), ["Py_LIMITED_API=0x03090000"]);
+    assert_eq!(
+        macros("setup.cfg", "[build_ext]\ndefine = A,Py_LIMITED_API=0x03090000\n"),
+        ["Py_LIMITED_API=0x03090000"]
+    );
+}
+
+#[test]
+fn headers_without_definitions() {
+    let by_hand = |text: &str| {
+        let (project, _) = read(&[("CMakeLists.txt", text)]);
+        let names =
+            project.builds.first().map(|build| build.by_hand.iter().map(|(name, _)| name.to_string()).collect());
+        names.unwrap_or_else(Vec::new)
+    };
+    let module = "add_library(_x MODULE x.c)\ntarget_include_directories(_x PRIVATE ${Python3_INCLUDE_DIRS})\n";
+    assert_eq!(by_hand(module), ["_x"]);
+    assert_eq!(by_hand(&format!("{module}target_link_libraries(_x PRIVATE Python3::Module)\n")), [""; 0]);
+    let shared = "add_library(_x SHARED x.c)\ninclude_directories(${PYTHON_INCLUDE_DIRS})\n";
+    assert_eq!(by_hand(shared), [""; 0]);
+    assert_eq!(by_hand(&format!("{shared}set_target_properties(_x PROPERTIES PREFIX \"\")\n")), ["_x"]);
+    assert_eq!(
+        by_hand("add_library(_x MODULE x.c)\ntarget_include_directories(_x PRIVATE ${X_INCLUDE_DIRS})\n"),
+        [""; 0]
+    );
 }
 
 #[test]
