@@ -99,7 +99,7 @@ fn sarif_of_every_rule_fits_the_official_schema() {
         .iter()
         .map(|result| result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap())
         .collect();
-    for suffix in [".c", ".cpp", ".so"] {
+    for suffix in [".c", ".cpp", ".pyx", ".rs", ".py", "Cargo.toml", "pyproject.toml", "CMakeLists.txt", ".so"] {
         assert!(files.iter().any(|file| file.ends_with(suffix)), "no result in a {suffix} file");
     }
     // Two results in one place are two findings: their fingerprints differ.
