@@ -253,6 +253,7 @@ pub(super) fn coverage(report: &Report) -> Option<String> {
             let judged = if judged == all { " judged".to_owned() } else { format!(", {judged} of them judged") };
             let unparsed = match coverage.unparsed {
                 0 => String::new(),
+                _ if unparsed < 0.1 => "; under 0.1 % of that did not parse".to_owned(),
                 _ => format!("; {unparsed:.1} % of that did not parse"),
             };
             Some(format!("{files}{judged}{unparsed}"))
