@@ -54,10 +54,20 @@ impl<'p> Threads<'p> {
             let held = self.reach.is_lock_held(by);
             for it in &function.uses {
                 let Some(what) = self.resolver.shared(by, &it.place, it.kind) else { continue };
+                if matches!(what, Shared::Instance { .. }) && self.is_under_construction(by, it.span) {
+                    continue;
+                }
                 out.push(SharedUse { what, by, kind: it.kind, span: it.span, locked: it.locked || held });
             }
         }
         out
+    }
+
+    /// Whether a method makes its object at this place: no other thread has it before the constructor returns or starts one.
+    fn is_under_construction(&self, by: Id, at: Span) -> bool {
+        let starts = self.project.python[by.0].starts.iter();
+        matches!(self.function(by).name.as_ref(), "__init__" | "__new__" | "__post_init__")
+            && !starts.into_iter().any(|start| start.function == by.1 && start.span.start < at.start)
     }
 
     /// A function.
