@@ -208,7 +208,7 @@
     return el("article", { class: `finding ${severity}` },
       el("p", {}, el("b", { class: `t-${severity}` }, severity), " ", el("code", {}, rule), ` ${message}`),
       el("p", { class: "soft" }, [file, text(it.at), `${confidence} confidence`, text(it.x)].filter(Boolean).join(" · ")),
-      ...(it.code ? [code(it.code)] : []), ...it.r.map(([what, at]) => el("p", { class: "soft" }, `${at}: ${what}`)),
+      ...(it.code ? [code(it.code)] : []), ...it.r.map(([what, at]) => el("p", { class: "soft" }, `${text(at)}: ${text(what)}`)),
       ...(help ? [el("p", {}, el("b", {}, "What to do: "), help)] : []));
   };
   const evidence = (it) => el("div", {},
