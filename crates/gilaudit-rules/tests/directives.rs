@@ -64,3 +64,16 @@ py.extension_module('b', 'b.pyx')
 ";
     expect(("meson.build", all), [("a", Status::NotUsed), ("b", Status::NotUsed)]);
 }
+
+#[test]
+fn what_the_command_line_of_cython_takes() {
+    for (value, status) in
+        [("true", Status::NotUsed), ("YES", Status::NotUsed), ("no", Status::Used), ("on", Status::Unknown)]
+    {
+        let meson = format!("add_project_arguments('-Xfreethreading_compatible={value}', language: 'cython')\n");
+        expect(("meson.build", &meson), [("a", status), ("b", status)]);
+    }
+    // In Python these are names.
+    let setup = r#"setup(ext_modules=cythonize("*.pyx", compiler_directives={"freethreading_compatible": true}))"#;
+    expect(("setup.py", setup), [("a", Status::Unknown), ("b", Status::Unknown)]);
+}

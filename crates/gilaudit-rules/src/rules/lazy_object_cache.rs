@@ -1,11 +1,11 @@
 //! Flags a member that is filled on first use without a lock.
 
-use gilaudit_model::source::cython::{CompareOp, CythonFile, ExprKind as CythonExpr, Function, StmtKind};
-use gilaudit_model::source::{ExprId, ExprKind, StmtId};
+use gilaudit_model::source::ExprKind;
+use gilaudit_model::source::cython::{CythonFile, StmtKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
-use crate::engine::cython::{Code, codes};
+use crate::engine::cython::{codes, lazy_fills};
 use crate::engine::exempt;
 use crate::engine::index::is_shared;
 use crate::engine::members::{Write, emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
@@ -113,98 +113,22 @@ fn is_unknown_test(unit: &Unit<'_>, condition: gilaudit_model::source::ExprId) -
 /// The same in Cython: an attribute of an extension type that is filled, or a pointer in it that is freed, after a test.
 fn check_cython(analysis: &Analysis<'_>, file: &CythonFile, rule: &Rule, out: &mut Vec<Finding>) {
     let code = codes(analysis, file);
-    for (of, function) in code.live() {
-        for id in code.body(of) {
-            let (StmtKind::If(test) | StmtKind::Elif(test)) = file.stmt(id).kind else { continue };
-            if code.is_locked(id) {
-                continue;
-            }
-            let mut tests = Vec::new();
-            emptiness(&code, test, true, &mut tests);
-            for (place, empty_in_body) in tests {
-                let Some((name, ty)) = code.attribute(function, place) else { continue };
-                if code.is_atomic(ty) || !code.is_object(ty) && ty.pointers == 0 {
-                    continue;
-                }
-                let Some(act) = race_after(&code, function, id, place, empty_in_body) else { continue };
-                let attribute = code.text(name);
-                let filled = !matches!(file.stmt(act).kind, StmtKind::Expr(_));
-                let message = if filled {
-                    format!(
-                        "'{attribute}' is filled on first use without a lock: two threads can both find it empty and both fill it, and one value leaks, or is freed while it is used"
-                    )
-                } else {
-                    format!(
-                        "'{attribute}' is tested and then freed without a lock: two threads can both find it set and both free it"
-                    )
-                };
-                let mut finding = code.finding(analysis, rule, file.stmt(id).span, Some(of), message);
-                finding.help = Some("hold 'with cython.critical_section(self)' from the test to the store (Cython 3.1), or fill it once with py_safe_call_object_once of libcpp.mutex (Cython 3.2, C++)".to_owned());
-                finding.related.push(code.related(analysis, act, if filled { "filled here" } else { "freed here" }));
-                out.push(finding);
-                break;
-            }
-        }
+    for fill in lazy_fills(&code) {
+        let Some(act) = fill.acts.first().copied() else { continue };
+        let attribute = code.text(fill.attribute);
+        let filled = !matches!(file.stmt(act).kind, StmtKind::Expr(_));
+        let message = if filled {
+            format!(
+                "'{attribute}' is filled on first use without a lock: two threads can both find it empty and both fill it, and one value leaks, or is freed while it is used"
+            )
+        } else {
+            format!(
+                "'{attribute}' is tested and then freed without a lock: two threads can both find it set and both free it"
+            )
+        };
+        let mut finding = code.finding(analysis, rule, file.stmt(fill.test).span, Some(fill.function), message);
+        finding.help = Some("hold 'with cython.critical_section(self)' from the test to the store (Cython 3.1), or fill it once with py_safe_call_object_once of libcpp.mutex (Cython 3.2, C++)".to_owned());
+        finding.related.push(code.related(analysis, act, if filled { "filled here" } else { "freed here" }));
+        out.push(finding);
     }
-}
-
-/// The places that a condition tests, and whether they are empty where it is true.
-fn emptiness(code: &Code<'_>, test: ExprId, truth: bool, out: &mut Vec<(ExprId, bool)>) {
-    let is_empty = |expr| matches!(code.file.kind(code.strip(expr)), CythonExpr::None | CythonExpr::Null);
-    match code.file.kind(test) {
-        CythonExpr::Not(inner) => emptiness(code, inner, !truth, out),
-        CythonExpr::Compare { op: CompareOp::Equal, left, right } if is_empty(right) => out.push((left, truth)),
-        CythonExpr::Compare { op: CompareOp::NotEqual, left, right } if is_empty(right) => out.push((left, !truth)),
-        CythonExpr::Logic { left, right, .. } => {
-            emptiness(code, left, truth, out);
-            emptiness(code, right, truth, out);
-        }
-        CythonExpr::Attribute { .. } => out.push((test, !truth)),
-        _ => {}
-    }
-}
-
-/// Where an attribute is filled, or freed and cleared, as a consequence of a test and without a lock.
-fn race_after(
-    code: &Code<'_>,
-    function: &Function,
-    test: StmtId,
-    place: ExprId,
-    empty_in_body: bool,
-) -> Option<StmtId> {
-    let file = code.file;
-    let path = code.path(place)?;
-    let same = |expr: &ExprId| code.path(*expr).is_some_and(|other| other == path);
-    let assigns = |id: &StmtId, clears: bool| {
-        let StmtKind::Assign { targets, value, augmented: false } = file.stmt(*id).kind else { return false };
-        let empty = matches!(file.kind(code.strip(value)), CythonExpr::None | CythonExpr::Null);
-        empty == clears && file.list(targets).iter().any(same) && !code.is_locked(*id)
-    };
-    if empty_in_body {
-        return file.inside(test).find(|id| assigns(id, false));
-    }
-    let body: Vec<StmtId> = file.inside(test).collect();
-    let leaves = body.last().is_some_and(|last| matches!(file.stmt(*last).kind, StmtKind::Return(_) | StmtKind::Raise));
-    // `if self.x is not None: return self.x`, and then it is filled; or filled in the `else`.
-    let after = StmtId(file.stmt(test).end.0);
-    let is_else = file
-        .stmts
-        .get(after.0 as usize)
-        .is_some_and(|stmt| stmt.kind == StmtKind::Else && stmt.parent == file.stmt(test).parent);
-    let rest = match (is_else, leaves) {
-        (true, _) => Some((after.0, file.stmt(after).end.0)),
-        (false, true) => {
-            let block = file.stmt(test).parent.map_or(file.stmt(function.stmt).end, |parent| file.stmt(parent).end);
-            Some((after.0, block.0))
-        }
-        (false, false) => None,
-    };
-    if let Some(filled) = rest.and_then(|(start, end)| (start..end).map(StmtId).find(|id| assigns(id, false))) {
-        return Some(filled);
-    }
-    // Freed: handed to a function, then cleared.
-    let handed =
-        |id: &StmtId| file.exprs_of(*id).any(|expr| code.called(expr).is_some_and(|(_, args)| args.iter().any(same)));
-    let freed = body.iter().find(|id| handed(id))?;
-    body.iter().any(|id| id > freed && assigns(id, true)).then_some(*freed)
 }

@@ -6,7 +6,8 @@ use gilaudit_model::source::cython::{CythonFile, ExprKind, Function, StmtKind, T
 use gilaudit_model::source::{ExprId, Name, Project, Span, StmtId};
 use gilaudit_model::{Finding, Related};
 
-use super::index::{FunctionRef, Index, Role, last_name};
+use super::index::{FunctionRef, Index, last_name};
+use super::roles::Role;
 use crate::Rule;
 use crate::engine::analysis::Analysis;
 
@@ -337,25 +338,43 @@ impl<'p> Code<'p> {
 
     /// Whether a statement runs without the GIL.
     pub(crate) fn is_nogil(&self, stmt: StmtId) -> bool {
+        self.released_around(stmt).unwrap_or_else(|| self.function(stmt).is_some_and(|(_, function)| function.nogil))
+    }
+
+    /// What the innermost `with nogil`, `with gil` or `prange(nogil=True)` around a statement in its function does to the GIL: whether it
+    /// is released; none where there is none.
+    pub(super) fn released_around(&self, stmt: StmtId) -> Option<bool> {
         for around in self.file.around(stmt) {
             match &self.file.stmt(around).kind {
                 StmtKind::With(items) => {
                     for item in self.file.list(*items).iter().rev() {
                         if self.with_gil(&[*item], "gil") {
-                            return false;
+                            return Some(false);
                         }
                         if self.with_gil(&[*item], "nogil") {
-                            return true;
+                            return Some(true);
                         }
                     }
                 }
-                StmtKind::Function(of) => {
-                    return self.file.functions.get(*of as usize).is_some_and(|function| function.nogil);
-                }
+                StmtKind::For { iter: Some(iter), .. } if self.is_nogil_range(*iter) => return Some(true),
+                StmtKind::Function(_) => return None,
                 _ => {}
             }
         }
-        false
+        None
+    }
+
+    /// `prange(…, nogil=True)`
+    fn is_nogil_range(&self, iter: ExprId) -> bool {
+        self.called(iter).is_some_and(|(name, args)| {
+            let nogil = |arg: &ExprId| match self.file.kind(*arg) {
+                ExprKind::Keyword { name, value } => {
+                    self.text(name) == "nogil" && self.file.kind(value) == ExprKind::Bool(true)
+                }
+                _ => false,
+            };
+            name == "prange" && args.iter().any(nogil)
+        })
     }
 
     /// Whether a lock is held at a statement (E5), by the function or by everyone who calls it (E6).

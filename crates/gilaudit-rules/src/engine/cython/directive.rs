@@ -39,13 +39,23 @@ pub(crate) fn build_says(project: &Project, id: FileId) -> Option<BuildSays<'_>>
     } else if rest.iter().any(|other| other.value != first.value) {
         Err("the build sets its Cython directive to several values".to_owned())
     } else {
-        match &*first.value {
-            "True" => Ok(true),
-            "False" => Ok(false),
-            _ => Err("the build computes its Cython directive".to_owned()),
-        }
+        let in_python = project.file(build.file).path.ends_with(".py");
+        truth(&first.value, !in_python).ok_or_else(|| "the build computes its Cython directive".to_owned())
     };
     Some(BuildSays { build, directive: first, value })
+}
+
+/// What a directive's value means. On its command line, where Meson's, CMake's and pip's arguments end, Cython takes `yes` and `no`, too,
+/// in letters of any case (Cython 3.2, `Compiler/CmdLine.py` and `parse_directive_value` in `Compiler/Options.py`).
+fn truth(value: &str, command_line: bool) -> Option<bool> {
+    let lower = if command_line { value.to_ascii_lowercase() } else { value.to_owned() };
+    match lower.as_str() {
+        "True" => Some(true),
+        "False" => Some(false),
+        "true" | "yes" if command_line => Some(true),
+        "false" | "no" if command_line => Some(false),
+        _ => None,
+    }
 }
 
 /// Which sources a directive is for.

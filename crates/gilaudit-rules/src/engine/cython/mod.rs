@@ -3,9 +3,15 @@
 mod code;
 mod directive;
 mod index;
+mod lazy;
+mod modules;
+mod roles;
+mod values;
 mod weak;
 
 pub(crate) use code::{Code, Lock, codes};
 pub(crate) use directive::build_says;
-pub(crate) use index::{Index, declares, modules};
+pub(crate) use index::Index;
+pub(crate) use lazy::lazy_fills;
+pub(crate) use modules::{declares, modules};
 pub(crate) use weak::{class_of, is_weak_global, weak_attributes};
