@@ -108,18 +108,14 @@ impl Cfg {
         stop: &mut impl FnMut(NodeId) -> bool,
     ) -> Vec<NodeId> {
         let mut seen = vec![false; self.nodes.len()];
-        let (mut out, mut work) = (Vec::new(), next(from).clone());
+        let mut work = next(from).clone();
         while let Some(id) = work.pop() {
-            if std::mem::replace(&mut seen[id.0 as usize], true) {
-                continue;
-            }
-            out.push(id);
-            if !stop(id) {
-                work.extend(next(id));
+            if !std::mem::replace(&mut seen[id.0 as usize], true) && !stop(id) {
+                work.extend(next(id).iter().filter(|id| !seen[id.0 as usize]));
             }
         }
-        out.sort_unstable();
-        out
+        // In order, so that callers can search in it.
+        self.ids().filter(|id| seen[id.0 as usize]).collect()
     }
 
     /// Which steps can be reached at all.

@@ -158,6 +158,10 @@ impl Values {
     /// The definitions of a local that can be the last ones before `at`. Empty for a parameter that was not changed.
     pub(crate) fn reaching(&self, cfg: &Cfg, local: LocalId, at: NodeId) -> Vec<Definition> {
         let all = self.definitions(local);
+        // Most often a parameter that keeps its value: nothing to look for in a function that may be long.
+        if all.is_empty() {
+            return Vec::new();
+        }
         let defines = |node: NodeId| all.iter().any(|definition| definition.node == node);
         let before = cfg.before(at, defines);
         all.iter().filter(|definition| before.binary_search(&definition.node).is_ok()).copied().collect()
