@@ -56,6 +56,41 @@ impl CythonFile {
         self.exprs[id.0 as usize].span
     }
 
+    /// The expressions that an expression consists of.
+    pub fn children(&self, id: ExprId) -> Vec<ExprId> {
+        let with =
+            |first: ExprId, list: ExprList| std::iter::once(first).chain(self.list(list).iter().copied()).collect();
+        match self.kind(id) {
+            ExprKind::Attribute { base: inner, .. }
+            | ExprKind::Keyword { value: inner, .. }
+            | ExprKind::Not(inner)
+            | ExprKind::Unary(inner)
+            | ExprKind::Address(inner)
+            | ExprKind::Cast { value: inner, .. }
+            | ExprKind::Lambda(inner)
+            | ExprKind::Yield(Some(inner)) => vec![inner],
+            ExprKind::Call { callee, args } => with(callee, args),
+            ExprKind::Subscript { base, index } => with(base, index),
+            ExprKind::Each { targets, iter } => with(iter, targets),
+            ExprKind::Binary { left, right }
+            | ExprKind::Logic { left, right, .. }
+            | ExprKind::Compare { left, right, .. } => vec![left, right],
+            ExprKind::Walrus { target, value } => vec![target, value],
+            ExprKind::Conditional { test, then, otherwise } => vec![test, then, otherwise],
+            ExprKind::Display { items: list, .. } | ExprKind::Comprehension { clauses: list, .. } => {
+                self.list(list).to_vec()
+            }
+            ExprKind::Name(_)
+            | ExprKind::None
+            | ExprKind::Null
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::Str
+            | ExprKind::Yield(None)
+            | ExprKind::Other => Vec::new(),
+        }
+    }
+
     /// The members of a list.
     pub fn list(&self, list: ExprList) -> &[ExprId] {
         let start = list.start as usize;

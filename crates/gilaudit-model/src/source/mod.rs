@@ -21,5 +21,5 @@ pub use body::{Body, Expr, ExprId, ExprKind, ExprList, Local, LocalId, Span, Stm
 pub use file::{Clinic, File, FileId, Guard, Language, LineIndex};
 pub use names::{Name, Names};
 pub use operator::{BinaryOp, UnaryOp};
-pub use project::{Function, FunctionId, Global, GlobalId, Project, Variant};
+pub use project::{ExtensionUser, Function, FunctionId, Global, GlobalId, Project, Variant};
 pub use types::{Field, Struct, StructId, Type};

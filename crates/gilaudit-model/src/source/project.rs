@@ -99,6 +99,8 @@ pub struct Project {
     pub typedefs: HashMap<Name, Name>,
     /// What its Cython files say, in the order of the files.
     pub cython: Vec<CythonFile>,
+    /// What those of its Python files say that mention an extension type of its Cython files, read as Cython reads them.
+    pub extension_users: Vec<ExtensionUser>,
     /// What its Rust files say, in the same order.
     pub rust: Vec<RustFile>,
     /// What its `Cargo.toml`s say, in the same order.
@@ -107,6 +109,15 @@ pub struct Project {
     pub python: Vec<PythonFile>,
     /// What its build files say, in the same order.
     pub builds: Vec<BuildFile>,
+}
+
+/// A Python file in which an extension type is mentioned.
+#[derive(Clone, Debug)]
+pub struct ExtensionUser {
+    /// What it says.
+    pub code: CythonFile,
+    /// Where it could not be read.
+    pub unparsed: Vec<Span>,
 }
 
 impl Project {

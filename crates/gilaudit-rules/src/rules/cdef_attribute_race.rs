@@ -89,6 +89,9 @@ fn accesses(code: &Code<'_>) -> (BTreeMap<Attribute, Vec<Write>>, BTreeMap<Attri
             continue;
         }
         let Some((class, _)) = code.extension_self(function) else { continue };
+        if code.index.is_local_only(class) {
+            continue;
+        }
         for id in code.body(of).filter(|id| !code.is_detached(*id)) {
             for expr in file.exprs_of(id) {
                 if let Some((name, _)) = code.attribute(function, expr) {

@@ -15,7 +15,9 @@ mod statement;
 mod template;
 mod token;
 
-use gilaudit_model::source::{FileId, Language, Project};
+use std::collections::HashSet;
+
+use gilaudit_model::source::{ExtensionUser, FileId, Language, Project};
 use gilaudit_model::{Problem, Stage};
 
 use crate::project::Limits;
@@ -43,6 +45,32 @@ pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Pr
         file.unparsed_spans = unparsed;
         file.comments = lexed.comments;
         project.cython.push(facts);
+    }
+    read_users(project, limits, budget);
+}
+
+/// Reads the Python files that mention an extension type: who makes its objects, and who gets them, is part of what it is. What is too
+/// large is left to the reader of Python to complain about.
+fn read_users(project: &mut Project, limits: &Limits, mut budget: usize) {
+    let classes = project.cython.iter().flat_map(|file| &file.classes).filter(|class| class.extension);
+    let types: HashSet<String> = classes.map(|class| project.names.text(class.name).to_owned()).collect();
+    if types.is_empty() {
+        return;
+    }
+    for (index, file) in project.files.iter().enumerate() {
+        let size = file.text.len();
+        let mut words = file.text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        if file.language != Language::Python
+            || size > limits.file_bytes
+            || size > budget
+            || !words.any(|word| types.contains(word))
+        {
+            continue;
+        }
+        budget -= size;
+        let lexed = token::lex(&file.text);
+        let (code, unparsed) = statement::read(FileId(index as u32), &file.text, &lexed, &mut project.names);
+        project.extension_users.push(ExtensionUser { code, unparsed });
     }
 }
 

@@ -455,19 +455,30 @@ pub(super) fn held(code: &Code<'_>, stmt: StmtId) -> bool {
     decorated || acquired(code, of, stmt)
 }
 
-/// Whether `acquire()` was called on a lock and not yet `release()`, in the order of the text; or a C++ guard was made.
+/// What a call does to a lock, by the name of what is called: 1 if it takes one, -1 if it releases one.
+pub(super) fn primitive(name: &str) -> i32 {
+    match name {
+        "acquire" | "lock" | "PyMutex_Lock" | "PyThread_acquire_lock" | "acquire_lock" => 1,
+        "release" | "unlock" | "PyMutex_Unlock" | "PyThread_release_lock" | "release_lock" => -1,
+        _ => 0,
+    }
+}
+
+/// Whether `acquire()` was called on a lock and not yet `release()`, in the order of the text; or a C++ guard was made. Functions of the
+/// project that only do the one or the other count.
 fn acquired(code: &Code<'_>, of: u32, stmt: StmtId) -> bool {
     let mut depth = 0i32;
     for id in code.body(of).take_while(|id| id.0 < stmt.0) {
         for expr in code.file.exprs_of(id) {
-            match code.called(expr).map(|(name, _)| name) {
-                Some("acquire" | "lock" | "PyMutex_Lock" | "PyThread_acquire_lock" | "acquire_lock") => depth += 1,
-                Some("release" | "unlock" | "PyMutex_Unlock" | "PyThread_release_lock" | "release_lock") => {
-                    depth = (depth - 1).max(0)
-                }
-                Some("unique_lock" | "lock_guard" | "scoped_lock" | "py_safe_lock") => return true,
-                _ => {}
+            let Some((name, _)) = code.called(expr) else { continue };
+            if matches!(name, "unique_lock" | "lock_guard" | "scoped_lock" | "py_safe_lock") {
+                return true;
             }
+            let effect = match primitive(name) {
+                0 => code.project.names.get(name).map_or(0, |name| code.index.lock_effect(name)),
+                effect => effect,
+            };
+            depth = depth.saturating_add(effect).max(0);
         }
     }
     depth > 0

@@ -1,11 +1,12 @@
 //! The Cython files of a project, seen together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use gilaudit_model::source::cython::{Class, CythonFile, ExprKind, StmtKind, Type};
 use gilaudit_model::source::{ExprId, Name, Project};
 
-use super::code::Code;
+use super::code::{Code, primitive};
+use super::local_only;
 use super::modules::module_of;
 use super::roles::{self, Call, Role};
 
@@ -38,6 +39,10 @@ pub(crate) struct Index {
     pub(crate) by_name: HashMap<Name, Vec<FunctionRef>>,
     /// The functions that, as decorators, make a function hold a lock.
     pub(crate) locking_decorators: HashSet<Name>,
+    /// The extension types whose objects never leave the call that makes them.
+    local_only: BTreeSet<Name>,
+    /// What functions of this name do to a lock: 1 if they take one and leave it taken, -1 if they release one that they did not take.
+    lock_effects: HashMap<Name, i32>,
     /// The modules in which some lock is taken.
     pub(crate) with_locks: HashSet<usize>,
 }
@@ -61,9 +66,16 @@ impl Index {
             index.declarations(project, number, file);
             index.calls(number, file);
         }
+        index.lock_effects(project);
         index.locks(project);
         roles::collect(project, &mut index);
+        index.local_only = local_only::collect(project, &index);
         index
+    }
+
+    /// Whether the objects of an extension type never leave the call that makes them.
+    pub(crate) fn is_local_only(&self, class: Name) -> bool {
+        self.local_only.contains(&class)
     }
 
     /// The type of an attribute of an extension type, its own or of a base class that is known.
@@ -142,6 +154,34 @@ impl Index {
                 }
             }
         }
+    }
+
+    /// What calling a function does to a lock: 1 if it is taken, -1 if it is released.
+    pub(crate) fn lock_effect(&self, function: Name) -> i32 {
+        self.lock_effects.get(&function).copied().unwrap_or(0)
+    }
+
+    /// Functions of one name of which only some do it do nothing.
+    fn lock_effects(&mut self, project: &Project) {
+        let effect = |(number, of): &FunctionRef| {
+            let code = Code { project, index: self, file: project.cython.get(*number)?, number: *number };
+            let exprs = code.body(*of).flat_map(|id| code.file.exprs_of(id));
+            let sum: i32 = exprs.filter_map(|expr| code.called(expr)).map(|(name, _)| primitive(name)).sum();
+            Some(sum.signum())
+        };
+        let mut effects = HashMap::new();
+        let mut all: Vec<(&Name, &Vec<FunctionRef>)> = self.by_name.iter().collect();
+        all.sort_unstable();
+        for (name, functions) in all {
+            let mut found = functions.iter().map(effect);
+            if let Some(Some(first)) = found.next()
+                && first != 0
+                && found.all(|other| other == Some(first))
+            {
+                effects.insert(*name, first);
+            }
+        }
+        self.lock_effects = effects;
     }
 
     fn locks(&mut self, project: &Project) {

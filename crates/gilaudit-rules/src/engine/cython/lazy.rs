@@ -22,7 +22,7 @@ pub(crate) fn lazy_fills(code: &Code<'_>) -> Vec<LazyFill> {
     let file = code.file;
     let mut out = Vec::new();
     for (of, function) in code.live() {
-        if code.extension_self(function).is_none() {
+        if code.extension_self(function).is_none_or(|(class, _)| code.index.is_local_only(class)) {
             continue;
         }
         for id in code.body(of) {

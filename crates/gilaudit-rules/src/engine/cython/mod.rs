@@ -4,6 +4,7 @@ mod code;
 mod directive;
 mod index;
 mod lazy;
+mod local_only;
 mod modules;
 mod roles;
 mod values;
