@@ -18,6 +18,7 @@ import re
 import shutil
 import sys
 import time
+import traceback
 import zipfile
 from xml.etree import ElementTree
 
@@ -116,6 +117,8 @@ def pre_commit(_):
 @way
 def pre_commit_source(_):
     """the pre-commit hook of the repository, compiled from its sources"""
+    if not (shutil.which("git") and (ROOT / ".git").exists()):
+        raise Skip("this is not a clone of the repository, or there is no git")
     # The address of the documentation leads to this repository, as if it were released.
     remote = WORK / "remote.git"
     run(["git", "clone", "--quiet", "--bare", ROOT, remote], env=environment(**trust(ROOT)))
@@ -141,6 +144,8 @@ def trust(folder, *settings):
 
 
 def commit_with(config, name, *needs, **more):
+    if not shutil.which("git"):
+        raise Skip("there is no git")
     scripts = tool("pre-commit")
     stock(*needs)
     project = WORK / name
@@ -326,6 +331,9 @@ def main():
     arguments.add_argument("--free-threaded", default=shutil.which("python3.14t"), help="a free-threaded Python 3.14")
     arguments.add_argument("ways", nargs="*", metavar="WAY", help=", ".join(way.__name__ for way in WAYS))
     given = arguments.parse_args()
+    unknown = set(given.ways) - {way.__name__ for way in WAYS}
+    if unknown:
+        arguments.error(f"no such way: {', '.join(sorted(unknown))}")
     FREE_THREADED = given.free_threaded
     counts = {"ok": 0, "WRONG": 0, "SKIPPED": 0}
     for way in WAYS:
@@ -339,6 +347,8 @@ def main():
             outcome, why = "SKIPPED", f"\n{reason}"
         except Wrong as reason:
             outcome, why = "WRONG", f"\n{reason}"
+        except Exception:
+            outcome, why = "WRONG", f"\n{traceback.format_exc()}"
         counts[outcome] += 1
         print(f"{outcome:8}{way.__name__}: {way.__doc__} ({time.monotonic() - begun:.0f} s){why}", flush=True)
         if way is wheel and outcome != "ok":

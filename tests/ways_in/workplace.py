@@ -66,6 +66,7 @@ def environment(*scripts, **more):
 def run(command, exits=0, **options):
     """Runs a command, expects its exit code, and returns what it printed."""
     options.setdefault("env", environment())
+    options.setdefault("timeout", 1200)
     ran = subprocess.run(
         [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
     )
@@ -93,7 +94,9 @@ def registry(*arguments, python=sys.executable):
 def environment_with(name, *packages, python=sys.executable):
     """A fresh virtual environment with packages from PyPI; returns its folder of scripts."""
     folder = WORK / name
-    run([python, "-m", "venv", folder])
+    run([python, "-m", "venv", folder], exits=None)
+    if not (folder / "bin" / "pip").exists():
+        raise Skip(f"{python} cannot make virtual environments with pip in them")
     scripts = folder / "bin"
     if packages:
         registry("install", "--quiet", *packages, python=scripts / "python")
