@@ -25,6 +25,8 @@ pub struct BuildFile {
     pub requires_python: Option<(Box<str>, Span)>,
     /// Preprocessor macros of Python's own (`Py_…`) that it defines for a compiler.
     pub macros: Vec<BuildMacro>,
+    /// Settings that ask a tool for the limited API, `py_limited_api=True` and the like, as if they were macros.
+    pub limited_api: Vec<BuildMacro>,
     /// Modules that CMake compiles with Python's headers but without what brings Python's definitions along, and where they get the
     /// headers.
     pub by_hand: Vec<(Box<str>, Span)>,
@@ -44,6 +46,7 @@ impl BuildFile {
             classifiers: Vec::new(),
             requires_python: None,
             macros: Vec::new(),
+            limited_api: Vec::new(),
             by_hand: Vec::new(),
             installs: Vec::new(),
         }
@@ -58,6 +61,7 @@ impl BuildFile {
             && self.classifiers.is_empty()
             && self.requires_python.is_none()
             && self.macros.is_empty()
+            && self.limited_api.is_empty()
             && self.by_hand.is_empty()
             && self.installs.is_empty()
     }

@@ -1,11 +1,10 @@
 //! Flags the limited API where the free-threaded build does not have it.
 
-use gilaudit_model::source::{FileId, Language};
-use gilaudit_model::{Confidence, Finding, Location, Severity};
+use gilaudit_model::source::FileId;
+use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
-use crate::engine::declarations::{Declared, modules};
-use crate::engine::metadata;
+use crate::engine::{metadata, projects};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -16,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("ft_limited_api.md"),
-    checks: &[Check::Project(defined), Check::Project(built), Check::Function(called)],
+    checks: &[Check::Project(defined), Check::Build(built), Check::Function(called)],
 };
 
 /// The version whose free-threaded build has a limited API and a stable ABI (PEP 803).
@@ -28,7 +27,7 @@ const APART: [&str; 4] = ["Py_GIL_DISABLED", "Py_LIMITED_API", "Py_TARGET_ABI3T"
 /// `#define Py_LIMITED_API` that also holds when the extension is built without the GIL.
 fn defined(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     let project = analysis.project;
-    let claims = claims(analysis);
+    let claims = projects::claims(analysis);
     for (index, file) in project.files.iter().enumerate() {
         let id = FileId(index as u32);
         if !file.report || !file.c_api || file.cython.is_some() || analysis.is_test(id) {
@@ -52,42 +51,32 @@ fn defined(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     }
 }
 
-/// Whether some module of the project claims to run without the GIL: then free-threaded builds are meant.
-fn claims(analysis: &Analysis<'_>) -> bool {
-    modules(analysis.project).iter().any(|module| module.declared == Declared::NotUsed)
-}
-
-/// `py_limited_api=True` in a setup.py that does not ask what it builds for.
+/// What a build file asks for whatever it builds for: a setting of its tool, or the macro.
 fn built(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    if !claims(analysis) {
+    let project = analysis.project;
+    if !projects::claims(analysis) {
         return;
     }
-    for file in &analysis.project.files {
-        let word = match (file.name(), file.language) {
-            ("setup.py", Language::Python) => "py_limited_api",
-            ("meson.build", _) => "limited_api:",
-            _ => continue,
-        };
-        // Whoever builds for both asks in some way or other.
-        let asks = ["GIL", "gil", "freethread", "free-thread", "free_thread", "abiflags", "abi_thread"];
-        if !file.report || asks.iter().any(|word| file.text.contains(word)) {
-            continue;
-        }
-        let set = file.text.match_indices(word).find(|(at, _)| {
-            let rest = file.text.get(at.saturating_add(word.len())..).unwrap_or_default();
-            let value = rest.trim_start_matches(['"', '\'', ' ', '=', ':']);
-            value.starts_with("True") || value.starts_with("3.")
-        });
-        let Some((at, _)) = set else { continue };
-        let (line, column) = file.lines.position(&file.text, at as u32);
-        let (end_line, end_column) =
-            file.lines.position(&file.text, at.saturating_add(word.trim_end_matches(':').len()) as u32);
+    for build in projects::reported(project) {
+        let macros = build.macros.iter().filter(|it| &*it.name == "Py_LIMITED_API");
+        let mut asked = build
+            .limited_api
+            .iter()
+            .chain(macros)
+            .filter(|it| !it.conditional && minor_asked(&it.value).is_none_or(|minor| minor < SINCE));
+        let Some(first) = asked.next() else { continue };
         let message = "the extension is built with the limited API for every Python, and the free-threaded builds of 3.13 and 3.14 have none";
-        let mut finding = rule.finding(&file.origin, message.to_owned());
-        finding.location = Location::Text { line, column, end_line, end_column };
+        let at = projects::place(project, build, &first.name, first.span);
+        let mut finding = analysis.finding(rule, build.file, at, message.to_owned());
         finding.help = Some("leave it out when sysconfig.get_config_var(\"Py_GIL_DISABLED\") is 1".to_owned());
         out.push(finding);
     }
+}
+
+/// The minor version in `cp39`, `3.9` or `0x03090000`.
+fn minor_asked(value: &str) -> Option<u32> {
+    let short = value.strip_prefix("cp3").or_else(|| value.strip_prefix("3."));
+    short.and_then(|minor| minor.parse().ok()).or_else(|| metadata::minor_of(value))
 }
 
 /// API that the limited API does not have, in a file that asks for it.

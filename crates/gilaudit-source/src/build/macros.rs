@@ -21,6 +21,13 @@ pub(super) fn argument(word: &str, conditional: bool, span: Span) -> Option<Buil
     defined(word, conditional, span)
 }
 
+/// `py_limited_api=True`, `py_limited_api = cp39`, `limited_api: '3.9'`: a setting that asks for the limited API, unless it says no.
+pub(super) fn limited(name: &str, value: &str, conditional: bool, span: Span) -> Option<BuildMacro> {
+    let value = value.trim().trim_matches(['"', '\'']);
+    let asks = value.eq_ignore_ascii_case("true") || value.starts_with("cp3") || value.starts_with("3.");
+    asks.then(|| BuildMacro { name: name.into(), value: value.into(), conditional, span })
+}
+
 /// Whether a condition of a build file asks for nothing but the platform: what it guards is defined whichever Python is built for.
 pub(super) fn is_platform_only(condition: &str) -> bool {
     const PLATFORM: [&str; 17] = [

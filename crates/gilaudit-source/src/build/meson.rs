@@ -45,8 +45,10 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) {
     defined(&code, build);
 }
 
-/// `-DPy_…` among the arguments of a compiler.
+/// `-DPy_…` among the arguments of a compiler, and `limited_api: '3.9'`.
 fn defined(code: &str, build: &mut BuildFile) {
+    const LIMITED: &str = "limited_api";
+    let asks = macros::asks(code);
     let mut at = 0;
     // For each `if` that is open, whether it asks for more than the platform.
     let mut open: Vec<bool> = Vec::new();
@@ -57,12 +59,20 @@ fn defined(code: &str, build: &mut BuildFile) {
         } else if statement.starts_with("endif") {
             open.pop();
         }
-        let conditional = open.contains(&true) || line.contains('?');
+        let conditional = asks || open.contains(&true) || line.contains('?');
         for (found, _) in line.match_indices("-DPy_") {
             let rest = line.get(found..).unwrap_or_default();
             let word = rest.split(|letter: char| letter == '\'' || letter.is_whitespace()).next().unwrap_or_default();
             let span = Span { start: (at + found) as u32, end: (at + found + word.len()) as u32 };
             build.macros.extend(macros::argument(word, conditional, span));
+        }
+        if let Some((before, rest)) = line.split_once(LIMITED)
+            && let Some(value) = rest.trim_start().strip_prefix(':')
+        {
+            let value = value.trim_start().strip_prefix('\'').and_then(|value| value.split('\'').next());
+            let start = at + before.len();
+            let span = Span { start: start as u32, end: (start + LIMITED.len()) as u32 };
+            build.limited_api.extend(value.and_then(|value| macros::limited(LIMITED, value, conditional, span)));
         }
         at += line.len();
     }

@@ -70,14 +70,15 @@ fn defined(extension: &DeTable<'_>, build: &mut BuildFile) {
     }
 }
 
-/// Cython's directive under its own name, wherever a tool wants to have it: as a boolean or as text.
+/// Cython's directive under its own name, wherever a tool wants to have it: as a boolean or as text. The limited API likewise.
 fn directives(key: &str, value: &Value<'_>, depth: usize, build: &mut BuildFile) {
     if depth > DEEPEST {
         return;
     }
     match value.get_ref() {
         DeValue::Table(table) => {
-            for (key, value) in table {
+            // setuptools-rust leaves it to PyO3, which builds without the limited API where there is none.
+            for (key, value) in table.iter().filter(|(key, _)| key.get_ref() != "setuptools-rust") {
                 directives(key.get_ref(), value, depth + 1, build);
             }
         }
@@ -85,6 +86,12 @@ fn directives(key: &str, value: &Value<'_>, depth: usize, build: &mut BuildFile)
             for value in values.iter() {
                 directives("", value, depth + 1, build);
             }
+        }
+        DeValue::Boolean(true) if is_limited(key) => {
+            build.limited_api.extend(macros::limited(key, "true", false, span(value.span())));
+        }
+        DeValue::String(text) if is_limited(key) => {
+            build.limited_api.extend(macros::limited(key, text, false, span(value.span())));
         }
         DeValue::Boolean(on) if key == DIRECTIVE => {
             build.directives.push(directive(if *on { "True" } else { "False" }, span(value.span())));
@@ -101,6 +108,10 @@ fn directives(key: &str, value: &Value<'_>, depth: usize, build: &mut BuildFile)
 }
 
 const DIRECTIVE: &str = "freethreading_compatible";
+
+fn is_limited(key: &str) -> bool {
+    matches!(key, "py-limited-api" | "py_limited_api")
+}
 
 fn directive(value: &str, span: Span) -> BuildDirective {
     BuildDirective { name: DIRECTIVE.into(), value: value.into(), condition: None, span }

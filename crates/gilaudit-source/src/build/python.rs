@@ -94,8 +94,10 @@ impl<'t> Reader<'t, '_> {
             _ => {}
         }
         for (key, value) in keywords(node, self.text) {
-            if key == DIRECTIVE {
-                self.directive(value, node);
+            match key {
+                DIRECTIVE => self.directive(value, node),
+                LIMITED => self.limited_api(value),
+                _ => {}
             }
         }
     }
@@ -251,8 +253,10 @@ impl<'t> Reader<'t, '_> {
         let (Some(key), Some(value)) = (node.child_by_field_name("key"), node.child_by_field_name("value")) else {
             return;
         };
-        if self.values.strings(key, &Vec::new()) == [DIRECTIVE] {
-            self.directive(value, node);
+        match self.values.strings(key, &Vec::new()).as_slice() {
+            [name] if name == DIRECTIVE => self.directive(value, node),
+            [name] if name == LIMITED => self.limited_api(value),
+            _ => {}
         }
     }
 
@@ -262,9 +266,19 @@ impl<'t> Reader<'t, '_> {
             return;
         };
         let key = left.child_by_field_name("subscript").filter(|_| left.kind() == "subscript");
-        if key.is_some_and(|key| self.values.strings(key, &Vec::new()) == [DIRECTIVE]) {
-            self.directive(right, node);
+        match key.map(|key| self.values.strings(key, &Vec::new())).unwrap_or_default().as_slice() {
+            [name] if name == DIRECTIVE => self.directive(right, node),
+            [name] if name == LIMITED => self.limited_api(right),
+            _ => {}
         }
+    }
+
+    /// `py_limited_api=True` of an extension, `"py_limited_api": "cp39"` of `bdist_wheel`.
+    fn limited_api(&mut self, value: Node<'t>) {
+        let Some(literal) = self.values.literal(value) else { return };
+        let conditional = self.asks || self.is_conditional(value) || self.is_conditional(literal);
+        let found = macros::limited(LIMITED, self.source(literal), conditional, span_of(value));
+        self.build.limited_api.extend(found);
     }
 
     fn directive(&mut self, value: Node<'t>, at: Node<'t>) {
@@ -305,3 +319,5 @@ impl<'t> Reader<'t, '_> {
 }
 
 const DIRECTIVE: &str = "freethreading_compatible";
+
+const LIMITED: &str = "py_limited_api";

@@ -30,6 +30,8 @@ pub(super) fn read(text: &str, build: &mut BuildFile) {
             "classifiers" | "classifier" => build.classifiers.push((value.into(), span)),
             "python_requires" => build.requires_python = Some((value.into(), span)),
             "setup_requires" => build.requires.push((value.into(), span)),
+            // `[bdist_wheel]`
+            "py_limited_api" => build.limited_api.extend(macros::limited(&key, value, false, span)),
             // `[build_ext] define = A=1,B`
             "define" => {
                 let defined = value.split(',').filter_map(|word| macros::defined(word, false, span));

@@ -250,6 +250,25 @@ add_project_arguments('-DPy_LIMITED_API=0x03090000', language: 'c')
 }
 
 #[test]
+fn limited_api() {
+    let settings = |path: &str, text: &str| -> Vec<String> {
+        let (project, _) = read(&[(path, text)]);
+        let all = project.builds.iter().flat_map(|build| &build.limited_api);
+        all.map(|it| format!("{}{}", it.value, if it.conditional { "?" } else { "" })).collect()
+    };
+    let setup = "LIMITED = True\nExtension('a', [], py_limited_api=LIMITED)\nif x:\n    more.update(py_limited_api=True)\n\
+                 Extension('b', [], py_limited_api=False)\nsetup(options={'bdist_wheel': {'py_limited_api': 'cp39'}})\n";
+    assert_eq!(settings("setup.py", setup), ["True", "True?", "cp39"]);
+    assert_eq!(settings("setup.py", &format!("{setup}sys.abiflags")), ["True?", "True?", "cp39?"]);
+    assert_eq!(settings("setup.cfg", "[bdist_wheel]\npy_limited_api = cp39\n"), ["cp39"]);
+    let toml = "[tool.distutils.bdist_wheel]\npy-limited-api = 'cp315'\n[[tool.setuptools.ext-modules]]\nname='a'\nsources=[]\n\
+                py-limited-api = true\n[[tool.setuptools-rust.ext-modules]]\ntarget='b'\npy-limited-api = true\n";
+    assert_eq!(settings("pyproject.toml", toml), ["cp315", "true"]);
+    let meson = "py.extension_module('a', 'a.c', limited_api: '3.9')\npy.extension_module('b', 'b.c', limited_api: x ? '3.9' : '')\n";
+    assert_eq!(settings("meson.build", meson), ["3.9"]);
+}
+
+#[test]
 fn headers_without_definitions() {
     let by_hand = |text: &str| {
         let (project, _) = read(&[("CMakeLists.txt", text)]);
