@@ -92,8 +92,17 @@ fn has_drive(path: &str) -> bool {
 
 /// Whether a file of this name is source text that is linted (templates of it included), or a build file.
 pub(crate) fn is_source(name: &str) -> bool {
-    const BUILD: [&str; 6] =
-        ["setup.cfg", "pyproject.toml", "meson.build", "CMakeLists.txt", "Cargo.toml", "Cargo.lock"];
+    // The last two say which crates are vendored: `.cargo/config.toml`.
+    const BUILD: [&str; 8] = [
+        "setup.cfg",
+        "pyproject.toml",
+        "meson.build",
+        "CMakeLists.txt",
+        "Cargo.toml",
+        "Cargo.lock",
+        "config.toml",
+        ".cargo-checksum.json",
+    ];
     const EXTENSIONS: [&str; 14] =
         ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "C", "pyx", "pxd", "pxi", "rs", "py"];
     let plain = name.strip_suffix(".src").or_else(|| name.strip_suffix(".in")).unwrap_or(name);

@@ -46,7 +46,7 @@ pub fn modules(project: &Project, target: &Target) -> Vec<SourceModule> {
     let complete = !listed.is_empty() && !builds(project).any(|build| build.computed);
     let mut used = HashSet::new();
     let mut made: BTreeMap<String, SourceModule> = BTreeMap::new();
-    for candidate in candidates(project) {
+    for candidate in candidates(project, target.version) {
         let file = project.file(candidate.file);
         let found = listed.iter().position(|(_, module)| is_made_of(module, &file.path)).or_else(|| {
             let mut same =
@@ -276,12 +276,12 @@ fn package_of(project: &Project, path: &str) -> String {
     parts.join(".")
 }
 
-fn candidates(project: &Project) -> Vec<Candidate> {
+fn candidates(project: &Project, version: Version) -> Vec<Candidate> {
     let mut out = Vec::new();
-    for module in declarations::modules(project) {
+    for module in declarations::modules(project, version) {
         out.extend(c(project, module));
     }
-    out.extend(rust(project));
+    out.extend(rust(project, version));
     for (index, file) in project.files.iter().enumerate() {
         let id = FileId(index as u32);
         if file.language == Language::Cython
@@ -349,21 +349,22 @@ fn declares_elsewhere(project: &Project, own: FileId) -> bool {
 }
 
 /// Rust: its reader knows what the framework's version makes of what is written.
-fn rust(project: &Project) -> impl Iterator<Item = Candidate> + '_ {
+fn rust(project: &Project, version: Version) -> impl Iterator<Item = Candidate> + '_ {
     let is_wrapped = |name: &str| project.rust.iter().any(|file| file.wrapped_modules.iter().any(|it| **it == *name));
     let modules = project.rust.iter().flat_map(|file| file.modules.iter().map(move |module| (file.file, module)));
-    modules.filter(move |(_, module)| !is_wrapped(&module.name)).map(|(file, module)| {
-        let mut declaration = match module.declared {
+    modules.filter(move |(_, module)| !is_wrapped(&module.name)).map(move |(file, module)| {
+        let (declared, reason) = module.declared(version);
+        let mut declaration = match declared {
             RustDeclared::NotUsed => Declaration::new(Status::NotUsed, Mechanism::Slot),
             RustDeclared::Used => Declaration::new(Status::Used, Mechanism::Slot),
             RustDeclared::Undeclared => Declaration::new(Status::Undeclared, Mechanism::None),
-            RustDeclared::Unknown => Declaration::unknown(module.reason.as_ref()),
+            RustDeclared::Unknown => Declaration::unknown(reason),
         };
         let is_pyo3 = module.form == RustModuleForm::PyO3;
-        if is_pyo3 && module.gil_used.is_none() && module.declared == RustDeclared::NotUsed {
+        if is_pyo3 && module.gil_used.is_none() && declared == RustDeclared::NotUsed {
             declaration.declared_by_tool = Some("pyo3".to_owned());
         }
-        declaration.evidence.push(evidence(project, file, module.span, &module.reason));
+        declaration.evidence.push(evidence(project, file, module.span, reason));
         Candidate {
             name: module.name.to_string(),
             file,

@@ -330,7 +330,7 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
             check(analysis, findings, rule, &mut more);
         }
     }
-    let modules = engine::declarations::modules(project);
+    let modules = engine::declarations::modules(project, analysis.options.target.version);
     let declares = modules.iter().any(|module| module.declared == engine::declarations::Declared::NotUsed);
     if !modules.is_empty() && !declares {
         // The GIL still guards this code, though not Python: what is found stands between it and a declaration.

@@ -58,6 +58,8 @@ fn language(path: &str, text: &str) -> Language {
 ///
 /// The result is the same for the same files in any order. What could not be read becomes a problem, and the rest is read.
 pub fn read_project(mut files: Vec<SourceText>, limits: &Limits) -> (Project, Vec<Problem>) {
+    let vendored = rust::vendored::folders(&files);
+    files.retain(|file| !rust::vendored::is_in(&file.path, &vendored));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut project = Project::default();
     let mut problems = Vec::new();

@@ -6,6 +6,7 @@
 
 use super::cargo::{CargoFramework, CrateVersion};
 use super::{FileId, Span};
+use crate::target::{Version, Versions};
 
 /// One file.
 #[derive(Clone, Debug)]
@@ -24,12 +25,23 @@ pub struct RustFile {
     pub unsafe_impls: Vec<RustUnsafeImpl>,
     /// Its functions and methods with a body.
     pub functions: Vec<RustFunction>,
-    /// What entries of `PyModuleDef_Slot` or calls of `PyUnstable_Module_SetGIL` in it say about the GIL: whether it is not used.
-    pub gil_slots: Vec<(bool, Span)>,
-    /// Functions named in a table of C API slots: the interpreter calls them while a module is imported.
+    /// What it says about the GIL other than with attributes.
+    pub gil_slots: Vec<RustGilSlot>,
+    /// Functions named in a table of C API slots, and `#[pymodule_init]`s: they run while a module is imported.
     pub exec_slots: Vec<Box<str>>,
     /// The modules that it adds to others with `wrap_pymodule!`.
     pub wrapped_modules: Vec<Box<str>>,
+}
+
+/// An entry of `PyModuleDef_Slot`, or a call of `PyUnstable_Module_SetGIL` or `gil_used`.
+#[derive(Clone, Copy, Debug)]
+pub struct RustGilSlot {
+    /// Whether it says that the GIL is not used.
+    pub not_used: bool,
+    /// The versions for which the code is there: `#[cfg(Py_3_14)]`.
+    pub versions: Versions,
+    /// All of it.
+    pub span: Span,
 }
 
 /// What a Rust module says about the GIL.
@@ -65,12 +77,19 @@ pub struct RustModule {
     pub form: RustModuleForm,
     /// `gil_used = …`, as written.
     pub gil_used: Option<bool>,
-    /// What it declares in effect.
-    pub declared: RustDeclared,
-    /// Why, in words.
-    pub reason: Box<str>,
+    /// What it declares in effect, and why, under each version of [`Version::ALL`].
+    pub declarations: Vec<(RustDeclared, Box<str>)>,
     /// The oldest version of PyO3 that it is built with.
     pub framework_version: Option<CrateVersion>,
+}
+
+impl RustModule {
+    /// What it declares in effect when it is built for a version, and why.
+    pub fn declared(&self, version: Version) -> (RustDeclared, &str) {
+        let at = Version::ALL.iter().position(|it| *it == version);
+        let found = at.and_then(|at| self.declarations.get(at));
+        found.map_or((RustDeclared::Unknown, "its sources were not resolved"), |(declared, why)| (*declared, why))
+    }
 }
 
 /// A type as far as rules ask about it: the names in it, from the outside in. `Mutex<Cell<u8>>` is `Mutex`, `Cell`, `u8`; a raw

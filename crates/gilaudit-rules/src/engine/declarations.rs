@@ -1,5 +1,6 @@
 //! The modules that a project's C, C++, Cython and Rust sources define, and what each declares about the GIL.
 
+use gilaudit_model::Version;
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{ExprId, ExprKind, File, FileId, FunctionId, Language, Project, Span};
 
@@ -31,8 +32,8 @@ pub(crate) struct Module {
     pub(crate) framework: &'static str,
 }
 
-/// All modules of a project.
-pub(crate) fn modules(project: &Project) -> Vec<Module> {
+/// All modules of a project, and what they declare when they are built for a version.
+pub(crate) fn modules(project: &Project, version: Version) -> Vec<Module> {
     let mut out: Vec<Module> = Vec::new();
     for id in project.function_ids() {
         let function = project.function(id);
@@ -65,7 +66,7 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
             name: module.name.to_string(),
             file: file.file,
             span: module.span,
-            declared: match module.declared {
+            declared: match module.declared(version).0 {
                 RustDeclared::NotUsed => Declared::NotUsed,
                 RustDeclared::Used => Declared::Used,
                 RustDeclared::Undeclared => Declared::Nothing,

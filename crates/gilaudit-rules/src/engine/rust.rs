@@ -237,6 +237,39 @@ pub(crate) fn is_guard_type(ty: &RustType) -> bool {
     ty.names.first().is_some_and(|name| guards(name) && !matches!(&**name, "PhantomData" | "fn"))
 }
 
+/// Whether Python may reach the values of a type: it holds some of Python's, or its methods, or the functions that name it or a static
+/// of it, are given the token or objects.
+pub(crate) fn is_tied_to_python(analysis: &Analysis<'_>, structure: &RustStruct) -> bool {
+    let is_python = |ty: &RustType| ty.names.iter().any(|name| PYTHON.contains(&&**name));
+    if structure.pyclass.is_some() || structure.fields.iter().any(|(_, ty, _)| is_python(ty)) {
+        return true;
+    }
+    let statics = analysis.project.rust.iter().flat_map(|facts| &facts.statics);
+    let statics = statics.filter(|it| it.ty.mentions(&structure.name)).map(|it| &*it.name);
+    let names: Vec<&str> = statics.chain([&*structure.name]).collect();
+    analysis.project.rust.iter().any(|facts| {
+        let file = analysis.project.file(facts.file);
+        names.iter().any(|name| file.text.contains(name))
+            && facts.functions.iter().any(|function| {
+                let owns = function.owner.as_deref() == Some(&*structure.name);
+                (owns || names.iter().any(|name| words(file.text_of(function.body), name).next().is_some()))
+                    && function.locals.iter().any(|local| is_python(&local.ty))
+            })
+    })
+}
+
+/// Types that only code with an attached thread state is given.
+const PYTHON: [&str; 7] = ["Python", "Py", "Bound", "Borrowed", "PyObject", "PyRef", "PyRefMut"];
+
+/// Where a name occurs in a text as a whole word.
+pub(crate) fn words<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).map(|(at, _)| at).filter(move |at| {
+        let (before, after) = (text.get(..*at), text.get(at + name.len()..));
+        !before.unwrap_or_default().ends_with(is_part) && !after.unwrap_or_default().starts_with(is_part)
+    })
+}
+
 /// A place where a static is changed.
 pub(crate) struct StaticWrite<'p> {
     pub(crate) facts: &'p RustFile,

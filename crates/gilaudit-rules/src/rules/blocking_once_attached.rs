@@ -22,10 +22,13 @@ pub(crate) const RULE: Rule = Rule {
 fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<Finding>) {
     for function in &facts.functions {
         for (index, call) in function.calls.iter().enumerate() {
-            if is_detached(function, &call.inside) || !is_std_once(analysis, facts, call) {
+            if is_detached(function, &call.inside)
+                || !is_std_once(analysis, facts, call)
+                || is_forced_detached(analysis, facts, function, call)
+            {
                 continue;
             }
-            let in_closure = |other: &&RustCall| other.inside.contains(&(index as u32));
+            let in_closure = |other: &&RustCall| runs_in(function, index as u32, &other.inside);
             let Some(python) =
                 function.calls.iter().filter(in_closure).find(|it| runs_python(analysis, facts, function, it))
             else {
@@ -76,6 +79,53 @@ fn guards(analysis: &Analysis<'_>, facts: &RustFile, function: &RustFunction, ru
 /// Whether code is inside a closure that runs without an attached thread state.
 fn is_detached(function: &RustFunction, inside: &[u32]) -> bool {
     rust::enclosing(function, inside).any(|call| matches!(&*call.name, "detach" | "allow_threads"))
+}
+
+/// Whether code runs while the closure of a call runs. A closure inside that one that is put into a box, or run by another thread, does
+/// not.
+fn runs_in(function: &RustFunction, closure: u32, inside: &[u32]) -> bool {
+    let Some(at) = inside.iter().position(|outer| *outer == closure) else { return false };
+    let deeper = inside.get(at + 1..).unwrap_or_default();
+    !rust::enclosing(function, deeper).any(|call| call.path.ends_with("::new") || call.name.starts_with("spawn"))
+}
+
+/// Whether a lazy static is always initialised by a detached thread: every function that uses it forces it in the closure of a `detach`
+/// before any other use but a look at whether it is initialised.
+fn is_forced_detached(analysis: &Analysis<'_>, facts: &RustFile, initialiser: &RustFunction, call: &RustCall) -> bool {
+    let name = &*initialiser.name;
+    let is_lazy = call.path.ends_with("::new") && facts.statics.iter().any(|it| it.span == initialiser.span);
+    if !is_lazy {
+        return false;
+    }
+    let mut uses = 0;
+    let always = analysis
+        .project
+        .rust
+        .iter()
+        .filter(|other| analysis.project.file(other.file).text.contains(name))
+        .all(|other| {
+            let file = analysis.project.file(other.file);
+            other.functions.iter().filter(|function| function.body != initialiser.body).all(|function| {
+                // What is in the static's own declaration is not a use of it.
+                let own =
+                    |at: u32| other.file == facts.file && initialiser.body.start <= at && at < initialiser.body.end;
+                let at = |at: usize| function.body.start + at as u32;
+                let first = rust::words(file.text_of(function.body), name).map(at).find(|it| {
+                    let asks = |call: &&RustCall| call.name.as_ref() == "get" && call.path.ends_with("Lock::get");
+                    !own(*it)
+                        && !function.calls.iter().filter(asks).any(|call| call.span.start <= *it && *it < call.span.end)
+                });
+                let Some(first) = first else { return true };
+                uses += 1;
+                function.calls.iter().any(|force| {
+                    matches!(&*force.name, "force" | "deref")
+                        && is_detached(function, &force.inside)
+                        && force.span.start <= first
+                        && first < force.span.end
+                })
+            })
+        });
+    always && uses > 0
 }
 
 /// `OnceLock::get_or_init(closure)`, `Once::call_once(closure)`, `LazyLock::new(closure)`. PyO3's own take the token first.

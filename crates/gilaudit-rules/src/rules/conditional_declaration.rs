@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    for module in declarations::modules(analysis.project) {
+    for module in declarations::modules(analysis.project, analysis.options.target.version) {
         let Some(condition) = &module.condition else { continue };
         if !analysis.project.file(module.file).report {
             continue;

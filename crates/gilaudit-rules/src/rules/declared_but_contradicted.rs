@@ -63,7 +63,7 @@ fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut V
     if against.is_empty() {
         return;
     }
-    let modules = declarations::modules(analysis.project);
+    let modules = declarations::modules(analysis.project, analysis.options.target.version);
     let several = modules.len() > 1;
     for module in modules {
         if module.declared != Declared::NotUsed

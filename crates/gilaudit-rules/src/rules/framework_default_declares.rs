@@ -23,8 +23,9 @@ fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<F
     if analysis.is_test(facts.file) {
         return;
     }
+    let version = analysis.options.target.version;
     let by_default = facts.modules.iter().filter(|module| {
-        module.form == RustModuleForm::PyO3 && module.gil_used.is_none() && module.declared == RustDeclared::NotUsed
+        module.form == RustModuleForm::PyO3 && module.gil_used.is_none() && module.declared(version).0 == RustDeclared::NotUsed
             // `m.gil_used(false)` is as good as the attribute.
             && facts.gil_slots.is_empty()
     });
@@ -32,7 +33,8 @@ fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<F
         let Some((file, span, what)) = to_audit(analysis) else { return };
         let message = format!(
             "'{}' declares that it runs without the GIL only because that is {}, and its sources have {what}",
-            module.name, module.reason
+            module.name,
+            module.declared(version).1
         );
         let mut finding = analysis.finding(rule, facts.file, module.span, message);
         finding.module = Some(module.name.to_string());

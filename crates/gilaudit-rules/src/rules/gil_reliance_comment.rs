@@ -18,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    let modules = declarations::modules(analysis.project);
+    let modules = declarations::modules(analysis.project, analysis.options.target.version);
     if !modules.iter().any(|module| module.declared == Declared::NotUsed) {
         return;
     }

@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    for module in declarations::modules(analysis.project) {
+    for module in declarations::modules(analysis.project, analysis.options.target.version) {
         if module.declared != Declared::Nothing
             || analysis.is_test(module.file)
             || !analysis.project.file(module.file).report

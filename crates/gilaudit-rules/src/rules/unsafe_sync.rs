@@ -1,6 +1,7 @@
 //! Flags `unsafe impl Send` and `Sync` for what relies on the GIL.
 
-use gilaudit_model::source::rust::RustFile;
+use gilaudit_model::source::Span;
+use gilaudit_model::source::rust::{RustFile, RustStruct};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
@@ -26,11 +27,17 @@ fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<F
         let structure = analysis.rust.structure(facts.file, &it.name);
         let cell =
             structure.and_then(|structure| structure.fields.iter().find_map(|(_, ty, _)| rust::unguarded(ty, false)));
-        let relies = rust::relies_on_gil(&it.comment);
-        // Cells in a class are another rule's; a reason that is not about the GIL is taken as one.
+        let at_cell = structure.map(|structure| comments_at_cells(analysis, facts, structure)).unwrap_or_default();
+        let relies = rust::relies_on_gil(&it.comment) || rust::relies_on_gil(&at_cell);
+        // Cells in a class are another rule's.
         let is_class_with_cell = cell.is_some() && structure.is_some_and(|structure| structure.pyclass == Some(false));
-        if reported.contains(&&*it.name) || is_class_with_cell || !relies && (cell.is_none() || !it.comment.is_empty())
-        {
+        if reported.contains(&&*it.name) || is_class_with_cell {
+            continue;
+        }
+        // A reason that is not about the GIL is taken as one, and so is what guards the cell.
+        let is_ordered =
+            !it.comment.is_empty() || says_who_accesses(&at_cell) || structure.is_some_and(has_guard_beside);
+        if !relies && (cell.is_none() || is_ordered) {
             continue;
         }
         reported.push(&it.name);
@@ -42,11 +49,53 @@ fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<F
         };
         let message = format!("'{}' is made {} by hand: {why}", it.name, it.auto_trait);
         let mut finding = analysis.finding(rule, facts.file, it.span, message);
-        finding.confidence = if relies && cell.is_some() { Confidence::High } else { Confidence::Medium };
+        let tied = relies || structure.is_none_or(|structure| rust::is_tied_to_python(analysis, structure));
+        finding.confidence = match (relies, cell) {
+            (true, Some(_)) => Confidence::High,
+            _ if tied => Confidence::Medium,
+            // Threads of Rust's own could always reach it: the GIL guarded nothing.
+            _ => Confidence::Low,
+        };
         finding.help = Some("hold the data in an atomic, a std::sync::Mutex (MutexExt::lock_py_attached, PyO3 0.24) or a PyOnceLock (PyO3 0.26), and let the compiler derive Send and Sync".to_owned());
         if let Some(structure) = structure {
             finding.related.push(analysis.related(facts.file, structure.span, "the type"));
         }
         out.push(finding);
     }
+}
+
+/// The comments at the fields that hold cells, directly before them and in them: one is often for a group of fields.
+fn comments_at_cells(analysis: &Analysis<'_>, facts: &RustFile, structure: &RustStruct) -> String {
+    let file = analysis.project.file(facts.file);
+    let is_own = |structure: &RustStruct| facts.structs.iter().any(|it| it.span == structure.span);
+    let mut group: Vec<&str> = Vec::new();
+    let mut out: Vec<&str> = Vec::new();
+    let mut end = structure.span.end;
+    for (_, ty, span) in structure.fields.iter().filter(|_| is_own(structure)) {
+        let around = Span { start: end, end: span.end };
+        let own: Vec<&str> =
+            file.comments.iter().filter(|it| around.contains(**it)).map(|it| file.text_of(*it)).collect();
+        // An empty line or another comment ends a group.
+        if !own.is_empty() || file.text_of(Span { start: end, end: span.start }).matches('\n').count() > 1 {
+            group = own;
+        }
+        end = span.end;
+        if rust::unguarded(ty, false).is_some() {
+            out.append(&mut group.clone());
+        }
+    }
+    out.join("\n")
+}
+
+/// Whether a comment says who may access something, or what orders the accesses.
+fn says_who_accesses(comment: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["safety", "thread", "lock", "atomic", "synchron", "exclusive", "concurren", "holding", "owner", "unique"];
+    let lower = comment.to_ascii_lowercase();
+    WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// Whether a lock, a once flag or an atomic stands beside the cells.
+fn has_guard_beside(structure: &RustStruct) -> bool {
+    structure.fields.iter().any(|(_, ty, _)| rust::is_guard_type(ty))
 }

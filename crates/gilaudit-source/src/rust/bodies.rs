@@ -1,7 +1,7 @@
 //! Bodies of functions: calls, locals, assignments.
 
 use gilaudit_model::source::Span;
-use gilaudit_model::source::rust::{RustCall, RustLocal, RustType, RustWrite};
+use gilaudit_model::source::rust::{RustCall, RustGilSlot, RustLocal, RustType, RustWrite};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
@@ -13,9 +13,15 @@ use super::items::{Walk, name, type_of};
 impl Walk<'_> {
     /// An expression and all in it.
     pub(super) fn expression(&mut self, expr: &Expr) {
-        if is_left_out(attributes(expr)) {
+        let attributes = attributes(expr);
+        if is_left_out(attributes) {
             return;
         }
+        self.under(attributes, |walk| walk.present(expr));
+    }
+
+    /// An expression that is not left out.
+    fn present(&mut self, expr: &Expr) {
         match expr {
             Expr::Call(call) => {
                 let (callee, path, place) = match peel_groups(&call.func) {
@@ -45,7 +51,7 @@ impl Walk<'_> {
                     && let Some(Expr::Lit(value)) = call.args.first()
                     && let syn::Lit::Bool(value) = &value.lit
                 {
-                    self.out.gil_slots.push((!value.value, span));
+                    self.gil_slot(!value.value, span);
                 }
             }
             Expr::Macro(call) => self.macro_call(&call.mac),
@@ -264,7 +270,7 @@ impl Walk<'_> {
         let slot = self.text_of(self.span(slot));
         let value = self.text_of(self.span(value));
         if slot.contains("Py_mod_gil") {
-            self.out.gil_slots.push((value.contains("Py_MOD_GIL_NOT_USED"), self.span(literal)));
+            self.gil_slot(value.contains("Py_MOD_GIL_NOT_USED"), self.span(literal));
         } else if slot.contains("Py_mod_exec") {
             let words = value.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
             self.out.exec_slots.extend(words.map(Into::into));
@@ -277,8 +283,12 @@ impl Walk<'_> {
         let is_it = path.path.segments.last().is_some_and(|segment| segment.ident == "PyUnstable_Module_SetGIL");
         if let (true, Some(value)) = (is_it, call.args.iter().nth(1)) {
             let value = self.text_of(self.span(value));
-            self.out.gil_slots.push((value.contains("Py_MOD_GIL_NOT_USED"), self.span(call)));
+            self.gil_slot(value.contains("Py_MOD_GIL_NOT_USED"), self.span(call));
         }
+    }
+
+    fn gil_slot(&mut self, not_used: bool, span: Span) {
+        self.out.gil_slots.push(RustGilSlot { not_used, versions: self.versions, span });
     }
 }
 

@@ -48,24 +48,24 @@ pub(super) fn read(project: &Project, problems: &mut Vec<Problem>) -> Vec<CargoM
     manifests.iter().map(|manifest| describe(manifest, &manifests, &locks)).collect()
 }
 
-fn folder(path: &str) -> &str {
+pub(super) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// Whether a folder is another or above it.
-fn is_above(outer: &str, inner: &str) -> bool {
+pub(super) fn is_above(outer: &str, inner: &str) -> bool {
     outer.is_empty() || inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn get<'v, 't>(table: &'v DeTable<'t>, key: &str) -> Option<&'v DeValue<'t>> {
+pub(super) fn get<'v, 't>(table: &'v DeTable<'t>, key: &str) -> Option<&'v DeValue<'t>> {
     table.get(key).map(Spanned::get_ref)
 }
 
-fn table<'v, 't>(outer: &'v DeTable<'t>, key: &str) -> Option<&'v DeTable<'t>> {
+pub(super) fn table<'v, 't>(outer: &'v DeTable<'t>, key: &str) -> Option<&'v DeTable<'t>> {
     get(outer, key)?.as_table()
 }
 
-fn text<'v>(outer: &'v DeTable<'_>, key: &str) -> Option<&'v str> {
+pub(super) fn text<'v>(outer: &'v DeTable<'_>, key: &str) -> Option<&'v str> {
     get(outer, key)?.as_str()
 }
 
@@ -240,7 +240,7 @@ fn framework(
 }
 
 /// A relative path in a folder; nothing when it leaves the project.
-fn joined(folder: &str, path: &str) -> Option<String> {
+pub(super) fn joined(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split(['/', '\\']) {
         match part {

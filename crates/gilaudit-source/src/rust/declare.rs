@@ -1,5 +1,6 @@
 //! What each module declares in effect: its own words, its slots, or the default of its version of PyO3.
 
+use gilaudit_model::Version;
 use gilaudit_model::source::Project;
 use gilaudit_model::source::cargo::CargoFramework;
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
@@ -15,33 +16,40 @@ pub(super) fn resolve(project: &mut Project) {
     let frameworks: Vec<Option<CargoFramework>> =
         project.rust.iter().map(|file| framework(project, &project.file(file.file).path).cloned()).collect();
     // A module made by hand may have its slots in another file of its crate.
-    let slots: Vec<Option<bool>> = project
+    let slots: Vec<[Option<bool>; Version::ALL.len()]> = project
         .rust
         .iter()
         .map(|file| {
             let folder = crate_folder(project, &project.file(file.file).path);
-            let others =
-                project.rust.iter().filter(|other| crate_folder(project, &project.file(other.file).path) == folder);
-            let nearest = file.gil_slots.first().or_else(|| others.flat_map(|other| other.gil_slots.first()).next());
-            nearest.map(|(not_used, _)| *not_used)
+            let is_other = |path: &str| crate_folder(project, path) == folder;
+            let others = project.rust.iter().filter(|other| is_other(&project.file(other.file).path));
+            let all: Vec<_> = file.gil_slots.iter().chain(others.flat_map(|other| &other.gil_slots)).collect();
+            Version::ALL
+                .map(|version| all.iter().find(|slot| slot.versions.contains(version)).map(|slot| slot.not_used))
         })
         .collect();
-    for ((file, framework), slot) in project.rust.iter_mut().zip(frameworks).zip(slots) {
+    for ((file, framework), slots) in project.rust.iter_mut().zip(frameworks).zip(slots) {
         file.framework = framework;
         file.modules.retain(|module| !wrapped.contains(&module.name));
         for module in &mut file.modules {
             let framework = file.framework.as_ref();
             module.framework_version = framework.and_then(|it| it.oldest);
-            let (declared, reason) = match module.form {
-                RustModuleForm::Raw => match slot {
-                    Some(true) => (RustDeclared::NotUsed, "Py_MOD_GIL_NOT_USED in its sources".to_owned()),
-                    Some(false) => (RustDeclared::Used, "Py_MOD_GIL_USED in its sources".to_owned()),
-                    None => (RustDeclared::Undeclared, "no Py_mod_gil slot in its sources".to_owned()),
-                },
-                RustModuleForm::PyO3 => pyo3(module.gil_used.or(slot.map(|not_used| !not_used)), framework),
+            let declared = |slot: Option<bool>| {
+                let (declared, reason) = match (module.form, slot) {
+                    (RustModuleForm::Raw, Some(true)) => {
+                        (RustDeclared::NotUsed, "Py_MOD_GIL_NOT_USED in its sources".to_owned())
+                    }
+                    (RustModuleForm::Raw, Some(false)) => {
+                        (RustDeclared::Used, "Py_MOD_GIL_USED in its sources".to_owned())
+                    }
+                    (RustModuleForm::Raw, None) => {
+                        (RustDeclared::Undeclared, "no Py_mod_gil slot in its sources".to_owned())
+                    }
+                    (RustModuleForm::PyO3, slot) => pyo3(module.gil_used.or(slot.map(|not_used| !not_used)), framework),
+                };
+                (declared, reason.into())
             };
-            module.declared = declared;
-            module.reason = reason.into();
+            module.declarations = slots.map(declared).into();
         }
     }
 }

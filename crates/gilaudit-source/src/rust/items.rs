@@ -1,14 +1,16 @@
 //! Items: modules, statics, types, `unsafe impl`s, functions.
 
 use gilaudit_model::source::rust::{
-    RustDeclared, RustFile, RustFunction, RustModule, RustModuleForm, RustStatic, RustStruct, RustType, RustUnsafeImpl,
+    RustFile, RustFunction, RustModule, RustModuleForm, RustStatic, RustStruct, RustType, RustUnsafeImpl,
 };
 use gilaudit_model::source::{FileId, Span};
+use gilaudit_model::{Version, Versions};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Fields, FnArg, Ident, Item, Lit, Meta, Signature, StaticMutability, Type};
 
-use super::cfg::{effective, is_left_out, parse_list};
+use super::cfg::{effective, is_left_out, parse_list, versions};
+use super::files::Declares;
 use super::tokens::Places;
 
 /// A walk over one file.
@@ -23,6 +25,12 @@ pub(super) struct Walk<'t> {
     pub(super) inside: Vec<u32>,
     /// The ends of the blocks that are open.
     pub(super) blocks: Vec<u32>,
+    /// The versions of Python for which the code that the walk is in is there.
+    pub(super) versions: Versions,
+    /// The files that it declares: `mod x;`.
+    pub(super) declares: Vec<Declares>,
+    /// The `mod x { … }`s that are open.
+    in_modules: Vec<Box<str>>,
     /// The type whose methods are walked over.
     owner: Option<Box<str>>,
     /// How many `#[pymodule] mod`s are open.
@@ -51,6 +59,9 @@ impl<'t> Walk<'t> {
             open: Vec::new(),
             inside: Vec::new(),
             blocks: Vec::new(),
+            versions: Versions::ALL,
+            declares: Vec::new(),
+            in_modules: Vec::new(),
             owner: None,
             in_module: 0,
         }
@@ -62,6 +73,19 @@ impl<'t> Walk<'t> {
 
     pub(super) fn text_of(&self, span: Span) -> &'t str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// Walks over code with these attributes.
+    pub(super) fn under(&mut self, attributes: &[Attribute], walk: impl FnOnce(&mut Self)) {
+        if attributes.is_empty() {
+            return walk(self);
+        }
+        let outer = self.versions;
+        let own = versions(attributes);
+        let both = Version::ALL.into_iter().filter(|version| outer.contains(*version) && own.contains(*version));
+        self.versions = both.fold(Versions::NONE, Versions::with);
+        walk(self);
+        self.versions = outer;
     }
 
     /// A function: its body is walked over by `body`.
@@ -88,7 +112,7 @@ impl<'t> Walk<'t> {
                 self.bind(&argument.pat, type_of(&argument.ty), None, true);
             }
         }
-        body(self);
+        self.under(attributes, body);
         self.inside = outer_inside;
         self.blocks = outer_blocks;
         self.out.functions.extend(self.open.pop());
@@ -102,8 +126,7 @@ impl<'t> Walk<'t> {
             span: self.span(ident),
             form: RustModuleForm::PyO3,
             gil_used: None,
-            declared: RustDeclared::Unknown,
-            reason: "".into(),
+            declarations: Vec::new(),
             framework_version: None,
         };
         let mut submodule = self.in_module > 0;
@@ -155,6 +178,11 @@ pub(super) fn name(ident: &Ident) -> Box<str> {
     text.strip_prefix("r#").unwrap_or(&text).into()
 }
 
+/// Whether an attribute is this one, whatever path leads to it.
+fn ends_with(attribute: &Meta, word: &str) -> bool {
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == word)
+}
+
 /// The names in a type.
 pub(super) fn type_of(ty: &Type) -> RustType {
     struct Names(Vec<Box<str>>);
@@ -197,10 +225,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 span: self.span(&item.sig.ident),
                 form: RustModuleForm::Raw,
                 gil_used: None,
-                declared: RustDeclared::Unknown,
-                reason: "".into(),
+                declarations: Vec::new(),
                 framework_version: None,
             });
+        }
+        if effective(&item.attrs).iter().any(|attribute| ends_with(attribute, "pymodule_init")) {
+            self.out.exec_slots.push(name(&item.sig.ident));
         }
         let owner = self.owner.take();
         let whole = self.span(item);
@@ -221,12 +251,26 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if is_left_out(&item.attrs) {
+        let left_out = is_left_out(&item.attrs);
+        if item.content.is_none() {
+            let path = item.attrs.iter().find_map(|attribute| match &attribute.meta {
+                Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+                    Expr::Lit(syn::ExprLit { lit: Lit::Str(path), .. }) => Some(path.value()),
+                    _ => None,
+                },
+                _ => None,
+            });
+            let within = self.in_modules.clone();
+            self.declares.push(Declares { name: name(&item.ident), within, path, left_out });
+        }
+        if left_out {
             return;
         }
         let is_module = item.content.is_some() && self.pymodule(&item.attrs, &item.ident);
         self.in_module += u32::from(is_module);
+        self.in_modules.push(name(&item.ident));
         visit::visit_item_mod(self, item);
+        self.in_modules.pop();
         self.in_module -= u32::from(is_module);
     }
 
@@ -284,14 +328,13 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             return;
         }
         let attributes = effective(&item.attrs);
-        let last = |meta: &Meta, word: &str| meta.path().segments.last().is_some_and(|segment| segment.ident == word);
-        let pyclass = attributes.iter().find(|meta| last(meta, "pyclass")).map(|meta| {
+        let pyclass = attributes.iter().find(|meta| ends_with(meta, "pyclass")).map(|meta| {
             let Meta::List(list) = meta else { return false };
             parse_list(list.tokens.clone()).into_iter().flatten().any(|option| option.path().is_ident("unsendable"))
         });
         let repr_c = attributes.iter().any(|meta| {
             let Meta::List(list) = meta else { return false };
-            last(meta, "repr")
+            ends_with(meta, "repr")
                 && parse_list(list.tokens.clone()).into_iter().flatten().any(|option| option.path().is_ident("C"))
         });
         let fields: Vec<&syn::Field> = match &item.fields {

@@ -11,8 +11,10 @@ mod bodies;
 mod cargo;
 mod cfg;
 mod declare;
+mod files;
 mod items;
 mod tokens;
+pub(crate) mod vendored;
 
 use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::source::{File, FileId, Language, Project, Span};
@@ -20,6 +22,7 @@ use gilaudit_model::{Problem, Stage};
 use memchr::memmem;
 
 use crate::project::Limits;
+use files::Declares;
 
 /// The stack of the thread that parses: enough for what `tokens` lets through.
 const STACK: usize = 256 << 20;
@@ -74,13 +77,15 @@ pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Pr
         }));
         return;
     };
+    let mut declared = Vec::new();
     for (index, parsed) in parsed {
         let Some(file) = project.files.get_mut(index) else { continue };
         match parsed {
-            Some((facts, comments)) => {
+            Some((facts, comments, declares)) => {
                 file.c_api = true;
                 file.comments = comments;
                 project.rust.push(facts);
+                declared.push((FileId(index as u32), declares));
             }
             None => {
                 file.c_api = true;
@@ -89,6 +94,8 @@ pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Pr
             }
         }
     }
+    let left_out = files::left_out(project, &declared);
+    project.rust.retain(|facts| !left_out.contains(&facts.file));
     declare::resolve(project);
 }
 
@@ -102,11 +109,12 @@ fn may_matter(file: &File) -> bool {
     let has = |word: &str| memmem::find(file.text.as_bytes(), word.as_bytes()).is_some();
     file.name() != "build.rs"
         && (names_python(&file.text)
+            || files::has_conditional(&file.text)
             || ["static mut ", "ffi::", "UnsafeCell", "unsafe impl", "PyO", "Py_"].iter().any(|word| has(word)))
 }
 
-/// One file: its facts and comments, or nothing if it is not Rust or nests too deep.
-fn parse(id: FileId, file: &File) -> Option<(RustFile, Vec<Span>)> {
+/// One file: its facts, comments and modules in other files, or nothing if it is not Rust or nests too deep.
+fn parse(id: FileId, file: &File) -> Option<(RustFile, Vec<Span>, Vec<Declares>)> {
     let base = start_of_code(&file.text);
     let code = file.text.get(base..)?;
     let parsed = code.parse().ok().and_then(|tokens: proc_macro2::TokenStream| {
@@ -114,9 +122,11 @@ fn parse(id: FileId, file: &File) -> Option<(RustFile, Vec<Span>)> {
         let comments = tokens::survey(&tokens, &file.text, places)?;
         let tree: syn::File = syn::parse2(tokens).ok()?;
         let mut walk = items::Walk::new(id, &file.text, places, &comments);
-        syn::visit::Visit::visit_file(&mut walk, &tree);
-        let facts = walk.out;
-        Some((facts, comments))
+        if !cfg::is_left_out(&tree.attrs) {
+            walk.under(&tree.attrs, |walk| syn::visit::Visit::visit_file(walk, &tree));
+        }
+        let (facts, declares) = (walk.out, walk.declares);
+        Some((facts, comments, declares))
     });
     // The positions of this file's tokens are kept until they are given up.
     proc_macro2::extra::invalidate_current_thread_spans();

@@ -1,8 +1,8 @@
 //! What is read of Rust, and what is refused.
 
-use gilaudit_model::Origin;
 use gilaudit_model::source::Project;
 use gilaudit_model::source::rust::RustDeclared;
+use gilaudit_model::{Origin, Version};
 
 use crate::{Limits, SourceText, read_project};
 
@@ -50,7 +50,7 @@ fn declarations() {
     let declared = |dependency: &str, code: &str| {
         let manifest = format!("{MANIFEST}{dependency}\n");
         let project = project(&[("Cargo.toml", &manifest), ("src/lib.rs", code)]);
-        project.rust[0].modules.first().map(|module| (module.name.to_string(), module.declared))
+        project.rust[0].modules.first().map(|module| (module.name.to_string(), module.declared(Version::V3_14).0))
     };
     let spam = |declared| Some(("spam".to_owned(), declared));
     let plain = "use pyo3::prelude::*;\n#[pymodule]\nfn spam(m: &Bound<'_, PyModule>) -> PyResult<()> { Ok(()) }\n";
@@ -79,7 +79,9 @@ fn the_lock_file_and_the_workspace_decide() {
     let member = format!("{MANIFEST}pyo3.workspace = true\n");
     let root = "[workspace]\nmembers = [\"spam\"]\n[workspace.dependencies]\npyo3 = \"0.25\"\n";
     let files = [("Cargo.toml", root), ("spam/Cargo.toml", &*member), ("spam/src/lib.rs", plain)];
-    let of = |project: &Project| (project.rust[0].modules[0].declared, project.rust[0].modules[0].framework_version);
+    let of = |project: &Project| {
+        (project.rust[0].modules[0].declared(Version::V3_14).0, project.rust[0].modules[0].framework_version)
+    };
     assert_eq!(of(&project(&files)), (RustDeclared::Undeclared, Some((0, 25, 0))));
     let mut files = files.to_vec();
     files.push(("Cargo.lock", lock));
@@ -133,4 +135,70 @@ fn long_is_not_deep() {
     let arms = "        1 => { g() }\n        2 => g(),\n".repeat(5_000);
     let text = format!("use pyo3::ffi;\nstatic X: [T; 3] = [\n{rows}];\nfn f() {{\n    match x {{\n{arms}    }}\n}}\n");
     assert_eq!(project(&[("lib.rs", &text)]).rust.len(), 1);
+}
+
+#[test]
+fn a_slot_counts_for_the_versions_it_is_compiled_for() {
+    let code = "use pyo3_ffi::*;\npub unsafe extern \"C\" fn PyInit_spam() -> *mut PyModuleDef {\n    let slots = [\n        #[cfg(all(Py_3_13, not(Py_3_14)))]\n        PyModuleDef_Slot { slot: Py_mod_gil, value: Py_MOD_GIL_USED },\n        #[cfg(all(not(Py_GIL_DISABLED), Py_3_14))]\n        PyModuleDef_Slot { slot: Py_mod_gil, value: Py_MOD_GIL_USED },\n        #[cfg(all(Py_GIL_DISABLED, Py_3_14))]\n        PyModuleDef_Slot { slot: Py_mod_gil, value: Py_MOD_GIL_NOT_USED },\n    ];\n}\n";
+    let declared = |code: &str| {
+        let project = project(&[("src/lib.rs", code)]);
+        Version::ALL.map(|version| project.rust[0].modules[0].declared(version).0)
+    };
+    assert_eq!(declared(code), [RustDeclared::Used, RustDeclared::NotUsed, RustDeclared::NotUsed]);
+    let block = "use pyo3_ffi::*;\nfn PyInit_spam() { #[cfg(Py_3_15)] { PyUnstable_Module_SetGIL(m, Py_MOD_GIL_NOT_USED); } }\n";
+    assert_eq!(declared(block), [RustDeclared::Undeclared, RustDeclared::Undeclared, RustDeclared::NotUsed]);
+}
+
+#[test]
+fn a_file_is_part_of_what_declares_it() {
+    let read = |files: &[(&str, &str)]| {
+        let project = project(files);
+        project.rust.iter().map(|facts| project.file(facts.file).path.clone()).collect::<Vec<_>>()
+    };
+    let code = "use pyo3::ffi;\n";
+    // One that every declaration leaves out, and what it declares itself; in a folder, by a path, and in a module of the file.
+    let root = "#[cfg(not(Py_GIL_DISABLED))]\nmod a;\nmod b;\n#[cfg(PyPy)]\n#[path = \"other/c.rs\"]\npub mod d;\nmod e { #[cfg(test)] mod f; }\n";
+    let files = [
+        ("src/lib.rs", root),
+        ("src/a/mod.rs", "use pyo3::ffi;\nmod inner;\n"),
+        ("src/a/inner.rs", code),
+        ("src/b.rs", "use pyo3::ffi;\n#[cfg(not(CPython))]\nmod g;\nmod h;\n"),
+        ("src/b/g.rs", code),
+        ("src/b/h.rs", code),
+        ("src/e/f.rs", code),
+        ("src/other/c.rs", code),
+    ];
+    assert_eq!(read(&files), ["src/b.rs", "src/b/h.rs", "src/lib.rs"]);
+    // Two declarations, one of which holds.
+    let twice = "#[cfg(Py_GIL_DISABLED)]\nmod a;\n#[cfg(not(Py_GIL_DISABLED))]\nmod a;\n";
+    assert_eq!(read(&[("lib.rs", twice), ("a.rs", code)]), ["a.rs", "lib.rs"]);
+    // Files that declare each other, and a file that says it of itself.
+    assert_eq!(
+        read(&[("a.rs", "use pyo3::ffi;\nmod b;"), ("a/b.rs", "use pyo3::ffi;\n#[path = \"../a.rs\"]\nmod a;")]).len(),
+        2
+    );
+    let inner = project(&[("a.rs", "#![cfg(not(Py_GIL_DISABLED))]\nuse pyo3::ffi;\nfn f() {}\n")]);
+    assert!(inner.rust[0].functions.is_empty());
+}
+
+#[test]
+fn vendored_crates_are_left_out() {
+    let paths = |files: &[(&str, &str)]| project(files).files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    let code = "use pyo3::ffi;\n";
+    let config = "[source.crates-io]\nreplace-with = \"x\"\n[source.x]\ndirectory = \"third/party\"\n";
+    let marked =
+        [("lib.rs", code), ("vendor/a/.cargo-checksum.json", "{}"), ("vendor/a/src/b.rs", code), ("vendor/b.rs", code)];
+    assert_eq!(paths(&marked), ["lib.rs", "vendor/b.rs"]);
+    let configured = [
+        ("p/.cargo/config.toml", config),
+        ("p/src/lib.rs", code),
+        ("p/third/party/a/b.c", ""),
+        ("third/party/a/c.c", ""),
+    ];
+    assert_eq!(paths(&configured), ["p/.cargo/config.toml", "p/src/lib.rs", "third/party/a/c.c"]);
+    // A crate of a registry that is looked at itself, a path out of the project, and what is no configuration of Cargo.
+    assert_eq!(paths(&[(".cargo-checksum.json", "{}"), ("lib.rs", code)]).len(), 2);
+    let outside = config.replace("third/party", "../../p");
+    assert_eq!(paths(&[("p/.cargo/config.toml", &outside), ("p/lib.rs", code)]).len(), 2);
+    assert_eq!(paths(&[("p/config.toml", config), ("p/third/party/b.rs", code)]).len(), 2);
 }
