@@ -209,6 +209,8 @@ pub struct RustCall {
     pub name_span: Span,
     /// The calls in whose closure arguments it is, outermost first: indexes in the function's calls.
     pub inside: Vec<u32>,
+    /// If it is in a closure that becomes a member of a struct, which runs it later: how many of `inside` are around that closure.
+    pub kept: Option<u32>,
 }
 
 /// An assignment.

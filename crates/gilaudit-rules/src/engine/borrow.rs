@@ -56,12 +56,13 @@ pub(crate) fn unprotected<'p>(unit: &Unit<'p>, rule: &str) -> Vec<Borrow<'p>> {
     out
 }
 
-/// Whether nobody can change the container while the reference is used: E3 to E6 and E13.
+/// Whether nobody can change the container while the reference is used: E3 to E6, E8 and E13.
 pub(crate) fn is_protected(unit: &Unit<'_>, container: ExprId, at: NodeId) -> bool {
     exempt::is_fresh(unit, container, at)
         || exempt::is_call_arguments(unit, container, at)
         || exempt::is_container_locked(unit, container, at)
         || exempt::is_frozen(unit, container)
+        || exempt::is_reached_by_thread(unit, container)
 }
 
 /// What is done with the value of `expr`, at its strongest.

@@ -10,7 +10,7 @@ use super::analysis::Unit;
 use super::api::{self, LockFamily};
 use super::cfg::NodeId;
 use super::index::{Passed, Role, is_threads_own, passed};
-use super::values::{Root, callee};
+use super::values::{Base, Root, callee};
 
 /// E3: the container was made in this function and nobody else has it yet.
 pub(crate) fn is_fresh(unit: &Unit<'_>, container: ExprId, at: NodeId) -> bool {
@@ -152,6 +152,21 @@ pub(crate) fn is_definition_table(base: &str) -> bool {
 /// E8: one for every thread.
 pub(crate) fn is_thread_local(base: &str) -> bool {
     base == "Py_tss_t" || base == "Py_ssize_t_tls"
+}
+
+/// E8 for a container: it is reached through a variable of which every thread has its own.
+pub(crate) fn is_reached_by_thread(unit: &Unit<'_>, container: ExprId) -> bool {
+    match unit.path(container).map(|path| path.base) {
+        Some(Base::Name(name)) => {
+            let file = unit.function.file;
+            let globals = &unit.analysis.project.globals;
+            let mut known =
+                globals.iter().filter(|it| it.name == name && (!it.is_static || it.file == file)).peekable();
+            known.peek().is_some() && known.all(|it| it.thread_local)
+        }
+        Some(Base::Local(local)) => unit.body.locals.get(local.0 as usize).is_some_and(|it| it.thread_local),
+        Some(Base::Call(_)) | None => false,
+    }
 }
 
 /// E12: a function that the project brings along for older Pythons: it has the name of one that CPython has.

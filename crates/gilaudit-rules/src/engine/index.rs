@@ -2,6 +2,8 @@
 
 mod access;
 mod closure;
+mod names;
+mod once;
 mod roles;
 mod types;
 
@@ -25,6 +27,8 @@ pub(crate) struct CallSite {
     pub(crate) caller: FunctionId,
     /// The call, in the caller's body.
     pub(crate) call: ExprId,
+    /// The function's name as it is written, with its namespaces and classes: `a::f`.
+    written: Name,
     /// Whether a lock is held there on every way.
     pub(crate) locked: bool,
     /// Whether the thread state is detached there on every way.
@@ -43,6 +47,8 @@ pub(crate) struct Index {
     pub(crate) address_taken: HashSet<Name>,
     /// Functions that `pthread_once` and its like run: once, while the other threads wait.
     once: HashSet<Name>,
+    /// Functions that run what they are given once: the positions of those arguments.
+    runs_once: once::Runners,
     pub(crate) roles: HashMap<Name, Vec<Role>>,
     pub(crate) init_only: Vec<bool>,
     pub(crate) lifecycle: Vec<bool>,
@@ -67,6 +73,8 @@ impl Index {
             index.by_name.entry(project.function(id).name).or_default().push(id);
         }
         index.roles = roles::collect(project);
+        names::resolve_roles(project, &mut index);
+        index.runs_once = once::runners(project);
         index.effects = effects(project, types, &index.by_name);
         for id in project.function_ids() {
             let flow = Flow::new(project, types, id, |name| index.effects.get(name));
@@ -76,7 +84,7 @@ impl Index {
         for file in &project.files {
             for expr in &file.body.exprs {
                 if let ExprKind::Name(name) = expr.kind
-                    && index.by_name.contains_key(&name)
+                    && let Some(name) = names::resolve(project, &index.by_name, name)
                 {
                     index.address_taken.insert(name);
                 }
@@ -111,6 +119,9 @@ impl Index {
             namesakes.iter().any(|other| project.function(*other).is_static && project.function(*other).file == file)
         };
         self.callers.get(&function.name).into_iter().flatten().filter(move |site| {
+            if !names::is_written(project, id, site.written) {
+                return false;
+            }
             let file = project.function(site.caller).file;
             file == function.file || project.file(file).is_header() || !own && !is_nearer(file)
         })
@@ -164,29 +175,29 @@ fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>
 }
 
 fn calls(flow: &Flow<'_>, index: &mut Index) {
-    let once = flow.calls().filter(|call| api::runs_once(call.name).is_some());
-    index.once.extend(once.filter_map(|call| {
-        let function = *call.args.get(api::runs_once(call.name)?)?;
-        match flow.kind(flow.strip(function)) {
-            ExprKind::Name(name) => Some(name),
+    for run in once::runs(flow.project, flow.body, &index.runs_once) {
+        let name = match flow.kind(flow.strip(run)) {
+            ExprKind::Name(name) => name,
             ExprKind::Unary { operand, .. } => match flow.kind(operand) {
-                ExprKind::Name(name) => Some(name),
-                _ => None,
+                ExprKind::Name(name) => name,
+                _ => continue,
             },
-            _ => None,
-        }
-    }));
+            _ => continue,
+        };
+        index.once.extend(names::resolve(flow.project, &index.by_name, name));
+    }
     let mut called = HashSet::new();
     for (call, kind, node) in flow.exprs() {
         let ExprKind::Call { callee, args } = kind else { continue };
         let callee = flow.strip(callee);
-        let (ExprKind::Name(name) | ExprKind::Field { name, .. }) = flow.kind(callee) else { continue };
+        let (ExprKind::Name(written) | ExprKind::Field { name: written, .. }) = flow.kind(callee) else { continue };
         called.insert(callee);
-        if index.by_name.contains_key(&name) {
+        if let Some(name) = names::resolve(flow.project, &index.by_name, written) {
             let passed = flow.body.list(args).iter().map(|arg| passed(flow, *arg, node)).collect();
             let site = CallSite {
                 caller: flow.id,
                 call,
+                written,
                 locked: flow.locks.is_locked(node),
                 detached: flow.locks.is_detached(node),
                 passed,
@@ -197,7 +208,7 @@ fn calls(flow: &Flow<'_>, index: &mut Index) {
     for (expr, kind, _) in flow.exprs() {
         if let ExprKind::Name(name) = kind
             && !called.contains(&expr)
-            && index.by_name.contains_key(&name)
+            && let Some(name) = names::resolve(flow.project, &index.by_name, name)
         {
             index.address_taken.insert(name);
         }

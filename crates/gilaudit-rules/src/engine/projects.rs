@@ -74,7 +74,9 @@ pub(crate) fn folder_of(project: &Project, id: FileId) -> &str {
 pub(crate) fn claims(analysis: &Analysis<'_>) -> bool {
     let mut classifiers = analysis.project.builds.iter().flat_map(|build| &build.classifiers);
     classifiers.any(|(text, _)| text.starts_with(FREE_THREADING))
-        || declarations::modules(analysis.project).iter().any(|module| module.declared == Declared::NotUsed)
+        || declarations::modules(analysis.project, analysis.options.target.version)
+            .iter()
+            .any(|module| module.declared == Declared::NotUsed)
 }
 
 /// Where a text is in a build file. Readers that evaluate expressions know the place of the expression only.

@@ -28,7 +28,7 @@ fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<F
             {
                 continue;
             }
-            let in_closure = |other: &&RustCall| runs_in(function, index as u32, &other.inside);
+            let in_closure = |other: &&RustCall| runs_in(function, index as u32, other);
             let Some(python) =
                 function.calls.iter().filter(in_closure).find(|it| runs_python(analysis, facts, function, it))
             else {
@@ -81,12 +81,14 @@ fn is_detached(function: &RustFunction, inside: &[u32]) -> bool {
     rust::enclosing(function, inside).any(|call| matches!(&*call.name, "detach" | "allow_threads"))
 }
 
-/// Whether code runs while the closure of a call runs. A closure inside that one that is put into a box, or run by another thread, does
-/// not.
-fn runs_in(function: &RustFunction, closure: u32, inside: &[u32]) -> bool {
-    let Some(at) = inside.iter().position(|outer| *outer == closure) else { return false };
-    let deeper = inside.get(at + 1..).unwrap_or_default();
-    !rust::enclosing(function, deeper).any(|call| call.path.ends_with("::new") || call.name.starts_with("spawn"))
+/// Whether a call runs while the closure of another runs. A closure inside that one that is kept in a box or a struct, or run by another
+/// thread, does not.
+fn runs_in(function: &RustFunction, closure: u32, call: &RustCall) -> bool {
+    let Some(at) = call.inside.iter().position(|outer| *outer == closure) else { return false };
+    let deeper = call.inside.get(at + 1..).unwrap_or_default();
+    let is_kept = call.kept.is_some_and(|around| around as usize > at);
+    !is_kept
+        && !rust::enclosing(function, deeper).any(|call| call.path.ends_with("::new") || call.name.starts_with("spawn"))
 }
 
 /// Whether a lazy static is always initialised by a detached thread: every function that uses it forces it in the closure of a `detach`

@@ -80,7 +80,7 @@ fn turns_it_on(
     }
     finding.help = Some("declare in these modules after an audit, or leave the classifier out until then".to_owned());
     for module in against.iter().take(NAMED) {
-        let Some((file, span)) = definition(analysis.project, module) else { continue };
+        let Some((file, span)) = definition(analysis, module) else { continue };
         let what =
             if module.declaration.status == Status::Used { "declares to need the GIL" } else { "declares nothing" };
         finding.related.push(analysis.related(file, span, format!("'{}' {what}", module.name)));
@@ -148,9 +148,9 @@ fn file_of(project: &Project, module: &SourceModule) -> Option<FileId> {
 }
 
 /// Where a module is defined.
-fn definition(project: &Project, module: &SourceModule) -> Option<(FileId, Span)> {
-    let file = file_of(project, module)?;
-    let known = declarations::modules(project)
+fn definition(analysis: &Analysis<'_>, module: &SourceModule) -> Option<(FileId, Span)> {
+    let file = file_of(analysis.project, module)?;
+    let known = declarations::modules(analysis.project, analysis.options.target.version)
         .into_iter()
         .find(|known| known.file == file && module.name.rsplit('.').next() == known.name.rsplit('.').next());
     Some((file, known.map_or(Span { start: 0, end: 0 }, |known| known.span)))

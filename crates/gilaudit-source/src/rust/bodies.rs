@@ -168,6 +168,7 @@ impl Walk<'_> {
             span,
             name_span,
             inside,
+            kept: self.kept,
         });
         for arg in args {
             let closure = matches!(peel_groups(arg), Expr::Closure(_));
@@ -292,7 +293,7 @@ impl Walk<'_> {
     }
 }
 
-fn peel_groups(expr: &Expr) -> &Expr {
+pub(super) fn peel_groups(expr: &Expr) -> &Expr {
     match expr {
         Expr::Paren(inner) => peel_groups(&inner.expr),
         Expr::Group(inner) => peel_groups(&inner.expr),

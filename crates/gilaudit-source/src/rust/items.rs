@@ -9,6 +9,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Fields, FnArg, Ident, Item, Lit, Meta, Signature, StaticMutability, Type};
 
+use super::bodies::peel_groups;
 use super::cfg::{effective, is_left_out, parse_list, versions};
 use super::files::Declares;
 use super::tokens::Places;
@@ -23,6 +24,8 @@ pub(super) struct Walk<'t> {
     pub(super) open: Vec<RustFunction>,
     /// The calls of the innermost function in whose closures the walk is.
     pub(super) inside: Vec<u32>,
+    /// As [`RustCall::kept`](gilaudit_model::source::rust::RustCall::kept).
+    pub(super) kept: Option<u32>,
     /// The ends of the blocks that are open.
     pub(super) blocks: Vec<u32>,
     /// The versions of Python for which the code that the walk is in is there.
@@ -58,6 +61,7 @@ impl<'t> Walk<'t> {
             out,
             open: Vec::new(),
             inside: Vec::new(),
+            kept: None,
             blocks: Vec::new(),
             versions: Versions::ALL,
             declares: Vec::new(),
@@ -105,6 +109,7 @@ impl<'t> Walk<'t> {
             header_members: Vec::new(),
         };
         let outer_inside = std::mem::take(&mut self.inside);
+        let outer_kept = self.kept.take();
         let outer_blocks = std::mem::replace(&mut self.blocks, vec![whole.end]);
         self.open.push(function);
         for argument in &signature.inputs {
@@ -114,6 +119,7 @@ impl<'t> Walk<'t> {
         }
         self.under(attributes, body);
         self.inside = outer_inside;
+        self.kept = outer_kept;
         self.blocks = outer_blocks;
         self.out.functions.extend(self.open.pop());
     }
@@ -403,9 +409,15 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_field_value(&mut self, field: &'ast syn::FieldValue) {
-        if !is_left_out(&field.attrs) {
-            visit::visit_field_value(self, field);
+        if is_left_out(&field.attrs) {
+            return;
         }
+        let outer = self.kept;
+        if matches!(peel_groups(&field.expr), Expr::Closure(_)) {
+            self.kept = Some(self.inside.len() as u32);
+        }
+        visit::visit_field_value(self, field);
+        self.kept = outer;
     }
 
     fn visit_expr(&mut self, expr: &'ast Expr) {

@@ -1,6 +1,6 @@
 //! Who reads and writes which member and which variable.
 
-use gilaudit_model::source::{BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, Span, StructId, UnaryOp};
+use gilaudit_model::source::{BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, StructId, UnaryOp};
 
 use super::Index;
 use crate::engine::api;
@@ -196,8 +196,7 @@ fn is_filled(flow: &Flow<'_>, expr: ExprId) -> bool {
 pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
     let kinds = kinds(flow.body, |name| flow.text(name).to_owned());
     // What runs once is as good as guarded: `std::call_once(flag, [] { … })`.
-    let once: Vec<Span> =
-        flow.calls().filter(|call| api::runs_once(call.name).is_some()).map(|call| call.span).collect();
+    let once = super::once::regions(flow.project, flow.body, &index.runs_once);
     let designators = designators(flow.body);
     for (expr, kind, node) in flow.exprs() {
         if designators.contains(&expr) {
