@@ -240,7 +240,7 @@ pub(crate) fn is_guard_type(ty: &RustType) -> bool {
 /// Whether Python may reach the values of a type: it holds some of Python's, or its methods, or the functions that name it or a static
 /// of it, are given the token or objects.
 pub(crate) fn is_tied_to_python(analysis: &Analysis<'_>, structure: &RustStruct) -> bool {
-    let is_python = |ty: &RustType| ty.names.iter().any(|name| PYTHON.contains(&&**name));
+    let is_python = |ty: &RustType| ty.names.iter().any(|name| is_python_type(name));
     if structure.pyclass.is_some() || structure.fields.iter().any(|(_, ty, _)| is_python(ty)) {
         return true;
     }
@@ -258,8 +258,12 @@ pub(crate) fn is_tied_to_python(analysis: &Analysis<'_>, structure: &RustStruct)
     })
 }
 
-/// Types that only code with an attached thread state is given.
-const PYTHON: [&str; 7] = ["Python", "Py", "Bound", "Borrowed", "PyObject", "PyRef", "PyRefMut"];
+/// Whether a type is the token, an object, or one of the C API's, by the names that PyO3 gives them: `Py`, `PyAny`, `PyDateTime_CAPI`.
+fn is_python_type(name: &str) -> bool {
+    let rest = name.strip_prefix("Py");
+    matches!(name, "Python" | "Bound" | "Borrowed")
+        || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '_'))
+}
 
 /// Where a name occurs in a text as a whole word.
 pub(crate) fn words<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {

@@ -1,7 +1,7 @@
 //! Flags `unsafe impl Send` and `Sync` for what relies on the GIL.
 
 use gilaudit_model::source::Span;
-use gilaudit_model::source::rust::{RustFile, RustStruct};
+use gilaudit_model::source::rust::{RustFile, RustStruct, RustType};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
@@ -35,8 +35,9 @@ fn check(analysis: &Analysis<'_>, facts: &RustFile, rule: &Rule, out: &mut Vec<F
             continue;
         }
         // A reason that is not about the GIL is taken as one, and so is what guards the cell.
-        let is_ordered =
-            !it.comment.is_empty() || says_who_accesses(&at_cell) || structure.is_some_and(has_guard_beside);
+        let is_ordered = !it.comment.is_empty()
+            || says_who_accesses(&at_cell)
+            || structure.is_some_and(|structure| has_guard_beside(analysis, facts, structure));
         if !relies && (cell.is_none() || is_ordered) {
             continue;
         }
@@ -95,7 +96,24 @@ fn says_who_accesses(comment: &str) -> bool {
     WORDS.iter().any(|word| lower.contains(word))
 }
 
-/// Whether a lock, a once flag or an atomic stands beside the cells.
-fn has_guard_beside(structure: &RustStruct) -> bool {
-    structure.fields.iter().any(|(_, ty, _)| rust::is_guard_type(ty))
+/// Whether a lock or an atomic stands beside the cells, or a `Once` that every function asks that reaches a cell: it orders only what
+/// goes through it.
+fn has_guard_beside(analysis: &Analysis<'_>, facts: &RustFile, structure: &RustStruct) -> bool {
+    let is_once = |ty: &RustType| ty.names.first().is_some_and(|name| **name == *"Once");
+    let guards = || structure.fields.iter().filter(|(_, ty, _)| rust::is_guard_type(ty));
+    if guards().any(|(_, ty, _)| !is_once(ty)) {
+        return true;
+    }
+    let cells: Vec<String> = structure
+        .fields
+        .iter()
+        .filter(|(_, ty, _)| rust::unguarded(ty, false).is_some())
+        .map(|(name, _, _)| format!(".{name}.get("))
+        .collect();
+    guards().any(|(once, _, _)| {
+        facts.functions.iter().all(|function| {
+            let body = rust::text(analysis, facts, function.body);
+            !cells.iter().any(|cell| body.contains(cell)) || rust::words(body, once).next().is_some()
+        })
+    })
 }
