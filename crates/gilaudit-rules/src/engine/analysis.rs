@@ -1,12 +1,13 @@
 //! A project under analysis, and one of its functions as rules see it.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 
 use gilaudit_model::source::{ExprId, FileId, FunctionId, Name, Project, Span};
 use gilaudit_model::{Finding, Location, Related, Target};
 
+use super::automatic;
 use super::cfg::NodeId;
 use super::flow::Flow;
 use super::index::{Index, Role, Types};
@@ -34,6 +35,7 @@ pub(crate) struct Analysis<'p> {
     pub(crate) cython: super::cython::Index,
     pub(crate) options: &'p Options,
     weak_registries: OnceCell<HashMap<Name, (FunctionId, ExprId)>>,
+    automatic: OnceCell<HashSet<Name>>,
     /// What is known of the project's Python.
     pub(crate) threads: Threads<'p>,
 }
@@ -42,15 +44,30 @@ impl<'p> Analysis<'p> {
     pub(crate) fn new(project: &'p Project, options: &'p Options) -> Self {
         let mut types = Types::new(project);
         types.find_makers(project);
-        let index = Index::new(project, &types);
-        let (rust, threads) = (RustIndex::new(project), Threads::new(project));
         let cython = super::cython::Index::new(project);
-        Self { project, types, index, rust, cython, options, threads, weak_registries: OnceCell::new() }
+        let index = Index::new(project, &types, &cython.set_up(project));
+        let (rust, threads) = (RustIndex::new(project), Threads::new(project));
+        Self {
+            project,
+            types,
+            index,
+            rust,
+            cython,
+            options,
+            threads,
+            weak_registries: OnceCell::new(),
+            automatic: OnceCell::new(),
+        }
     }
 
     /// What objects are found in by others and that keeps no references: see [`registries::weak`].
     pub(crate) fn weak_registries(&self) -> &HashMap<Name, (FunctionId, ExprId)> {
         self.weak_registries.get_or_init(|| registries::weak(self.project, &self.index))
+    }
+
+    /// Whether the objects of a C++ class are only automatic variables, or parts of such: see [`automatic::classes`].
+    pub(crate) fn is_automatic(&self, class: Name) -> bool {
+        self.automatic.get_or_init(|| automatic::classes(self.project)).contains(&class)
     }
 
     /// A function, made ready.

@@ -34,6 +34,12 @@ pub(crate) fn is_fresh(unit: &Unit<'_>, container: ExprId, at: NodeId) -> bool {
     all_fresh && !unit.local(container).is_some_and(|local| is_published(unit, local, at))
 }
 
+/// E3 for C++: the object is `this`, of a class whose objects are only automatic variables.
+pub(crate) fn is_automatic_this(unit: &Unit<'_>, object: ExprId) -> bool {
+    let is_this = matches!(unit.kind(unit.strip(object)), ExprKind::Name(name) if unit.text(name) == "this");
+    is_this && unit.function.class.is_some_and(|class| unit.analysis.is_automatic(class))
+}
+
 /// Whether a local's object was stored where others can find it, before `at`.
 fn is_published(unit: &Unit<'_>, local: gilaudit_model::source::LocalId, at: NodeId) -> bool {
     let before = unit.cfg.before(at, |_| false);

@@ -67,7 +67,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    pub(crate) fn new(project: &Project, types: &Types) -> Self {
+    /// `set_up`: functions that code in other languages calls, and only while it makes an object.
+    pub(crate) fn new(project: &Project, types: &Types, set_up: &HashSet<Name>) -> Self {
         let mut index = Self::default();
         for id in project.function_ids() {
             index.by_name.entry(project.function(id).name).or_default().push(id);
@@ -91,7 +92,7 @@ impl Index {
             }
         }
         index.runs_python = runs_python(project, &index.by_name);
-        closure::close(project, &mut index);
+        closure::close(project, &mut index, set_up);
         let private = &index.private;
         for access in index.fields.values_mut().flatten() {
             let bits = private.get(access.function.0 as usize).copied().unwrap_or(0);

@@ -2,6 +2,7 @@
 
 pub(crate) mod analysis;
 pub(crate) mod api;
+mod automatic;
 pub(crate) mod borrow;
 pub(crate) mod cfg;
 pub(crate) mod check_act;

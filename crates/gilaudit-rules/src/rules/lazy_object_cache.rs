@@ -30,6 +30,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let ExprKind::Field { base, name, .. } = unit.kind(unit.strip(test.place)) else { continue };
         if unit.is_locked_at(test.node)
             || !is_shared(unit, base, test.node)
+            || exempt::is_automatic_this(unit, base)
             || unit.is_unparsed(unit.expr(test.condition).span)
         {
             continue;
@@ -60,7 +61,8 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else {
             continue;
         };
-        let pointer = ty.is_none_or(|ty| ty.pointers > 0);
+        // A type that is not known is one of a pointer, unless it is compared with a number.
+        let pointer = ty.map_or(!is_unknown_test(unit, test.condition), |ty| ty.pointers > 0);
         let member = unit.text(name);
         let consequence =
             if pointer { "one value leaks, or is freed while it is used" } else { "a torn or stale value is read" };

@@ -146,6 +146,20 @@ fn calls_it(code: &Code<'_>, call: Call, (number, _): FunctionRef, function: &Fu
 }
 
 impl Index {
+    /// What is called, by name, and only while an object is made or destroyed.
+    pub(crate) fn set_up(&self, project: &Project) -> HashSet<Name> {
+        let sets_up = |call: &Call| {
+            let Some(file) = project.cython.get(call.file) else { return false };
+            let Some((of, function)) = (Code { project, index: self, file, number: call.file }).function(call.stmt)
+            else {
+                return false;
+            };
+            let live = self.roles.get(&(call.file, of)).is_none_or(|role| role.live);
+            !live && (is_lifecycle(project.text(function.name)) || self.calls.contains_key(&function.name))
+        };
+        self.calls.iter().filter(|(_, calls)| calls.iter().all(sets_up)).map(|(name, _)| *name).collect()
+    }
+
     /// Whether an extension type is another one or derived from it.
     pub(crate) fn derives(&self, class: Name, from: Name) -> bool {
         let (mut open, mut seen) = (vec![class], HashSet::new());

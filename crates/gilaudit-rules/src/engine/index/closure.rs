@@ -1,12 +1,14 @@
 //! What follows from who calls whom: init-only, lifecycle-only, lock-held and Python-callable functions.
 
+use std::collections::HashSet;
+
 use gilaudit_model::source::{FunctionId, Name, Project};
 
 use super::{CallSite, Index, Passed, Role};
 use crate::engine::api;
 
 /// Fills the four tables of the index.
-pub(super) fn close(project: &Project, index: &mut Index) {
+pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>) {
     let count = project.functions.len();
     let name = |id: FunctionId| project.text(project.function(id).name);
     let has = |id: FunctionId, test: &dyn Fn(&Role) -> bool| {
@@ -17,7 +19,15 @@ pub(super) fn close(project: &Project, index: &mut Index) {
 
     let init: Vec<bool> =
         ids.iter().map(|id| is_init(name(*id)) || has(*id, &|role| *role == Role::ModuleInit)).collect();
-    let lifecycle: Vec<bool> = ids.iter().map(|id| has(*id, &is_lifecycle)).collect();
+    // Called from nowhere but from where Cython makes an object.
+    let sets_up = |id: FunctionId| {
+        let name = project.function(id).name;
+        set_up.contains(&name)
+            && index.sites_of(project, id).next().is_none()
+            && !index.address_taken.contains(&name)
+            && !index.roles.contains_key(&name)
+    };
+    let lifecycle: Vec<bool> = ids.iter().map(|id| has(*id, &is_lifecycle) || sets_up(*id)).collect();
     let held: Vec<bool> =
         ids.iter().map(|id| says_lock_held(project, *id) || index.once.contains(&project.function(*id).name)).collect();
 
