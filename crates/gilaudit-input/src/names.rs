@@ -103,8 +103,9 @@ pub(crate) fn is_source(name: &str) -> bool {
         "config.toml",
         ".cargo-checksum.json",
     ];
-    const EXTENSIONS: [&str; 14] =
-        ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "C", "pyx", "pxd", "pxi", "rs", "py"];
+    // `i`: an interface of SWIG, or C that was preprocessed; neither is linted, but it says what the generated C will.
+    const EXTENSIONS: [&str; 15] =
+        ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "C", "pyx", "pxd", "pxi", "rs", "py", "i"];
     let plain = name.strip_suffix(".src").or_else(|| name.strip_suffix(".in")).unwrap_or(name);
     BUILD.contains(&name)
         || plain.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && EXTENSIONS.contains(&extension))

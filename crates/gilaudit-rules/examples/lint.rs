@@ -23,7 +23,7 @@ fn walk(path: &Path, out: &mut Vec<PathBuf>) {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = name.trim_end_matches(".src").trim_end_matches(".in");
     let build = ["setup.cfg", "pyproject.toml", "meson.build", "CMakeLists.txt", "Cargo.toml", "Cargo.lock"];
-    let known = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "pyx", "pxd", "pxi", "rs", "py"];
+    let known = ["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "hxx", "pyx", "pxd", "pxi", "rs", "py", "i"];
     if build.contains(&name)
         || Path::new(name).extension().is_some_and(|extension| known.contains(&extension.to_string_lossy().as_ref()))
     {

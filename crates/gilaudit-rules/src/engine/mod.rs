@@ -10,6 +10,7 @@ pub(crate) mod cython;
 pub(crate) mod declarations;
 pub(crate) mod exempt;
 pub(crate) mod flow;
+pub(crate) mod generators;
 pub(crate) mod globals;
 pub(crate) mod index;
 pub(crate) mod locks;

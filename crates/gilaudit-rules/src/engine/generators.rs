@@ -1,0 +1,112 @@
+//! Modules whose C a tool writes, where the tool, as the build asks for it, writes no declaration.
+//!
+//! Their declaration is no line of a source: it is an option of the tool, or its version.
+
+use gilaudit_model::source::build::{BuildFile, BuildModule, Maker};
+use gilaudit_model::source::{FileId, Project, Span};
+
+use super::{projects, requirement};
+
+/// A module that a tool leaves undeclared.
+pub(crate) struct Undeclared {
+    pub(crate) name: String,
+    pub(crate) file: FileId,
+    /// What would have to change: the call that runs the tool, or the requirement that holds its version back.
+    pub(crate) span: Span,
+    /// Why the tool does not declare.
+    pub(crate) why: String,
+    pub(crate) help: &'static str,
+}
+
+/// The modules that SWIG, cffi and mypyc leave undeclared.
+pub(crate) fn undeclared(project: &Project) -> Vec<Undeclared> {
+    let mut out = Vec::new();
+    for build in projects::reported(project) {
+        for module in &build.modules {
+            match module.maker {
+                Maker::Cffi => out.extend(held_back(project, build, module, &CFFI)),
+                Maker::Mypyc => out.extend(held_back(project, build, module, &MYPYC)),
+                _ if interface(module).is_some() => out.extend(swig(project, build, module)),
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// A tool that declares by itself from some version on.
+struct Tool {
+    /// The distribution that is required.
+    name: &'static str,
+    /// What it is called as a compiler.
+    called: &'static str,
+    first: [u64; 2],
+    help: &'static str,
+}
+
+/// cffi 2.0 declares in `_cffi_backend`, which initialises the modules that it makes.
+const CFFI: Tool = Tool {
+    name: "cffi",
+    called: "cffi",
+    first: [2, 0],
+    help: "after an audit: require cffi>=2.0, which declares for the modules that it makes",
+};
+
+/// `mypyc/codegen/emitmodule.py` writes the slot since 1.17.
+const MYPYC: Tool = Tool {
+    name: "mypy",
+    called: "mypyc",
+    first: [1, 17],
+    help: "after an audit: require mypy>=1.17, which declares for the modules that it makes",
+};
+
+/// A module of a tool that a requirement of the build keeps below the first version that declares.
+fn held_back(project: &Project, build: &BuildFile, module: &BuildModule, tool: &Tool) -> Option<Undeclared> {
+    let (at, text, span) = projects::reported(project).find_map(|other| {
+        let (text, span) = other.requires.iter().find(|(text, _)| {
+            requirement::of_tool(text, tool.name).is_some_and(|it| requirement::keeps_below(it, tool.first))
+        })?;
+        Some((other, text, *span))
+    })?;
+    let [major, minor] = tool.first;
+    Some(Undeclared {
+        name: name_of(project, build, module),
+        file: at.file,
+        span: projects::place(project, at, text, span),
+        why: format!("'{text}' asks for a {} before {major}.{minor}, the first that declares", tool.called),
+        help: tool.help,
+    })
+}
+
+/// A module that SWIG writes: it declares with `-nogil`, or where the interface does so itself.
+fn swig(project: &Project, build: &BuildFile, module: &BuildModule) -> Option<Undeclared> {
+    let by_option = project.file(build.file).text.contains("-nogil");
+    let by_hand =
+        project.files.iter().any(|file| is_interface(&file.path) && file.text.contains("Py_MOD_GIL_NOT_USED"));
+    if by_option || by_hand {
+        return None;
+    }
+    Some(Undeclared {
+        name: name_of(project, build, module),
+        file: build.file,
+        span: projects::place(project, build, &module.name, module.span),
+        why: "SWIG declares only with its option '-nogil'".to_owned(),
+        help: "after an audit: swig_opts=['-nogil'] of setuptools, '-nogil' among CMake's SWIG_COMPILE_OPTIONS (SWIG 4.4); with an older SWIG \
+               PyUnstable_Module_SetGIL(m, Py_MOD_GIL_NOT_USED) in the interface's %init, under #ifdef Py_GIL_DISABLED",
+    })
+}
+
+/// The SWIG interface among a module's sources.
+fn interface(module: &BuildModule) -> Option<&str> {
+    module.sources.iter().map(|source| &**source).find(|source| is_interface(source))
+}
+
+fn is_interface(path: &str) -> bool {
+    path.ends_with(".i") || path.ends_with(".i.in")
+}
+
+/// What a module is called, or what it is made of.
+fn name_of(project: &Project, build: &BuildFile, module: &BuildModule) -> String {
+    let source = module.sources.first().map_or(project.file(build.file).path.as_str(), |source| source);
+    if module.name.is_empty() { source.to_owned() } else { module.name.to_string() }
+}
