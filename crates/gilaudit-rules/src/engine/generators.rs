@@ -3,7 +3,7 @@
 //! Their declaration is no line of a source: it is an option of the tool, or its version.
 
 use gilaudit_model::source::build::{BuildFile, BuildModule, Maker};
-use gilaudit_model::source::{FileId, Project, Span};
+use gilaudit_model::source::{File, FileId, Project, Span};
 
 use super::{projects, requirement};
 
@@ -32,6 +32,11 @@ pub(crate) fn undeclared(project: &Project) -> Vec<Undeclared> {
         }
     }
     out
+}
+
+/// Whether a file is C that cffi wrote: its init function hands the module to the `_cffi_backend` that is installed, which decides.
+pub(crate) fn is_cffi(file: &File) -> bool {
+    ["_cffi_init(", "_cffi_type_context"].iter().all(|word| file.text.contains(word))
 }
 
 /// A tool that declares by itself from some version on.

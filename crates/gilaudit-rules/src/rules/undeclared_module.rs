@@ -23,6 +23,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if module.declared != Declared::Nothing
             || analysis.is_test(module.file)
             || !analysis.project.file(module.file).report
+            || generators::is_cffi(analysis.project.file(module.file))
             // That is another finding: the declaration would not help.
             || module.framework == "pyo3" && rust::is_too_old(analysis, module.file)
         {
