@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use gilaudit_model::source::cython::StmtKind;
-use gilaudit_model::source::{FileId, Project, Span};
+use gilaudit_model::source::cython::{CythonFile, Directive, StmtKind};
+use gilaudit_model::source::{Project, Span};
 
 use super::directive::build_says;
 use super::index::Index;
@@ -76,34 +76,55 @@ fn is_built(project: &Project, path: &str) -> bool {
     })
 }
 
+/// Whether the project brings along what Cython made of a file, and that declares: who ran Cython said so in a way that is not seen
+/// here, in a Makefile say. The call is what Cython 3.1 writes for single-phase initialisation (`Compiler/ModuleNode.py`).
+fn is_generated_compatible(project: &Project, of: &str) -> bool {
+    const CALL: &str = "PyUnstable_Module_SetGIL(__pyx_m, Py_MOD_GIL_NOT_USED)";
+    project.files.iter().any(|file| {
+        let (own, extension) = stem(&file.path);
+        file.cython.is_some()
+            && own == of
+            && matches!(extension, "c" | "cpp" | "cc" | "cxx")
+            && file.text.contains(CALL)
+    })
+}
+
+/// What a Cython file declares, if it is the first of a module.
+fn declaration(project: &Project, cython: &CythonFile) -> Declared {
+    let (stem, _) = stem(&project.file(cython.file).path);
+    match directive(cython).map(|directive| &*directive.value) {
+        Some("True" | "1") => Declared::NotUsed,
+        // As far as the interpreter is told, `False` is the same as nothing.
+        Some(_) => Declared::Nothing,
+        None => match build_says(project, cython.file).map(|says| says.value) {
+            Some(Ok(true)) => Declared::NotUsed,
+            Some(Err(_)) => Declared::Unknown,
+            None if is_generated_compatible(project, stem) => Declared::NotUsed,
+            Some(Ok(false)) | None => Declared::Nothing,
+        },
+    }
+}
+
+fn directive(cython: &CythonFile) -> Option<&Directive> {
+    cython.directives.iter().find(|directive| &*directive.name == "freethreading_compatible")
+}
+
 /// The modules that the project's Cython files make, and what each declares.
 pub(crate) fn modules(project: &Project) -> Vec<Module> {
     let mut out = Vec::new();
     let module_of = module_of(project);
     for (number, cython) in project.cython.iter().enumerate() {
-        let file = project.file(cython.file);
-        let (stem, extension) = stem(&file.path);
+        let (stem, extension) = stem(&project.file(cython.file).path);
         // One that is included is a part of another.
         if extension != "pyx" || module_of.get(number) != Some(&number) {
             continue;
         }
-        let directive = cython.directives.iter().find(|directive| &*directive.name == "freethreading_compatible");
-        let declared = match directive.map(|directive| &*directive.value) {
-            Some("True" | "1") => Declared::NotUsed,
-            // As far as the interpreter is told, `False` is the same as nothing.
-            Some(_) => Declared::Nothing,
-            None => match build_says(project, cython.file).map(|says| says.value) {
-                Some(Ok(true)) => Declared::NotUsed,
-                Some(Err(_)) => Declared::Unknown,
-                Some(Ok(false)) | None => Declared::Nothing,
-            },
-        };
         let first = cython.stmts.first().map_or(Span { start: 0, end: 0 }, |stmt| stmt.span);
         out.push(Module {
             name: stem.rsplit('/').next().unwrap_or(stem).to_owned(),
             file: cython.file,
-            span: directive.map_or(first, |directive| directive.span),
-            declared,
+            span: directive(cython).map_or(first, |directive| directive.span),
+            declared: declaration(project, cython),
             condition: None,
             framework: "cython",
         });
@@ -113,7 +134,8 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
 
 /// Whether the module that a file belongs to declares that it runs without the GIL.
 pub(crate) fn declares(project: &Project, index: &Index, number: usize) -> bool {
-    let root = index.module_of.get(number).and_then(|root| project.cython.get(*root)).map(|file| file.file);
-    let is_root = |file: FileId| Some(file) == root;
-    modules(project).iter().any(|module| is_root(module.file) && module.declared == Declared::NotUsed)
+    let root = index.module_of.get(number).and_then(|root| project.cython.get(*root));
+    root.is_some_and(|root| {
+        stem(&project.file(root.file).path).1 == "pyx" && declaration(project, root) == Declared::NotUsed
+    })
 }
