@@ -32,6 +32,10 @@ pub struct BuildFile {
     pub by_hand: Vec<(Box<str>, Span)>,
     /// Where targets are installed: CMake's `install(TARGETS name DESTINATION folder)`.
     pub installs: Vec<(Box<str>, Box<str>)>,
+    /// The package that all its modules go into: `ext_package` of setuptools, `wheel.install-dir` of scikit-build-core.
+    pub package: Option<Box<str>>,
+    /// The name of the distribution.
+    pub project: Option<Box<str>>,
 }
 
 impl BuildFile {
@@ -49,6 +53,8 @@ impl BuildFile {
             limited_api: Vec::new(),
             by_hand: Vec::new(),
             installs: Vec::new(),
+            package: None,
+            project: None,
         }
     }
 
@@ -64,6 +70,8 @@ impl BuildFile {
             && self.limited_api.is_empty()
             && self.by_hand.is_empty()
             && self.installs.is_empty()
+            && self.package.is_none()
+            && self.project.is_none()
     }
 }
 
@@ -76,8 +84,8 @@ pub enum Maker {
     Pybind11,
     /// A compiler, with nanobind; whether the module declares is decided here.
     Nanobind {
-        /// `FREE_THREADED`
-        free_threaded: bool,
+        /// `FREE_THREADED`; none when the arguments are computed.
+        free_threaded: Option<bool>,
     },
     /// Cargo: maturin or setuptools-rust.
     Cargo,
@@ -85,16 +93,26 @@ pub enum Maker {
     Cffi,
     /// mypyc writes the C.
     Mypyc,
+    /// SWIG writes the C.
+    Swig {
+        /// `-nogil`
+        nogil: bool,
+    },
+    /// f2py writes the C.
+    F2py {
+        /// `--freethreading-compatible`
+        free_threaded: bool,
+    },
 }
 
 /// A module that is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildModule {
-    /// Its name, dotted as far as the file says.
+    /// Its name, dotted as far as the file says; empty when the sources or the tool give it, or when it is computed.
     pub name: Box<str>,
     /// Where the name is written.
     pub span: Span,
-    /// Its sources, as paths in the project.
+    /// Its sources, as paths in the project. For Cargo the manifest.
     pub sources: Vec<Box<str>>,
     /// What makes it.
     pub maker: Maker,

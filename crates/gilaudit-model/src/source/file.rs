@@ -50,6 +50,8 @@ pub struct File {
     pub includes: Vec<(Box<str>, u32)>,
     /// The conditions of the preprocessor that select parts of it.
     pub guards: Vec<Guard>,
+    /// The parts that no free-threaded build compiles: their conditions could be evaluated.
+    pub left_out: Vec<Span>,
     /// What Argument Clinic says about its functions.
     pub clinic: Vec<Clinic>,
     /// Its comments.
@@ -75,6 +77,7 @@ impl File {
             unparsed_spans: Vec::new(),
             includes: Vec::new(),
             guards: Vec::new(),
+            left_out: Vec::new(),
             clinic: Vec::new(),
             comments: Vec::new(),
             cython: None,

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use gilaudit_model::source::Span;
 
-use super::cmake::Command;
+use super::cmake::syntax::Command;
 
 /// The modules of a file: name, and the place that gives them the headers.
 pub(super) fn find(commands: &[Command<'_>]) -> Vec<(Box<str>, Span)> {

@@ -1,17 +1,26 @@
-//! Preprocessor macros of Python's own that a build file defines: `Py_LIMITED_API`, `Py_GIL_DISABLED`.
+//! Preprocessor macros that decide how a module is built, and that a build file defines: Python's own, `Py_LIMITED_API` and
+//! `Py_GIL_DISABLED`, and the one that Cython takes in place of its directive.
 //!
 //! Others are the project's and decide nothing here.
 
 use gilaudit_model::source::Span;
 use gilaudit_model::source::build::BuildMacro;
 
-/// `NAME` or `NAME=value`, if it is one of Python's.
+/// Read by the C that Cython 3.2.3 and later generates.
+const CYTHON: &str = "CYTHON_FREETHREADING_COMPATIBLE";
+
+/// `NAME` or `NAME=value`, if it is one of them.
 pub(super) fn defined(word: &str, conditional: bool, span: Span) -> Option<BuildMacro> {
     let (name, value) = word.trim().split_once('=').unwrap_or((word.trim(), ""));
     let is_name = name
         .strip_prefix("Py_")
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-    is_name.then(|| BuildMacro { name: name.into(), value: value.trim_matches('"').into(), conditional, span })
+    (is_name || name == CYTHON).then(|| BuildMacro {
+        name: name.into(),
+        value: value.trim_matches('"').into(),
+        conditional,
+        span,
+    })
 }
 
 /// `-DNAME=value` or `/DNAME`: an argument of a compiler.

@@ -37,7 +37,11 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
             let Some(entry) = module.get_ref().as_table() else { continue };
             let name = entry.get("name").or_else(|| entry.get("target")).and_then(string);
             let Some((name, span)) = name else { continue };
-            let sources = entry.get("sources").map(strings).unwrap_or_default();
+            let mut sources = entry.get("sources").map(strings).unwrap_or_default();
+            if maker == Maker::Cargo {
+                let manifest = entry.get("path").and_then(string);
+                sources.push(manifest.unwrap_or_else(|| ("Cargo.toml".into(), span)));
+            }
             defined(entry, build);
             let limited = entry.get("py-limited-api").is_some_and(|value| value.get_ref().as_bool() == Some(true));
             build.modules.push(BuildModule {
@@ -49,9 +53,14 @@ pub(super) fn read(text: &str, folder: &str, build: &mut BuildFile) -> Result<()
             });
         }
     }
-    if let Some((name, span)) = at(table, &["tool", "maturin", "module-name"]).and_then(string) {
-        build.modules.push(BuildModule { name, span, sources: Vec::new(), maker: Maker::Cargo, limited_api: false });
-    }
+    build.project = at(table, &["project", "name"]).and_then(string).map(|(name, _)| name);
+    build.package = at(table, &["tool", "scikit-build", "wheel", "install-dir"])
+        .and_then(string)
+        .map(|(folder, _)| folder.trim_matches('/').replace('/', "."))
+        .filter(|package| !package.is_empty())
+        .map(Into::into);
+    maturin(table, folder, build);
+    mypyc(table, folder, build);
     for (key, value) in table {
         directives(key.get_ref(), value, 0, build);
     }
@@ -67,6 +76,55 @@ fn defined(extension: &DeTable<'_>, build: &mut BuildFile) {
     }
     for (word, at) in extension.get("extra-compile-args").map(strings).unwrap_or_default() {
         build.macros.extend(macros::argument(&word, false, at));
+    }
+}
+
+/// maturin makes one module, of a crate.
+fn maturin(table: &DeTable<'_>, folder: &str, build: &mut BuildFile) {
+    let backend = at(table, &["build-system", "build-backend"]).filter(|it| it.get_ref().as_str() == Some("maturin"));
+    let name = at(table, &["tool", "maturin", "module-name"]).and_then(string);
+    let Some(place) = name.as_ref().map(|(_, span)| *span).or_else(|| backend.map(|it| span(it.span()))) else {
+        return;
+    };
+    // Programs and libraries for ctypes are no modules; cffi ones are made otherwise.
+    let bindings = at(table, &["tool", "maturin", "bindings"]).and_then(string);
+    if bindings.is_some_and(|(bindings, _)| matches!(&*bindings, "bin" | "cffi" | "uniffi")) {
+        return;
+    }
+    let manifest = at(table, &["tool", "maturin", "manifest-path"]).and_then(string);
+    let manifest = manifest.map_or_else(|| "Cargo.toml".into(), |(path, _)| path);
+    build.modules.push(BuildModule {
+        name: name.map_or_else(|| "".into(), |(name, _)| name),
+        span: place,
+        sources: join(folder, &manifest).into_iter().collect(),
+        maker: Maker::Cargo,
+        limited_api: false,
+    });
+}
+
+/// `[tool.hatch.build.hooks.mypyc]` and the same for one target: what is compiled is what mypy is told to read.
+fn mypyc(table: &DeTable<'_>, folder: &str, build: &mut BuildFile) {
+    for hooks in [
+        ["tool", "hatch", "build", "targets", "wheel", "hooks", "mypyc"].as_slice(),
+        &["tool", "hatch", "build", "hooks", "mypyc"],
+    ] {
+        let Some(hook) = at(table, hooks).and_then(|hook| hook.get_ref().as_table()) else { continue };
+        build.requires.extend(hook.get("dependencies").map(strings).unwrap_or_default());
+        let place = hook.get("mypy-args").map_or_else(Span::default, |value| span(value.span()));
+        let mut files = hook.get("mypy-args").map(strings).unwrap_or_default();
+        files.retain(|(file, _)| file.ends_with(".py") && !file.contains('*'));
+        if files.is_empty() {
+            build.computed = true;
+        }
+        for (file, at) in files {
+            build.modules.push(BuildModule {
+                name: "".into(),
+                span: if at == Span::default() { place } else { at },
+                sources: join(folder, &file).into_iter().collect(),
+                maker: Maker::Mypyc,
+                limited_api: false,
+            });
+        }
     }
 }
 

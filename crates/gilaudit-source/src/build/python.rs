@@ -84,7 +84,7 @@ impl<'t> Reader<'t, '_> {
         let Some(callee) = node.child_by_field_name("function") else { return };
         let name = self.source(callee).rsplit('.').next().unwrap_or_default();
         match name {
-            "RustExtension" => self.extension(node, Maker::Cargo),
+            "RustExtension" => self.rust_extension(node),
             "Pybind11Extension" => self.extension(node, Maker::Pybind11),
             _ if name.ends_with("Extension") => self.extension(node, Maker::Compiler),
             "cythonize" => self.cythonize(node),
@@ -102,12 +102,34 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
+    /// `RustExtension("pkg.name", path="Cargo.toml", …)`
+    fn rust_extension(&mut self, node: Node<'t>) {
+        let keyword = |name: &str| keywords(node, self.text).find(|(key, _)| *key == name).map(|(_, value)| value);
+        let Some(name) = argument(node, 0).or_else(|| keyword("target")) else { return };
+        let path = argument(node, 1).or_else(|| keyword("path"));
+        let path = path.map_or_else(|| vec!["Cargo.toml".to_owned()], |path| self.values.strings(path, &Vec::new()));
+        let sources: Vec<Box<str>> = path.iter().filter_map(|path| join(self.folder, path)).collect();
+        // One name, or a name for each binary: `{"a": "pkg.a"}`.
+        let names = self.values.strings(name, &Vec::new());
+        self.build.computed |= names.is_empty();
+        for module in names {
+            self.build.modules.push(BuildModule {
+                name: module.as_str().into(),
+                span: span_of(name),
+                sources: sources.clone(),
+                maker: Maker::Cargo,
+                limited_api: keyword("py_limited_api").is_some_and(|value| self.source(value) == "True"),
+            });
+        }
+    }
+
     /// `Extension("pkg.name", ["src/name.c"], …)`
     fn extension(&mut self, node: Node<'t>, maker: Maker) {
         let keyword = |name: &str| keywords(node, self.text).find(|(key, _)| *key == name).map(|(_, value)| value);
         let name = argument(node, 0).or_else(|| keyword("name")).or_else(|| keyword("target"));
         let sources = argument(node, 1).or_else(|| keyword("sources"));
         let limited = keyword("py_limited_api").is_some_and(|value| self.source(value) == "True");
+        let options = keyword("swig_opts").map(|value| self.values.strings(value, &Vec::new())).unwrap_or_default();
         // A class of this kind, a helper that passes its arguments on.
         let Some(name) = name else { return };
         for bound in self.values.bindings(node) {
@@ -117,6 +139,12 @@ impl<'t> Reader<'t, '_> {
                 continue;
             };
             let sources = sources.map(|sources| self.values.strings(sources, &bound)).unwrap_or_default();
+            // setuptools runs SWIG on interfaces.
+            let maker = if maker == Maker::Compiler && sources.iter().any(|source| source.ends_with(".i")) {
+                Maker::Swig { nogil: options.iter().any(|option| option == "-nogil") }
+            } else {
+                maker
+            };
             self.build.modules.push(BuildModule {
                 name: module.as_str().into(),
                 span: span_of(name),
@@ -174,7 +202,9 @@ impl<'t> Reader<'t, '_> {
         for source in self.values.strings(what, &Vec::new()) {
             if source.contains('*') {
                 self.build.computed = true;
-            } else if let Some(path) = join(self.folder, &source).filter(|_| source.ends_with(".pyx")) {
+            } else if let Some(path) =
+                join(self.folder, &source).filter(|_| [".pyx", ".py"].iter().any(|end| source.ends_with(end)))
+            {
                 self.build.modules.push(BuildModule {
                     name: "".into(),
                     span: span_of(what),
@@ -237,6 +267,11 @@ impl<'t> Reader<'t, '_> {
                 "python_requires" => {
                     if let [text] = self.values.strings(value, &Vec::new()).as_slice() {
                         self.build.requires_python = Some((text.as_str().into(), span_of(value)));
+                    }
+                }
+                "ext_package" => {
+                    if let [package] = self.values.strings(value, &Vec::new()).as_slice() {
+                        self.build.package = Some(package.as_str().into());
                     }
                 }
                 "setup_requires" => {

@@ -132,7 +132,7 @@ setup = ["-Dcython_args=-Xfreethreading_compatible=False"]
         lines("pyproject.toml", text),
         [
             "pkg._x <- src/x.c (Compiler) limited",
-            "pkg._core <-  (Cargo)",
+            "pkg._core <- Cargo.toml (Cargo)",
             "freethreading_compatible = True",
             "freethreading_compatible = False",
         ]
@@ -178,9 +178,10 @@ install(TARGETS _x _y LIBRARY DESTINATION pkg/sub)
     assert_eq!(
         lines("CMakeLists.txt", text),
         [
-            "_x <- src/x.cpp src/y.cpp (Nanobind { free_threaded: true })",
+            "_x <- src/x.cpp src/y.cpp (Nanobind { free_threaded: Some(true) })",
             "_y <- y.cpp (Pybind11)",
             "_z <- z.c (Compiler)",
+            " <- y.cpp (Pybind11)",
             "and more",
         ]
     );
@@ -289,6 +290,69 @@ fn headers_without_definitions() {
 }
 
 #[test]
+fn cmake_is_followed() {
+    let text = r#"
+project(pkg)
+set(SOURCES one.cpp two.cpp)
+list(APPEND SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/three.cpp")
+function(add_module name)
+  pybind11_add_module(${name} MODULE ${ARGN})
+  target_sources(${name} PRIVATE ${name}.cpp)
+  install(TARGETS ${name} DESTINATION ${PROJECT_NAME}/inner)
+endfunction()
+add_module(_a ${SOURCES})
+foreach(name IN ITEMS b c)
+  python_add_library(_${name} MODULE ${name}.c)
+endforeach()
+foreach(name ${COMPUTED})
+  nanobind_add_module(${name} ${OPTIONS} ${name}.cpp)
+endforeach()
+if(WIN32)
+  nanobind_add_module(_d d.cpp)
+endif()
+add_cython_target(_e e.pyx CXX)
+add_library(_e MODULE ${_e})
+python_extension_module(_e)
+pybind11_add_module(target f.cpp)
+set_target_properties(target PROPERTIES PREFIX "" OUTPUT_NAME "pkg/_f")
+swig_add_library(g LANGUAGE python SOURCES g.i)
+"#;
+    assert_eq!(
+        lines("src/CMakeLists.txt", text),
+        [
+            "_a <- src/one.cpp src/two.cpp src/three.cpp src/_a.cpp (Pybind11)",
+            "_b <- src/b.c (Compiler)",
+            "_c <- src/c.c (Compiler)",
+            " <-  (Nanobind { free_threaded: None })",
+            "_d <- src/d.cpp (Nanobind { free_threaded: Some(false) })",
+            "_e <- src/e.pyx (Compiler)",
+            "pkg._f <- src/f.cpp (Pybind11)",
+            "_g <- src/g.i (Swig { nogil: false })",
+            "and more",
+        ]
+    );
+    let (project, _) = read(&[("src/CMakeLists.txt", text)]);
+    assert_eq!(project.builds[0].installs[0], ("_a".into(), "pkg/inner".into()));
+}
+
+#[test]
+fn tools_that_name_no_module() {
+    let maturin = "[build-system]\nbuild-backend = \"maturin\"\n[tool.maturin]\nmanifest-path = \"rust/Cargo.toml\"\n";
+    assert_eq!(lines("pyproject.toml", maturin), [" <- rust/Cargo.toml (Cargo)"]);
+    let program = format!("{maturin}bindings = \"bin\"\n");
+    assert_eq!(lines("pyproject.toml", &program), [""; 0]);
+    let mypyc = "[tool.hatch.build.targets.wheel.hooks.mypyc]\nmypy-args = [\"--strict\", \"src/a.py\"]\n";
+    assert_eq!(lines("pyproject.toml", mypyc), [" <- src/a.py (Mypyc)"]);
+    let computed = "[tool.hatch.build.targets.wheel.hooks.mypyc]\n";
+    assert_eq!(lines("pyproject.toml", computed), ["and more"]);
+    let rust =
+        "setup(ext_package='pkg', ext_modules=[RustExtension('_x', path='rust/Cargo.toml'), RustExtension(f())])";
+    assert_eq!(lines("setup.py", rust), ["_x <- rust/Cargo.toml (Cargo)", "and more"]);
+    let swig = "Extension('_s', ['s.i', 's.c'], swig_opts=['-c++', '-nogil'])";
+    assert_eq!(lines("setup.py", swig), ["_s <- s.i s.c (Swig { nogil: true })"]);
+}
+
+#[test]
 fn hostile_files_end() {
     for (name, text) in [
         ("setup.py", format!("x = {}", "[".repeat(20_000))),
@@ -296,6 +360,9 @@ fn hostile_files_end() {
         ("setup.py", "Extension(".repeat(5_000)),
         ("pyproject.toml", format!("a = {}", "[".repeat(100_000))),
         ("CMakeLists.txt", "install(TARGETS \"\\".repeat(5_000)),
+        ("CMakeLists.txt", "function(f)\nf(a)\nf(b)\nendfunction()\nf(c)\n".to_owned()),
+        ("CMakeLists.txt", format!("set(a x x)\n{}pybind11_add_module(${{a}})\n", "set(a ${a} ${a})\n".repeat(40))),
+        ("CMakeLists.txt", format!("set(l a b c d e f g h)\n{}f(${{x}})\n", "foreach(x IN LISTS l)\n".repeat(30))),
         ("meson.build", "py.extension_module('".repeat(5_000)),
         ("setup.cfg", "[a]\n=\nclassifiers\n =\n".repeat(1_000)),
     ] {

@@ -26,6 +26,8 @@ pub(crate) struct Directives {
     /// Text that is not active.
     pub(crate) inactive: Vec<Range<usize>>,
     pub(crate) guards: Vec<Guard>,
+    /// The part of the inactive text whose conditions could be evaluated.
+    pub(crate) left_out: Vec<Range<usize>>,
     /// What is included by active directives, and where.
     pub(crate) includes: Vec<(Box<str>, u32)>,
     /// What the file itself defines.
@@ -190,6 +192,9 @@ pub(crate) fn read(
 fn close(out: &mut Directives, open: &Open, end: usize) {
     if open.outer && !open.active {
         out.inactive.push(open.from..end);
+        if open.known {
+            out.left_out.push(open.from..end);
+        }
     }
     if open.active {
         out.guards.push(Guard {

@@ -27,8 +27,14 @@ impl Configuration {
             "WITH_THREAD" => Some(1),
             // 3.14 Include/moduleobject.h
             "Py_mod_gil" => Some(4),
+            "Py_MOD_GIL_NOT_USED" => Some(1),
+            "Py_MOD_GIL_USED" => Some(0),
             "Py_mod_multiple_interpreters" => Some(3),
             "PY_RELEASE_LEVEL" => Some(0xF),
+            // include/pybind11/detail/common.h of 3.0.0, the first to be tested with free-threaded builds of 3.14.
+            "PYBIND11_VERSION_HEX" => Some(0x0300_00F0),
+            "PYBIND11_VERSION_MAJOR" => Some(3),
+            "PYBIND11_VERSION_MINOR" => Some(0),
             "__STDC_VERSION__" if !cpp => Some(201_710),
             "__cplusplus" => cpp.then_some(201_703),
             "_WIN32" | "MS_WINDOWS" | "WIN32" | "_MSC_VER" | "MS_WIN32" | "_WIN64" | "MS_WIN64" => {

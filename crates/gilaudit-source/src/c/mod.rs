@@ -177,6 +177,14 @@ fn read_file(
                 })
                 .collect();
         }
+        let left_out = prepared.directives.left_out.iter();
+        let left_out = left_out.map(|range| Span { start: range.start as u32, end: range.end as u32 });
+        if variant == Variant::Windows {
+            let left_out: Vec<Span> = left_out.collect();
+            file.left_out.retain(|span| left_out.iter().any(|other| other.contains(*span)));
+        } else {
+            file.left_out.extend(left_out);
+        }
         file.guards.extend(prepared.directives.guards.into_iter().map(|guard| Guard {
             span: Span { start: guard.range.start as u32, end: guard.range.end as u32 },
             condition: guard.condition,

@@ -126,6 +126,7 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
             span: directive(cython).map_or(first, |directive| directive.span),
             declared: declaration(project, cython),
             condition: None,
+            why: None,
             framework: "cython",
         });
     }

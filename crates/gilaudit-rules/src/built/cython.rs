@@ -1,0 +1,170 @@
+//! Modules that Cython makes, of `.pyx` files and of Python files that a build file gives to it.
+
+use gilaudit_model::source::{FileId, Language, Project, Span};
+use gilaudit_model::{Declaration, Init, Mechanism, Status};
+
+use super::generated;
+use super::names::{dotted, stem};
+use super::{Candidate, Listed, builds, evidence};
+use crate::engine::cython::build_says;
+
+/// The macro that takes the place of the directive since Cython 3.2.3.
+const MACRO: &str = "CYTHON_FREETHREADING_COMPATIBLE";
+
+/// The module of a `.pyx` file.
+pub(super) fn candidate(project: &Project, listed: &[Listed<'_>], id: FileId) -> Option<Candidate> {
+    let file = project.file(id);
+    if !is_implementation(&file.path) || is_included(project, id) || stem(&file.path).ends_with('/') {
+        return None;
+    }
+    let mut declaration = declaration(project, id);
+    if let Some(twin) = twin(project, id) {
+        match compiled(listed, &file.path, &project.file(twin).path) {
+            Compiled::Generated => return None,
+            Compiled::Source => {}
+            Compiled::Either => {
+                let other = generated::cython(project, twin);
+                // To need the GIL and to say nothing is the same to the interpreter.
+                let claims = |status| match status {
+                    Status::NotUsed => Some(true),
+                    Status::Used | Status::Undeclared => Some(false),
+                    Status::Unknown => None,
+                };
+                if claims(other.status) != claims(declaration.status) {
+                    declaration = Declaration::unknown(format!(
+                        "the build may compile '{}' or what Cython made of it earlier, and they differ",
+                        file.name()
+                    ));
+                }
+            }
+        }
+    }
+    Some(Candidate {
+        name: dotted(project, &file.path),
+        file: id,
+        framework: Some("cython"),
+        init: Init::MultiPhase,
+        declaration,
+    })
+}
+
+/// The module of a Python file that a build file lists as a source.
+pub(super) fn pure(project: &Project, listed: &[Listed<'_>], id: FileId) -> Option<Candidate> {
+    let file = project.file(id);
+    let is_source = |it: &Listed<'_>| {
+        it.module.maker == gilaudit_model::source::build::Maker::Compiler
+            && it.module.sources.first().is_some_and(|source| **source == *file.path)
+    };
+    listed.iter().any(is_source).then(|| Candidate {
+        name: dotted(project, &file.path),
+        file: id,
+        framework: Some("cython"),
+        init: Init::MultiPhase,
+        declaration: declaration(project, id),
+    })
+}
+
+/// What of a module a build compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compiled {
+    /// The Cython file.
+    Source,
+    /// The C that is in the project.
+    Generated,
+    /// That is not known.
+    Either,
+}
+
+/// Which of a Cython file and the C generated from it the build files name.
+pub(super) fn compiled(listed: &[Listed<'_>], cython: &str, generated: &str) -> Compiled {
+    let names = |path: &str| listed.iter().any(|it| it.module.sources.iter().any(|source| **source == *path));
+    match (names(cython), names(generated)) {
+        (false, true) => Compiled::Generated,
+        (true, false) => Compiled::Source,
+        _ => Compiled::Either,
+    }
+}
+
+/// The C file that Cython generated from a file, where it is in the project.
+fn twin(project: &Project, id: FileId) -> Option<FileId> {
+    let own = stem(&project.file(id).path);
+    let found = project.files.iter().position(|other| other.cython.is_some() && stem(&other.path) == own);
+    found.map(|index| FileId(index as u32))
+}
+
+/// The Cython file that a C file was generated from, where it is in the project.
+pub(super) fn origin_of(project: &Project, id: FileId) -> Option<FileId> {
+    let own = stem(&project.file(id).path);
+    let found = project.files.iter().position(|other| {
+        other.language == Language::Cython && is_implementation(&other.path) && stem(&other.path) == own
+    });
+    found.map(|index| FileId(index as u32))
+}
+
+fn is_implementation(path: &str) -> bool {
+    path.ends_with(".pyx") || path.ends_with(".pyx.in")
+}
+
+/// Whether other Cython files include a file: then it is no module.
+fn is_included(project: &Project, id: FileId) -> bool {
+    let file = project.file(id);
+    project.files.iter().any(|other| {
+        other.language == Language::Cython
+            && other.path != file.path
+            && other.text.lines().any(|line| line.trim_start().starts_with("include ") && line.contains(file.name()))
+    })
+}
+
+/// The file's own directive, else those of the build files in the folders around it.
+fn declaration(project: &Project, id: FileId) -> Declaration {
+    let file = project.file(id);
+    let (mut declaration, shown) = if let Some((value, span)) = header_directive(&file.text) {
+        let status = if value == "True" { Status::NotUsed } else { Status::Used };
+        let what = format!("freethreading_compatible={value}");
+        (Declaration::new(status, Mechanism::Slot), evidence(project, id, span, &what))
+    } else if let Some(says) = build_says(project, id) {
+        let what = format!("freethreading_compatible={}", says.directive.value);
+        let declaration = match says.value {
+            Ok(true) => Declaration::new(Status::NotUsed, Mechanism::Slot),
+            Ok(false) => Declaration::new(Status::Used, Mechanism::Slot),
+            Err(reason) => Declaration::unknown(reason),
+        };
+        (declaration, evidence(project, says.build.file, says.directive.span, &what))
+    } else {
+        let what = "no directive freethreading_compatible, here or in the build";
+        let start = Span { start: 0, end: 0 };
+        (Declaration::new(Status::Undeclared, Mechanism::None), evidence(project, id, start, what))
+    };
+    if let Some(reason) = macro_of_build(project) {
+        declaration = Declaration::unknown(reason);
+    }
+    declaration.evidence.push(shown);
+    declaration
+}
+
+/// Whether the build gives the C compiler the macro that overrules the directive.
+pub(super) fn macro_of_build(project: &Project) -> Option<String> {
+    let is_set = builds(project).any(|build| build.macros.iter().any(|defined| *defined.name == *MACRO));
+    is_set.then(|| format!("the build defines {MACRO}, and for which modules and Cythons is not known"))
+}
+
+/// `# cython: freethreading_compatible=True` in the comments at the top.
+fn header_directive(text: &str) -> Option<(&str, Span)> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let at = start;
+        start += line.len();
+        let trimmed = line.trim();
+        if !trimmed.is_empty() && !trimmed.starts_with('#') {
+            return None;
+        }
+        let Some((_, directives)) = trimmed.split_once("cython:") else { continue };
+        for directive in directives.split(',') {
+            let Some((name, value)) = directive.split_once('=') else { continue };
+            if name.trim() == "freethreading_compatible" {
+                return Some((value.trim(), Span { start: at as u32, end: start as u32 }));
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,100 @@
+//! Modules that a tool makes of something that defines no module: cffi, mypyc, SWIG, f2py.
+
+use gilaudit_model::source::Project;
+use gilaudit_model::source::build::Maker;
+use gilaudit_model::{Declaration, Evidence, Framework, Init, Mechanism, Status, Target, Version};
+
+use super::{Listed, evidence, names, seen};
+use crate::engine::requirement;
+
+/// The row of a module that no source was found for.
+pub(super) fn without_source(project: &Project, listed: Listed<'_>, target: &Target) -> Option<super::SourceModule> {
+    let Listed { build, module } = listed;
+    let (framework, init, declaration) = match module.maker {
+        Maker::Cffi => {
+            let at = evidence(project, build.file, module.span, "set_source of cffi");
+            (Some("cffi"), Init::SinglePhase, cffi(project, target, at))
+        }
+        Maker::Mypyc => (Some("mypyc"), Init::MultiPhase, mypyc(project, listed)),
+        Maker::Swig { nogil } => (Some("swig"), Init::Unknown, swig(project, listed, nogil)),
+        Maker::F2py { free_threaded } => (Some("f2py"), Init::SinglePhase, f2py(project, listed, free_threaded)),
+        maker => (
+            match maker {
+                Maker::Pybind11 => Some("pybind11"),
+                Maker::Nanobind { .. } => Some("nanobind"),
+                Maker::Cargo => Some("pyo3"),
+                _ => None,
+            },
+            Init::Unknown,
+            Declaration::unknown("its sources define no module that gilaudit can see"),
+        ),
+    };
+    Some(super::SourceModule {
+        name: names::installed(project, listed)?,
+        origin: project.file(build.file).origin.clone(),
+        init,
+        framework: framework.map(|name| Framework { name, version: None }),
+        declaration,
+    })
+}
+
+/// A module that cffi writes hands its initialisation to the `_cffi_backend` that is installed.
+///
+/// Free-threaded 3.14 and later can only use cffi 2.0 and later, whose backend always declares (cffi 2.0 src/c/cffi1_module.c).
+pub(super) fn cffi(project: &Project, target: &Target, at: Evidence) -> Declaration {
+    let supported = target.free_threaded && target.version >= Version::V3_14;
+    let mut declaration = if !supported || is_kept_below(project, "cffi", [2, 0]) {
+        Declaration::unknown("the installed _cffi_backend decides, and which one that is is not known")
+    } else {
+        Declaration {
+            declared_by_tool: Some("cffi".to_owned()),
+            reason: Some("every cffi that this Python can use declares for the modules it makes".to_owned()),
+            ..Declaration::new(Status::NotUsed, Mechanism::SetGil)
+        }
+    };
+    declaration.delegated_to = Some("_cffi_backend".to_owned());
+    declaration.evidence.push(at);
+    declaration
+}
+
+/// mypyc declares since 1.17, whatever is compiled (mypyc/codegen/emitmodule.py).
+fn mypyc(project: &Project, listed: Listed<'_>) -> Declaration {
+    if is_kept_below(project, "mypy", [1, 17]) {
+        return Declaration::unknown("the build asks for a mypyc that may be older than 1.17, the first that declares");
+    }
+    let what = "compiled by mypyc, which declares since 1.17";
+    Declaration {
+        declared_by_tool: Some("mypyc".to_owned()),
+        ..seen(Status::NotUsed, Mechanism::Slot, project, listed, what)
+    }
+}
+
+/// SWIG declares when it is told to, since 4.4 (Lib/python/pyinit.swg); interfaces can call the C API themselves.
+fn swig(project: &Project, listed: Listed<'_>, nogil: bool) -> Declaration {
+    let interface = |source: &str| project.files.iter().find(|file| file.path == source);
+    let calls = |source: &str| interface(source).is_none_or(|file| file.text.contains("PyUnstable_Module_SetGIL"));
+    if nogil {
+        seen(Status::NotUsed, Mechanism::Slot, project, listed, "swig -nogil")
+    } else if listed.module.sources.iter().any(|source| source.ends_with(".i") && calls(source)) {
+        Declaration::unknown("its interface may call PyUnstable_Module_SetGIL, which counts with some versions of SWIG")
+    } else {
+        seen(Status::Undeclared, Mechanism::None, project, listed, "SWIG without -nogil")
+    }
+}
+
+/// f2py writes the call either way since NumPy 2.1 (numpy/f2py/rules.py).
+fn f2py(project: &Project, listed: Listed<'_>, free_threaded: bool) -> Declaration {
+    if free_threaded {
+        seen(Status::NotUsed, Mechanism::SetGil, project, listed, "f2py --freethreading-compatible")
+    } else {
+        seen(Status::Used, Mechanism::SetGil, project, listed, "f2py without --freethreading-compatible")
+    }
+}
+
+/// Whether a requirement of the build keeps a tool below a version. What is not kept below is built with the newest one.
+fn is_kept_below(project: &Project, tool: &str, limit: [u64; 2]) -> bool {
+    let requires = project.builds.iter().flat_map(|build| &build.requires);
+    // One with a marker holds for some builds, which is enough not to be certain.
+    let mut plain = requires.map(|(text, _)| text.split(';').next().unwrap_or_default());
+    plain.any(|text| requirement::of_tool(text, tool).is_some_and(|it| requirement::keeps_below(it, limit)))
+}
