@@ -18,7 +18,7 @@ pub(crate) struct Undeclared {
     pub(crate) help: &'static str,
 }
 
-/// The modules that SWIG, cffi and mypyc leave undeclared.
+/// The modules that SWIG, f2py, cffi and mypyc leave undeclared.
 pub(crate) fn undeclared(project: &Project) -> Vec<Undeclared> {
     let mut out = Vec::new();
     for build in projects::reported(project) {
@@ -26,6 +26,8 @@ pub(crate) fn undeclared(project: &Project) -> Vec<Undeclared> {
             match module.maker {
                 Maker::Cffi => out.extend(held_back(project, build, module, &CFFI)),
                 Maker::Mypyc => out.extend(held_back(project, build, module, &MYPYC)),
+                Maker::Swig { nogil: true } | Maker::F2py { free_threaded: true } => {}
+                Maker::F2py { free_threaded: false } => out.push(f2py(project, build, module)),
                 _ if interface(module).is_some() => out.extend(swig(project, build, module)),
                 _ => {}
             }
@@ -99,6 +101,17 @@ fn swig(project: &Project, build: &BuildFile, module: &BuildModule) -> Option<Un
         help: "after an audit: swig_opts=['-nogil'] of setuptools, '-nogil' among CMake's SWIG_COMPILE_OPTIONS (SWIG 4.4); with an older SWIG \
                PyUnstable_Module_SetGIL(m, Py_MOD_GIL_NOT_USED) in the interface's %init, under #ifdef Py_GIL_DISABLED",
     })
+}
+
+/// A module that f2py writes: without the option it declares to need the GIL (numpy/f2py/f2py2e.py of NumPy 2.1 to 2.5).
+fn f2py(project: &Project, build: &BuildFile, module: &BuildModule) -> Undeclared {
+    Undeclared {
+        name: name_of(project, build, module),
+        file: build.file,
+        span: module.span,
+        why: "f2py declares only with its option '--freethreading-compatible'".to_owned(),
+        help: "after an audit of the Fortran: f2py --freethreading-compatible (NumPy 2.1)",
+    }
 }
 
 /// The SWIG interface among a module's sources.
