@@ -8,4 +8,5 @@
 mod complete; // a rule exists if and only if its file, page, fixture folder and registry line exist
 mod directives;
 mod fixtures;
+mod rows;
 mod sources; // all rules on all fixtures
