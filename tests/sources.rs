@@ -39,6 +39,28 @@ fn a_comment_suppresses_and_an_unused_one_is_said() {
 }
 
 #[test]
+fn what_is_not_to_be_reported_does_not_contradict_a_declaration() {
+    let code = "#include <Python.h>\n\nstatic PyObject *cache;\n\nPyObject *\nlookup(PyObject *self, PyObject *key)\n{\n    \
+                PyObject *value = PyDict_GetItemWithError(cache, key); COMMENT\n    Py_XINCREF(value);\n    return value;\n}\n\n\
+                static PyMethodDef methods[] = {{\"lookup\", lookup, METH_O, NULL}, {NULL}};\n\
+                static PyModuleDef_Slot slots[] = {{Py_mod_gil, Py_MOD_GIL_NOT_USED}, {0, NULL}};\n\
+                static PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = \"spam\", .m_methods = methods, .m_slots = slots};\n\n\
+                PyMODINIT_FUNC\nPyInit_spam(void)\n{\n    return PyModuleDef_Init(&module);\n}\n";
+    let plain = code.replace("COMMENT", "");
+    let allowed = code.replace("COMMENT", "/* gilaudit: allow[borrowed-dict-item] entries stay */");
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    fs::write(&policy, "extends: pep703\nrules: {borrowed-dict-item: off}\n").unwrap();
+    let contradicted = |(_, out): (i32, String)| out.contains("declared-but-contradicted");
+    assert!(contradicted(check(&plain, &[])));
+    assert!(contradicted(check(&plain, &["--select", "declared-but-contradicted"])));
+    assert!(contradicted(check(&allowed, &["--no-suppressions"])));
+    assert!(!contradicted(check(&allowed, &[])));
+    assert!(!contradicted(check(&plain, &["--ignore", "borrowed-dict-item"])));
+    assert!(!contradicted(check(&plain, &["--policy", policy.to_str().unwrap()])));
+}
+
+#[test]
 fn a_frozen_container_is_not_reported() {
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("policy.yaml");

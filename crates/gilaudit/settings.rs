@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use gilaudit_input::{ArtifactKind, Given, Inventory};
 use gilaudit_model::{Confidence, Finding, Gil, Severity, Target, Version};
-use gilaudit_policy::nearest;
+use gilaudit_policy::{Level, nearest};
 use gilaudit_rules::RULES;
 
 use crate::args::{CheckArgs, PolicyArgs, TargetArgs};
@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) given: Vec<Given>,
     pub(crate) policy: Applied,
     rules: BTreeSet<&'static str>,
+    ignored: BTreeSet<&'static str>,
     min_severity: Severity,
     min_confidence: Confidence,
     pub(crate) fail_on: Severity,
@@ -39,6 +40,7 @@ impl Settings {
         Ok(Self {
             given: given(&args.inputs)?,
             rules: rules(&args.policy)?,
+            ignored: known(&args.policy.ignore)?,
             min_severity: args.policy.min_severity.unwrap_or(Severity::Warning.min(fail_on)),
             min_confidence: args.policy.min_confidence,
             fail_on,
@@ -68,6 +70,7 @@ impl Settings {
             given,
             policy,
             rules: RULES.iter().map(|rule| rule.id).collect(),
+            ignored: BTreeSet::new(),
             min_severity: Severity::Warning,
             min_confidence: Confidence::Medium,
             fail_on: Severity::Error,
@@ -85,6 +88,13 @@ impl Settings {
         self.rules.contains(rule)
     }
 
+    /// The rules that nobody wants to hear of, by `--ignore` and by the policy. Those that `--select` leaves out are not among them: who asks
+    /// for one answer wants the right one.
+    pub(crate) fn ignored(&self) -> Vec<&'static str> {
+        let off = |id: &&str| self.policy.policy().level(id) == Some(Level::Off);
+        RULES.iter().map(|rule| rule.id).filter(|id| self.ignored.contains(id) || off(id)).collect()
+    }
+
     /// Whether this finding is reported, by `--min-severity` and `--min-confidence`.
     pub(crate) fn shows(&self, finding: &Finding) -> bool {
         finding.severity >= self.min_severity && finding.confidence >= self.min_confidence
@@ -100,11 +110,14 @@ fn given(inputs: &[String]) -> Result<Vec<Given>, Error> {
 
 /// The rules that run.
 fn rules(args: &PolicyArgs) -> Result<BTreeSet<&'static str>, Error> {
-    let known = |id: &String| find_rule(id).map(|rule| rule.id);
-    let selected: BTreeSet<&str> = args.select.iter().map(known).collect::<Result<_, _>>()?;
-    let ignored: BTreeSet<&str> = args.ignore.iter().map(known).collect::<Result<_, _>>()?;
+    let (selected, ignored) = (known(&args.select)?, known(&args.ignore)?);
     let runs = |id: &&str| (selected.is_empty() || selected.contains(id)) && !ignored.contains(id);
     Ok(RULES.iter().map(|rule| rule.id).filter(runs).collect())
+}
+
+/// Rules by their ids.
+fn known(ids: &[String]) -> Result<BTreeSet<&'static str>, Error> {
+    ids.iter().map(|id| find_rule(id).map(|rule| rule.id)).collect()
 }
 
 /// The rule with this id, or an error that names the nearest one.

@@ -97,7 +97,12 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
             linted.coverage.unparsed += file.unparsed as usize;
         }
     }
-    let options = Options { target: *target, frozen: settings.policy.policy().frozen().to_vec() };
+    let options = Options {
+        target: *target,
+        frozen: settings.policy.policy().frozen().to_vec(),
+        ignored: settings.ignored(),
+        suppressions: settings.suppressions,
+    };
     let mut findings = check_project(&project, &options);
     if settings.suppressions {
         gilaudit_rules::suppress(&project, &mut findings, &mut linted.problems);

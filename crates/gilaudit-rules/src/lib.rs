@@ -298,6 +298,19 @@ fn first_line(location: &Location) -> Option<u32> {
     }
 }
 
+/// The findings that count against a declaration: what the user does not want to hear of does not.
+fn counting(analysis: &engine::analysis::Analysis<'_>, findings: &[Finding]) -> Vec<Finding> {
+    let ignored = &analysis.options.ignored;
+    let mut counting: Vec<Finding> =
+        findings.iter().filter(|finding| !ignored.contains(&finding.rule)).cloned().collect();
+    if analysis.options.suppressions {
+        // What is wrong with the comments is said when all findings are there.
+        suppress(analysis.project, &mut counting, &mut Vec::new());
+        counting.retain(|finding| finding.suppressed.is_none());
+    }
+    counting
+}
+
 /// What is decided when all rules have run: tests count less, a declaration can be contradicted, and without one findings only say what
 /// is left to do.
 fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>) {
@@ -325,9 +338,10 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
             || !filled.iter().any(|(origin, line)| *origin == finding.origin && *line == first_line(&finding.location))
     });
     let mut more = Vec::new();
+    let counting = counting(analysis, findings);
     for (rule, check) in checks() {
         if let Check::Contradiction(check) = check {
-            check(analysis, findings, rule, &mut more);
+            check(analysis, &counting, rule, &mut more);
         }
     }
     let modules = engine::declarations::modules(project, analysis.options.target.version);

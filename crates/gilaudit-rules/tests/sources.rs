@@ -24,7 +24,8 @@ fn lint(files: &[(String, String)]) -> Vec<Finding> {
     for file in &project.files {
         assert_eq!(file.unparsed, 0, "{} does not parse: {:?}", file.path, file.unparsed_spans);
     }
-    let options = Options { target: "3.14t".parse().unwrap(), frozen: Vec::new() };
+    let options =
+        Options { target: "3.14t".parse().unwrap(), frozen: Vec::new(), ignored: Vec::new(), suppressions: true };
     let mut findings = check_project(&project, &options);
     findings.retain(|finding| finding.confidence >= Confidence::Medium);
     findings

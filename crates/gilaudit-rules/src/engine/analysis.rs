@@ -24,6 +24,10 @@ pub struct Options {
     /// Containers that nobody changes once they are published (E13): patterns that are compared with the text of the container in the
     /// source, white space left out; `*` stands for any text.
     pub frozen: Vec<String>,
+    /// Rules whose findings do not count against a declaration either, since they are not to be reported.
+    pub ignored: Vec<&'static str>,
+    /// Whether what comments in the sources suppress does not count against a declaration.
+    pub suppressions: bool,
 }
 
 /// A project, indexed.

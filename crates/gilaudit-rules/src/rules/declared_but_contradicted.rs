@@ -81,9 +81,10 @@ fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut V
         let rules: std::collections::BTreeSet<&str> = against.iter().map(|finding| finding.rule).collect();
         let names: Vec<&str> = rules.into_iter().take(NAMED).collect();
         let message = format!(
-            "'{}' declares that it runs without the GIL, but {} findings in its sources say otherwise: {}",
+            "'{}' declares that it runs without the GIL, but {} in its sources {} otherwise: {}",
             module.name,
-            against.len(),
+            if against.len() == 1 { "a finding".to_owned() } else { format!("{} findings", against.len()) },
+            if against.len() == 1 { "says" } else { "say" },
             names.join(", ")
         );
         let mut finding = analysis.finding(rule, module.file, module.span, message);
