@@ -77,3 +77,16 @@ fn what_the_command_line_of_cython_takes() {
     let setup = r#"setup(ext_modules=cythonize("*.pyx", compiler_directives={"freethreading_compatible": true}))"#;
     expect(("setup.py", setup), [("a", Status::Unknown), ("b", Status::Unknown)]);
 }
+
+#[test]
+fn a_condition_that_every_free_threaded_python_meets() {
+    let setup = |condition: &str| {
+        format!(
+            "options = {{}}\nif {condition}:\n    options['freethreading_compatible'] = True\n\
+             setup(ext_modules=cythonize(['a.pyx', 'b.pyx'], compiler_directives=options))\n"
+        )
+    };
+    let (met, open) = (setup("sys.version_info >= (3, 13)"), setup("sys.version_info >= (3, 14)"));
+    expect(("setup.py", &met), [("a", Status::NotUsed), ("b", Status::NotUsed)]);
+    expect(("setup.py", &open), [("a", Status::Unknown), ("b", Status::Unknown)]);
+}

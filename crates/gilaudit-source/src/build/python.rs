@@ -343,7 +343,7 @@ impl<'t> Reader<'t, '_> {
                     && !lower.contains("not ")
                     && !text.contains('<')
                     && HOLDS.iter().any(|word| lower.contains(&word.to_ascii_lowercase()));
-                if condition != inner && !holds {
+                if condition != inner && !holds && !(body && asks_for_any(text)) {
                     return Some(text.into());
                 }
             }
@@ -351,6 +351,13 @@ impl<'t> Reader<'t, '_> {
         }
         None
     }
+}
+
+/// `sys.version_info >= (3, 13)`: no free-threaded build is older.
+fn asks_for_any(condition: &str) -> bool {
+    let plain: String = condition.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let minor = plain.strip_prefix("sys.version_info>=(3,").and_then(|rest| rest.strip_suffix(')'));
+    minor.and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor <= 13)
 }
 
 const DIRECTIVE: &str = "freethreading_compatible";
