@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::run;
+use crate::common::{check_json, put, run, zip};
 
 const CODE: &str = "#include <Python.h>\n\nPyObject *\nfirst(PyObject *self, PyObject *list)\n{\n    return Py_NewRef(PyList_GetItem(list, 0));COMMENT\n}\n";
 
@@ -58,6 +58,39 @@ fn what_is_not_to_be_reported_does_not_contradict_a_declaration() {
     assert!(!contradicted(check(&allowed, &[])));
     assert!(!contradicted(check(&plain, &["--ignore", "borrowed-dict-item"])));
     assert!(!contradicted(check(&plain, &["--policy", policy.to_str().unwrap()])));
+}
+
+#[test]
+fn a_source_distribution_has_a_row_for_every_module_that_it_would_build() {
+    let declares = "#include <Python.h>\n\nstatic PyModuleDef_Slot slots[] = {{Py_mod_gil, Py_MOD_GIL_NOT_USED}, {0, NULL}};\n\
+                    static PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = \"_fast\", .m_slots = slots};\n\n\
+                    PyMODINIT_FUNC\nPyInit__fast(void)\n{\n    return PyModuleDef_Init(&module);\n}\n";
+    let says_nothing = declares.replace("{Py_mod_gil, Py_MOD_GIL_NOT_USED}, ", "").replace("_fast", "_slow");
+    let setup = "from setuptools import Extension, setup\n\nsetup(ext_modules=[Extension('pkg._fast', ['fast.c']), \
+                 Extension('pkg._slow', ['slow.c'])])\n";
+    let members: [(&str, &[u8]); 4] = [
+        ("pkg-1.0/PKG-INFO", b"Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\n"),
+        ("pkg-1.0/setup.py", setup.as_bytes()),
+        ("pkg-1.0/fast.c", declares.as_bytes()),
+        ("pkg-1.0/slow.c", says_nothing.as_bytes()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let sdist = put(folder.path(), "pkg-1.0.zip", zip(&members));
+    let report = check_json("", &[&sdist]).exits(0).json();
+    let rows: Vec<(&str, &str, &str)> = report["extensions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let text = |value: &'static str| row.pointer(value).unwrap().as_str().unwrap();
+            (text("/module"), text("/format"), text("/declaration/status"))
+        })
+        .collect();
+    assert_eq!(rows, [("pkg._fast", "source", "not-used"), ("pkg._slow", "source", "undeclared")]);
+    assert_eq!(report["extensions"][0]["distribution"]["name"], "pkg");
+    assert_eq!(report["environments"].as_array().unwrap().len(), 0, "nothing is built yet");
+    let refused = check_json("--policy nogil", &[&sdist]).exits(1).json();
+    assert_eq!(refused["extensions"][1]["decision"]["action"], "refuse");
 }
 
 #[test]

@@ -51,6 +51,24 @@ fn files_stay_readable() {
 }
 
 #[test]
+fn no_merge_was_left_half_done() {
+    let documents = ["docs", "crates", "tests", "policies", "corpus", "python"].map(|folder| root().join(folder));
+    let mut texts: Vec<PathBuf> = documents
+        .iter()
+        .flat_map(|folder| [".md", ".rs", ".py", ".yaml", ".json", ".js"].map(|it| files(folder, it)))
+        .flatten()
+        .collect();
+    texts.extend(
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "ARCHITECTURE.md", ".ci/run"].map(|name| root().join(name)),
+    );
+    for path in texts {
+        let text = fs::read_to_string(&path).unwrap();
+        let marker = text.lines().find(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> "));
+        assert!(marker.is_none(), "{}: {marker:?}", path.display());
+    }
+}
+
+#[test]
 fn no_machine_paths() {
     for (path, text) in rust() {
         if path.ends_with("tests/tidy.rs") {

@@ -199,7 +199,7 @@ pub(crate) struct OutputArgs {
     /// Write the report to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Print findings and problems only: no table, no notes, no progress
+    /// Print findings and what was not read only: no table, no notes, no progress
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// List every extension with its declaration and the reasons for the decision

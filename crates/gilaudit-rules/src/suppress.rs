@@ -37,7 +37,9 @@ pub fn suppress(project: &Project, findings: &mut [Finding], problems: &mut Vec<
                 finding.suppressed.get_or_insert_with(|| suppression.reason.clone());
             }
         }
-        for unused in suppressions.iter().filter(|suppression| !suppression.used && !suppression.foreign) {
+        // One that names no rule at all was said to be wrong already.
+        let known = |it: &Suppression<'_>| it.rules.iter().any(|rule| crate::find(rule).is_some());
+        for unused in suppressions.iter().filter(|it| !it.used && !it.foreign && known(it)) {
             let error =
                 format!("line {}: 'gilaudit: allow[{}]' suppresses nothing", unused.line, unused.rules.join(", "));
             problems.push(problem(file, error));

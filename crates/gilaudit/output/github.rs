@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use gilaudit_model::{Finding, Location, Severity};
+use gilaudit_model::{Finding, Format, Location, Severity};
 
 use super::group::groups;
 use super::{words, wrap};
@@ -32,12 +32,24 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             span: None,
         });
     }
+    // Nothing is missing from the answer, but something is not as its author thinks: a comment that suppresses nothing, say.
+    for problem in report.answers.problems.iter().filter(|problem| !problem.unread) {
+        annotations.push(Annotation {
+            severity: Severity::Note,
+            title: "problem".to_owned(),
+            message: format!("{}: {}", problem.origin, problem.error),
+            file: None,
+            span: None,
+        });
+    }
     for judged in report.refused() {
+        // A module that is not built yet is beside the code that would declare it.
+        let source = judged.extension.format == Format::Source;
         annotations.push(Annotation {
             severity: Severity::Error,
             title: "refused".to_owned(),
             message: words::refusal(report, judged),
-            file: None,
+            file: source.then(|| words::file(&judged.extension.origin)),
             span: None,
         });
     }

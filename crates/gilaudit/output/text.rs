@@ -4,7 +4,7 @@
 //! inputs that could not be read, then a table by distribution, and last one line that counts everything. Of the
 //! terminal only the width and whether it shows links matter; the writer strips the styles where none are wanted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -115,6 +115,7 @@ fn judgements(report: &Report, groups: &[Group<'_>], detail: Detail, out: &mut d
         }
     }
     judged_list(Severity::Error, &refused, REFUSED, &others, detail, out)?;
+    excepted(report, detail, out)?;
     let with = |wanted: &dyn Fn(&Judged) -> bool| -> Vec<&Judged> {
         report.answers.extensions.iter().filter(|judged| wanted(judged)).collect()
     };
@@ -167,6 +168,24 @@ fn judged_list(
     }
     help(next, detail, out)?;
     writeln!(out)
+}
+
+/// The modules that turn the GIL on, or might, and that the policy lets in all the same, by the entry that says so.
+fn excepted(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    let mut entries: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for Judged { extension, decision } in &report.answers.extensions {
+        let matters = matches!(decision.outcome, Outcome::EnablesGil | Outcome::Undetermined);
+        if let Some(at) = decision.policy_at.as_deref().filter(|_| matters && decision.action == Action::Allow) {
+            entries.entry(at).or_default().push(&extension.module);
+        }
+    }
+    let some = !entries.is_empty();
+    for (at, modules) in entries {
+        let head = format!("allowed by {}", wrap::clean(at));
+        let said = wrap::hang_after(detail.width, &modules.join(", "), head.len() + 2, 4);
+        writeln!(out, "{BOLD}{head}{BOLD:#}: {said}")?;
+    }
+    if some { writeln!(out) } else { Ok(()) }
 }
 
 /// The inputs that were not read, those of one stage together, and what can be done about them.

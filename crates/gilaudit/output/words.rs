@@ -1,5 +1,7 @@
 //! Sentences that several formats say.
 
+use std::collections::BTreeSet;
+
 use gilaudit_model::{Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Severity, Stage};
 use gilaudit_policy::imports::GilAtEnd;
 
@@ -28,19 +30,26 @@ pub(super) fn gil_sentence(report: &Report, environment: &Environment) -> String
                 n => format!(" and {n} other modules"),
             };
             let from = distribution_of(report, environment, first).map_or(String::new(), |name| format!(" ({name})"));
-            format!("The GIL will be enabled on {platform} by {first}{from}{more}")
+            let enable = report.answers.extensions.iter().filter(|judged| enables(judged, environment));
+            let packages: BTreeSet<String> =
+                enable.filter_map(|judged| judged.extension.distribution.as_ref()).map(shown).collect();
+            let packages = match packages.len() {
+                0 | 1 => String::new(),
+                _ => format!(", of {}", packages.into_iter().collect::<Vec<_>>().join(", ")),
+            };
+            format!("The GIL will be enabled on {platform} by {first}{from}{more}{packages}")
         }
     }
 }
 
 /// The distribution whose module it is that turns the GIL on.
 fn distribution_of(report: &Report, environment: &Environment, module: &str) -> Option<String> {
-    let is_it = |judged: &&Judged| {
-        judged.extension.module == module
-            && judged.extension.platform() == environment.platform
-            && judged.decision.outcome == Outcome::EnablesGil
-    };
+    let is_it = |judged: &&Judged| judged.extension.module == module && enables(judged, environment);
     report.answers.extensions.iter().find(is_it)?.extension.distribution.as_ref().map(shown)
+}
+
+fn enables(judged: &Judged, environment: &Environment) -> bool {
+    judged.extension.platform() == environment.platform && judged.decision.outcome == Outcome::EnablesGil
 }
 
 /// `lxml 6.1.3`
