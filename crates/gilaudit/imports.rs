@@ -1,16 +1,18 @@
-//! What an import does to the process: reads the Python files of the inputs, has the graph followed, and says who is responsible
+//! What an import does to the process: lists the Python files of the inputs, has the graph followed, and says who is responsible
 //! and what can be done.
 //!
-//! Only on request: an ordinary audit reads no Python file.
+//! Only on request: an ordinary audit reads no Python file, and this one reads those that the imports lead to.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use gilaudit_binary::{Mentioned, ModuleNames};
 use gilaudit_input::{Inventory, Member, Owners, PythonRoot, python_root};
 use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::{Distribution, FailureKind, Init, Origin, Os, Outcome, Problem, PythonFacts, Stage, Target};
-use gilaudit_policy::imports::{Answer, Blocker, Entry, ExtensionNode, PythonNode, World, answer, run};
+use gilaudit_policy::imports::{Answer, Blocker, Entry, ExtensionNode, LazyFacts, PythonNode, World, answer, run};
 use gilaudit_source::python::{self, PthLine, Reading};
 use rayon::prelude::*;
 
@@ -26,7 +28,7 @@ pub(crate) struct Imports {
     pub(crate) answer: Answer,
     /// For every blocker of the answer, in its order.
     pub(crate) ways: Vec<Ways>,
-    /// How many Python files were read.
+    /// How many Python files were read: those that the imports lead to.
     pub(crate) files: usize,
 }
 
@@ -55,8 +57,14 @@ pub(crate) fn follow(
 ) {
     let os = answers.extensions.iter().map(|judged| judged.extension.format.os()).find(|os| *os != Os::Any);
     let reading = Reading { version: target.version, os, main: false };
-    let mut files = Files::read(args, inventory, settings, &reading, &mut answers.problems);
-    let (world, count) = files.world(target, os, inventory, answers);
+    let mut files = Files::list(args, inventory, settings, &reading, &mut answers.problems);
+    let reader = Rc::new(Reader {
+        limits: settings.input_limits.clone(),
+        reading,
+        problems: RefCell::default(),
+        files: Cell::new(0),
+    });
+    let (world, count) = files.world(target, os, inventory, answers, &reader);
     let mut entries = std::mem::take(&mut files.startup);
     let mut asked = Vec::new();
     for name in &args.names {
@@ -69,7 +77,7 @@ pub(crate) fn follow(
         asked.push(format!("--import {name}"));
     }
     for script in &args.scripts {
-        match script_node(script, settings, &reading) {
+        match script_node(script, &reader) {
             Ok(node) => entries.push(Entry::Script(Box::new(node))),
             Err(problem) => answers.problems.push(problem),
         }
@@ -86,17 +94,54 @@ pub(crate) fn follow(
     let ways =
         answer.blockers.iter().map(|blocker| ways(blocker, &answer, &requirements, &answers.extensions)).collect();
     answers.recognised |= count > 0;
-    answers.imports = Some(Imports { entries: asked, answer, ways, files: count });
+    answers.problems.append(&mut reader.problems.borrow_mut());
+    answers.imports = Some(Imports { entries: asked, answer, ways, files: reader.files.get() });
+}
+
+/// Reads Python files when they are asked for, and remembers what was wrong with them.
+struct Reader {
+    limits: gilaudit_input::Limits,
+    reading: Reading,
+    problems: RefCell<Vec<Problem>>,
+    files: Cell<usize>,
+}
+
+impl Reader {
+    fn facts(&self, root: &PythonRoot, file: &str) -> PythonFacts {
+        let text = match root.read(file, &self.limits) {
+            Ok(text) => text,
+            Err(problem) => {
+                let incomplete = Some(problem.error.clone());
+                self.problems.borrow_mut().push(problem);
+                return PythonFacts { incomplete, ..PythonFacts::default() };
+            }
+        };
+        self.files.set(self.files.get() + 1);
+        let mut facts = python::read(&text, &self.reading);
+        if facts.lazy_stub
+            && let Ok(stub) = root.read(&format!("{file}i"), &self.limits)
+        {
+            facts.lazy.extend(python::read_stub(&stub, &self.reading));
+            facts.getattr = true;
+        }
+        facts
+    }
+}
+
+/// The facts of a file, once somebody asks.
+fn later(reader: &Rc<Reader>, root: &Rc<PythonRoot>, file: &str) -> LazyFacts {
+    let (reader, root, file) = (Rc::clone(reader), Rc::clone(root), file.to_owned());
+    LazyFacts::new(Box::new(move || reader.facts(&root, &file)))
 }
 
 /// The folders on `sys.path`, and what their `.pth` files run.
 struct Files {
-    roots: Vec<(PythonRoot, Vec<(String, PythonFacts)>)>,
+    roots: Vec<Rc<PythonRoot>>,
     startup: Vec<Entry>,
 }
 
 impl Files {
-    fn read(
+    fn list(
         args: &ImportArgs,
         inventory: &Inventory,
         settings: &Settings,
@@ -130,36 +175,30 @@ impl Files {
                     }
                 }
             }
-            let read: Vec<Result<(String, PythonFacts), Problem>> = root
-                .files
-                .par_iter()
-                .filter(|file| file.ends_with(".py"))
-                .map(|file| read_file(&root, file, settings, reading).map(|facts| (file.clone(), facts)))
-                .collect();
-            let mut facts = Vec::new();
-            for read in read {
-                match read {
-                    Ok(read) => facts.push(read),
-                    Err(problem) => problems.push(problem),
-                }
-            }
-            files.roots.push((root, facts));
+            files.roots.push(Rc::new(root));
         }
         files
     }
 
     /// Builds the world of modules, and counts the Python files in it.
-    fn world(&mut self, target: &Target, os: Option<Os>, inventory: &Inventory, answers: &Answers) -> (World, usize) {
+    fn world(
+        &self,
+        target: &Target,
+        os: Option<Os>,
+        inventory: &Inventory,
+        answers: &Answers,
+        reader: &Rc<Reader>,
+    ) -> (World, usize) {
         let mut world = World::new(*target, os);
         let mut binaries: Vec<(usize, &Judged)> = Vec::new();
         let mut count = 0;
-        for (root, facts) in &mut self.roots {
+        for root in &self.roots {
             let index = world.root(root.is_site);
             let owners = Owners::new(root);
-            for (file, facts) in facts.drain(..) {
+            for file in root.files.iter().filter(|file| file.ends_with(".py")) {
                 count += 1;
-                let distribution = owners.of(&file).cloned();
-                world.python(index, &file, PythonNode { file: format!("{}/{file}", root.path), facts, distribution });
+                let (facts, distribution) = (later(reader, root, file), owners.of(file).cloned());
+                world.python(index, file, PythonNode { file: format!("{}/{file}", root.path), facts, distribution });
             }
             for judged in &answers.extensions {
                 let Some(path) = below(judged.extension.origin.file_path(), &root.path) else { continue };
@@ -271,24 +310,14 @@ fn mentionable(world: &World) -> BTreeSet<String> {
     names
 }
 
-fn read_file(root: &PythonRoot, file: &str, settings: &Settings, reading: &Reading) -> Result<PythonFacts, Problem> {
-    let text = root.read(file, &settings.input_limits)?;
-    let mut facts = python::read(&text, reading);
-    if facts.lazy_stub
-        && let Ok(stub) = root.read(&format!("{file}i"), &settings.input_limits)
-    {
-        facts.lazy.extend(python::read_stub(&stub, reading));
-        facts.getattr = true;
-    }
-    Ok(facts)
-}
-
-fn script_node(script: &Path, settings: &Settings, reading: &Reading) -> Result<PythonNode, Problem> {
+fn script_node(script: &Path, reader: &Reader) -> Result<PythonNode, Problem> {
     let folder = script.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let name = script.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let root = PythonRoot::unlisted(folder);
-    let text = root.read(&name, &settings.input_limits).map_err(|problem| Problem { unread: true, ..problem })?;
-    let facts = python::read(&text, &Reading { main: true, ..*reading });
+    let text = root.read(&name, &reader.limits).map_err(|problem| Problem { unread: true, ..problem })?;
+    reader.files.set(reader.files.get() + 1);
+    let facts = python::read(&text, &Reading { main: true, ..reader.reading });
+    let facts = LazyFacts::new(Box::new(move || facts));
     Ok(PythonNode { file: script.display().to_string(), facts, distribution: None })
 }
 
@@ -326,8 +355,8 @@ fn normalised(name: &str) -> String {
 }
 
 impl Requirements {
-    fn new(roots: &[(PythonRoot, Vec<(String, PythonFacts)>)]) -> Self {
-        let installed = || roots.iter().flat_map(|(root, _)| &root.installed);
+    fn new(roots: &[Rc<PythonRoot>]) -> Self {
+        let installed = || roots.iter().flat_map(|root| &root.installed);
         let (mut requires, mut suggests) = (BTreeMap::new(), BTreeMap::new());
         let mut required = BTreeSet::new();
         for it in installed() {

@@ -14,4 +14,4 @@ mod world;
 
 pub use answer::{Answer, Blocker, GilAtEnd, answer};
 pub use run::{Entry, Link, Outcomes, Reached, run};
-pub use world::{ExtensionNode, PythonNode, World};
+pub use world::{ExtensionNode, LazyFacts, PythonNode, World};

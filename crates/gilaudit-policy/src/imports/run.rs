@@ -8,7 +8,7 @@ use gilaudit_model::{Catches, Handler, Import, ImportKind, Init, Outcome, Step};
 use super::world::{ExtensionNode, Found, Node, PythonNode, World};
 
 /// What a run begins with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Entry {
     /// `import NAME`.
     Import(String),

@@ -1,19 +1,22 @@
 //! All modules that there are, found by name as the interpreter's path finder finds them.
 
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use gilaudit_model::cpython::is_stdlib;
 use gilaudit_model::{Distribution, ImportFailure, Init, Os, Outcome, PythonFacts, Target};
 
+/// What a Python file imports, read when the graph gets there: most imports need a small part of an environment.
+pub type LazyFacts = LazyCell<PythonFacts, Box<dyn FnOnce() -> PythonFacts>>;
+
 /// A Python file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PythonNode {
     /// The file, as shown to people.
     pub file: String,
     /// What it imports.
-    pub facts: PythonFacts,
+    pub facts: LazyFacts,
     /// The distribution it belongs to.
     pub distribution: Option<Distribution>,
 }
@@ -36,7 +39,7 @@ pub struct ExtensionNode {
 }
 
 /// One module.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Node {
     Python(PythonNode),
     Extension(ExtensionNode),
