@@ -98,6 +98,10 @@ struct Layout {
     environments: BTreeSet<PathBuf>,
     /// The index in the inventory, by the folder where the artifact begins.
     artifacts: HashMap<PathBuf, usize>,
+    /// The path of the given folder as a package, when it is one: `pkg/sub` below the folder that is on `sys.path`.
+    package: PathBuf,
+    /// Whether the given folder is itself inside a `site-packages`.
+    is_inside_site: bool,
 }
 
 impl Layout {
@@ -144,7 +148,8 @@ impl Layout {
             artifacts.insert(folder.to_owned(), collector.artifact(artifact));
         }
         let environments = environments.into_iter().map(Path::to_owned).collect();
-        Self { sites, environments, artifacts }
+        let is_inside_site = canonical.ancestors().skip(1).filter_map(Path::file_name).any(is_site_packages);
+        Self { sites, environments, artifacts, package: package(canonical), is_inside_site }
     }
 
     /// The innermost `site-packages` that a file is in.
@@ -154,7 +159,9 @@ impl Layout {
 
     /// Whether a file is part of an environment or of a `site-packages`.
     fn is_installed(&self, file: &Path) -> bool {
-        self.site_of(file).is_some() || file.ancestors().skip(1).any(|folder| self.environments.contains(folder))
+        self.is_inside_site
+            || self.site_of(file).is_some()
+            || file.ancestors().skip(1).any(|folder| self.environments.contains(folder))
     }
 
     /// The innermost artifact that a file is in.
@@ -171,8 +178,17 @@ impl Layout {
             outermost.map(|package| package.parent().unwrap_or(Path::new("")))
         });
         let relative = base.and_then(|base| file.strip_prefix(base).ok()).unwrap_or(file);
-        module_name(&slashed(relative))
+        let in_site = self.site_of(file).is_some();
+        let from_here = !in_site && base.is_none_or(|base| base == Path::new(""));
+        module_name(&slashed(&if from_here { self.package.join(relative) } else { relative.to_owned() }))
     }
+}
+
+/// The path of a package's folder below the folder that it is imported from; empty when it is no package.
+fn package(canonical: &Path) -> PathBuf {
+    let packages = canonical.ancestors().take_while(|folder| folder.join("__init__.py").is_file());
+    let above = packages.last().and_then(Path::parent);
+    above.and_then(|above| canonical.strip_prefix(above).ok()).map_or_else(PathBuf::new, Path::to_owned)
 }
 
 /// The folders where distributions are installed: by their name, or because a `.dist-info` is in them.

@@ -89,6 +89,30 @@ fn modules_are_named_from_their_outermost_package() {
 }
 
 #[test]
+fn a_package_that_is_given_keeps_its_name() {
+    let scratch = Scratch::new();
+    for file in ["site-packages/pkg/__init__.py", "site-packages/pkg/sub/__init__.py", "site-packages/pkg/sub/a.so"] {
+        scratch.write(file, "");
+    }
+    scratch.write("site-packages/pkg/b.so", "");
+    scratch.write("site-packages/pkg/plain/c.so", "");
+    scratch.write("site-packages/pkg/a.pyx", "");
+    assert_eq!(
+        scratch.list(&scratch.collect("site-packages/pkg")),
+        [
+            "Candidate site-packages/pkg/b.so = pkg.b",
+            "Candidate site-packages/pkg/plain/c.so = pkg.plain.c",
+            "Candidate site-packages/pkg/sub/a.so = pkg.sub.a",
+        ]
+    );
+    assert!(scratch.collect("site-packages/pkg").sources.is_empty(), "what is installed is not linted");
+    assert_eq!(
+        scratch.list(&scratch.collect("site-packages/pkg/sub")),
+        ["Candidate site-packages/pkg/sub/a.so = pkg.sub.a"]
+    );
+}
+
+#[test]
 fn given_twice_is_listed_once() {
     let scratch = Scratch::new();
     let file = scratch.write("d/a.so", "");
