@@ -6,6 +6,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 use crate::engine::analysis::Analysis;
 use crate::engine::cython;
 use crate::engine::declarations::Declared;
+use crate::engine::requirement;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -46,7 +47,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             (file.lines.span(&file.text, 1), message)
         } else if file.language == Language::Text && file.path.rsplit('/').next() == Some("pyproject.toml") {
             let Some((span, bound)) = upper_bound(&file.text) else { continue };
-            (span, format!("the build keeps Cython below {bound}, but 'freethreading_compatible' is new in Cython 3.1"))
+            (span, format!("the build wants Cython {bound}, but 'freethreading_compatible' is new in Cython 3.1"))
         } else {
             continue;
         };
@@ -63,39 +64,17 @@ fn version_of(text: &str) -> Option<(u32, u32)> {
     Some((major, minor))
 }
 
-/// A requirement of Cython in a string that excludes 3.1: where it is, and its bound.
+/// A requirement of Cython in a string that excludes 3.1: where it is, and what it allows.
 fn upper_bound(text: &str) -> Option<(Span, String)> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let code = line.split('#').next().unwrap_or_default();
-        let strings = code.split(['"', '\'']).skip(1).step_by(2);
-        for requirement in strings {
-            let lower = requirement.trim().to_ascii_lowercase();
-            let Some(rest) = lower
-                .strip_prefix("cython")
-                .filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'))
-            else {
-                continue;
-            };
-            for part in rest.split(';').next().unwrap_or_default().split(',') {
-                let part = part.trim();
-                let excluded = if let Some(bound) = part.strip_prefix("<=") {
-                    version_of(bound).filter(|version| *version < FIRST).map(|_| bound)
-                } else if let Some(bound) = part.strip_prefix('<') {
-                    version_of(bound).filter(|version| *version <= FIRST).map(|_| bound)
-                } else if let Some(bound) = part
-                    .strip_prefix("==")
-                    .or_else(|| part.strip_prefix("~=").filter(|bound| bound.split('.').count() > 2))
-                {
-                    version_of(bound).filter(|version| *version < FIRST).map(|_| bound)
-                } else {
-                    None
-                };
-                if let Some(bound) = excluded {
-                    let start = offset + line.find(requirement).unwrap_or_default();
-                    let span = Span { start: start as u32, end: (start + requirement.len()) as u32 };
-                    return Some((span, bound.trim().to_owned()));
-                }
+        for written in code.split(['"', '\'']).skip(1).step_by(2) {
+            let Some(allowed) = requirement::of_tool(written, "cython") else { continue };
+            if requirement::keeps_below(allowed, [u64::from(FIRST.0), u64::from(FIRST.1)]) {
+                let start = offset + line.find(written).unwrap_or_default();
+                let span = Span { start: start as u32, end: (start + written.len()) as u32 };
+                return Some((span, allowed.to_owned()));
             }
         }
         offset += line.len();
