@@ -13,7 +13,7 @@ pub(crate) fn fixture(case: &str) -> (String, Vec<u8>) {
 }
 
 /// Name and bytes of a fixture as built for the version with this tag.
-fn fixture_for(case: &str, tag: &str) -> (String, Vec<u8>) {
+pub(crate) fn fixture_for(case: &str, tag: &str) -> (String, Vec<u8>) {
     let folder = root().join("fixtures/binaries").join(case).join("elf-x86_64");
     let all = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let names: Vec<String> = all.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::{check_json, folder, put, root, run};
-use crate::decisions::fixture;
+use crate::decisions::{fixture, fixture_for};
 
 /// Puts a fixture into a package: `pkg/` and `mp_used` give `pkg.mp_used`.
 fn extension(site: &Path, package: &str, case: &str) {
@@ -125,6 +125,81 @@ fn scripts_and_startup_lines() {
     let answer = imports(here.path(), "--import clean");
     assert_eq!(answer["gil"], "undetermined");
     assert_eq!(answer["blockers"][0]["chain"][0]["kind"], "startup");
+}
+
+/// A package that imports its submodule when an attribute is asked for (PEP 562): by a table, by hand, and not at all.
+#[test]
+fn attributes_that_import() {
+    let here = environment();
+    let table = "import lazy_loader\n__getattr__, *_ = lazy_loader.attach(__name__, ['deep'], {'deep': ['thing']})\n";
+    put(here.path(), "site-packages/lazy_loader.py", "");
+    put(here.path(), "site-packages/listed/__init__.py", table);
+    put(here.path(), "site-packages/listed/deep.py", "import low.fast\n");
+    let by_hand =
+        "import importlib\ndef __getattr__(name):\n    return importlib.import_module(f'{__name__}.{name}')\n";
+    put(here.path(), "site-packages/byhand/__init__.py", by_hand);
+    put(here.path(), "site-packages/byhand/deep.py", "import low.fast\n");
+    put(here.path(), "site-packages/never/__init__.py", "");
+    put(here.path(), "site-packages/never/deep.py", "import low.fast\n");
+    put(here.path(), "site-packages/through.py", "import listed as l\nclass C(l.deep.Base): pass\n");
+    for (script, gil, first, at, when) in [
+        ("import listed\n\nlisted.deep", "on", Some("low.mp_used"), "run.py:3", "import"),
+        ("import listed as l\nx = [l.thing(1)]", "on", Some("low.mp_used"), "run.py:2", "import"),
+        ("import through", "on", Some("low.mp_used"), "run.py:1", "import"),
+        ("import listed, os\nx = os.name and listed.deep", "undetermined", None, "run.py:2", "maybe"),
+        ("import listed\ndef f():\n    return listed.thing", "off", None, "run.py:3", "later"),
+        ("import listed\ndef f():\n    return listed.thing\nf()", "undetermined", None, "run.py:3", "maybe"),
+        ("import listed\ndef f(): return listed.thing\nf()", "undetermined", None, "run.py:2", "maybe"),
+        ("import byhand\nbyhand.deep", "undetermined", None, "run.py:2", "maybe"),
+        ("import listed\nlisted.other", "off", None, "listed/__init__.py:2", "later"),
+        ("import never\nnever.deep", "off", None, "", ""),
+    ] {
+        let script = format!("{script}\n");
+        let path = put(here.path(), "job/run.py", &script);
+        let answer = imports(here.path(), &format!("--entry {}", path.display()));
+        assert_eq!((answer["gil"].as_str(), answer["first"].as_str()), (Some(gil), first), "{script}");
+        let blocker = &answer["blockers"][0];
+        assert_eq!(blocker["when"].as_str().unwrap_or_default(), when, "{script}");
+        assert!(blocker["chain"][0]["at"].as_str().unwrap_or_default().ends_with(at), "{script}{blocker}");
+    }
+}
+
+/// Lazy imports of PEP 810, by the word and by `__lazy_modules__`: the first look at the name imports.
+#[test]
+fn lazy_imports_of_3_15() {
+    let here = environment();
+    let (name, bytes) = fixture_for("mp_used", "315t");
+    put(here.path(), &format!("site-packages/low/{name}"), bytes);
+    put(here.path(), "site-packages/gives.py", "lazy from low import fast\n");
+    for (script, gil, at, when) in [
+        ("lazy import low.fast", "off", "run.py:1", "later"),
+        ("lazy import low.fast\n\nlow", "on", "run.py:3", "import"),
+        ("lazy from low.fast import thing as t\nt()", "on", "run.py:2", "import"),
+        ("lazy import low.fast\ndef f(x=low): pass", "on", "run.py:2", "import"),
+        ("lazy import low.fast\ndef f(): low", "off", "run.py:2", "later"),
+        ("__lazy_modules__ = {'low.fast'}\nimport low.fast", "off", "run.py:2", "later"),
+        ("__lazy_modules__ = {'low'}\nimport low.fast", "on", "run.py:2", "import"),
+        ("__lazy_modules__ = ['low.fast']\nfrom low.fast import thing\nprint(thing)", "on", "run.py:3", "import"),
+        (
+            "__lazy_modules__ = ['low.fast']\ntry:\n    import low.fast\nexcept ImportError: pass",
+            "on",
+            "run.py:3",
+            "import",
+        ),
+        ("import gives", "off", "gives.py:1", "later"),
+        ("import gives\ngives.fast", "on", "run.py:2", "import"),
+        ("from gives import fast", "on", "run.py:1", "import"),
+    ] {
+        let script = format!("{script}\n");
+        let path = put(here.path(), "job/run.py", &script);
+        let answer = imports(here.path(), &format!("--python 3.15t --entry {}", path.display()));
+        assert_eq!(answer["gil"].as_str(), Some(gil), "{script}");
+        let blocker = &answer["blockers"][0];
+        assert_eq!(blocker["when"].as_str().unwrap_or_default(), when, "{script}");
+        assert!(blocker["chain"][0]["at"].as_str().unwrap_or_default().ends_with(at), "{script}{blocker}");
+    }
+    let path = put(here.path(), "job/run.py", "__lazy_modules__ = {'low.fast'}\nimport low.fast\n");
+    assert_eq!(imports(here.path(), &format!("--python 3.14t --entry {}", path.display()))["gil"], "on");
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub enum ImportKind {
     Function,
     /// Only if an attribute is asked for: in a module's `__getattr__`, or named to a lazy loader.
     Lazy,
+    /// A lazy import of PEP 810: only if a name that it binds is looked at.
+    OnUse,
     /// Only for type checkers.
     TypeChecking,
     /// Only if the file is run as a script.
@@ -37,6 +39,7 @@ impl ImportKind {
             Self::Conditional => "conditional",
             Self::Function => "function",
             Self::Lazy => "lazy",
+            Self::OnUse => "on-use",
             Self::TypeChecking => "type-checking",
             Self::Main => "main",
             Self::OtherTarget => "other-target",
@@ -110,10 +113,23 @@ pub enum Step {
         /// Its `finally` clause.
         last: Vec<Self>,
     },
+    /// Looks at a name that may import something by that.
+    Use(Use),
     /// Calls this: a function or class of the same file, or one that was imported; dotted as it is written.
     Call(String),
     /// Raises; `true` when it is an `ImportError` or a re-raise of one.
     Raise(bool),
+}
+
+/// A look at what an import binds, dotted as it is written: `skimage.morphology.disk`.
+///
+/// It may be an import of its own: of a submodule that the package gives out lazily, or of a module that was imported lazily.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The name and the attributes.
+    pub name: String,
+    /// 1-based.
+    pub line: u32,
 }
 
 /// A name that a package gives out lazily: whoever asks for the attribute imports the submodule.
@@ -134,6 +150,8 @@ pub struct PythonFacts {
     pub steps: Vec<Step>,
     /// The imports in functions and classes of the file, by the name of the outermost one: what [`Step::Call`] runs.
     pub functions: Vec<(String, Vec<usize>)>,
+    /// The same for looks at what imports bind: all those in functions of the file.
+    pub uses: Vec<Use>,
     /// Names that the body binds by `def`, `class`, assignment or `from … import`, sorted. Such a name is an attribute already, so
     /// that `from package import name` need not import a submodule.
     pub binds: Vec<String>,
@@ -145,6 +163,8 @@ pub struct PythonFacts {
     pub lazy_stub: bool,
     /// Whether it has a `__getattr__` of its own.
     pub getattr: bool,
+    /// The literal value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on, as if written so.
+    pub lazy_modules: Vec<String>,
     /// Why the text was not read completely, when it was not.
     pub incomplete: Option<String>,
 }

@@ -9,6 +9,7 @@
 //! answer is certain only where nothing possible could change it.
 
 mod answer;
+mod names;
 mod run;
 mod world;
 

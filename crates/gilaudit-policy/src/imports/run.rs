@@ -61,7 +61,7 @@ pub struct Outcomes {
 
 /// How a module body or an import ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub(super) enum Ended {
     Well,
     /// With this exception.
     Failed(Failure),
@@ -70,14 +70,14 @@ enum Ended {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
+pub(super) enum Failure {
     NotFound,
     Import,
     Other,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Loaded {
+pub(super) struct Loaded {
     certain: bool,
     ended: Ended,
 }
@@ -86,13 +86,13 @@ struct Loaded {
 const DEEPEST: usize = 400;
 
 /// How many re-exports a called name is followed through.
-const HOPS: usize = 4;
+pub(super) const HOPS: usize = 4;
 
-struct Run<'w> {
-    world: &'w World,
+pub(super) struct Run<'w> {
+    pub(super) world: &'w World,
     /// Modules whose functions were followed already.
-    called: HashSet<String>,
-    loaded: HashMap<String, Loaded>,
+    pub(super) called: HashSet<String>,
+    pub(super) loaded: HashMap<String, Loaded>,
     chain: Vec<Link>,
     out: Outcomes,
     /// Whether deferred imports are being followed.
@@ -165,7 +165,7 @@ fn prefixes(name: &str) -> impl Iterator<Item = &str> {
 
 impl<'w> Run<'w> {
     /// Imports `name` by a link of the chain.
-    fn linked(&mut self, at: String, kind: ImportKind, name: &str, certain: bool) -> Ended {
+    pub(super) fn linked(&mut self, at: String, kind: ImportKind, name: &str, certain: bool) -> Ended {
         self.chain.push(Link { at, kind, module: name.to_owned() });
         let ended = self.import(name, certain);
         self.chain.pop();
@@ -285,6 +285,11 @@ impl<'w> Run<'w> {
                         _ => ended,
                     }
                 }
+                Step::Use(used) => {
+                    // A look at a module that cannot be imported is taken not to happen: what is installed is taken to work.
+                    self.look(node, name, is_package, used, certain);
+                    Ended::Well
+                }
                 Step::Call(function) => {
                     self.call(node, name, is_package, function, HOPS);
                     Ended::Well
@@ -326,87 +331,33 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// A call while a module is imported: what the functions of the called one's file import may be imported. Which of these
-    /// functions call each other is not known, so it is all of them.
-    fn call(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str, hops: usize) {
-        let first = called.split('.').next().unwrap_or_default();
-        let defines = |node: &PythonNode, what: &str| {
-            node.facts.functions.iter().any(|(known, _)| known == what)
-                || !node.facts.functions.is_empty() && node.facts.binds.iter().any(|bound| bound == what)
-        };
-        // `import a.b` and `a.b.f()`.
-        let within = |module: &str| called.strip_prefix(module).and_then(|rest| rest.strip_prefix('.'));
-        let imported =
-            node.facts.imports.iter().filter(|import| import.kind != ImportKind::Function).find_map(|import| {
-                let is_it = |own: &String| {
-                    let alias = import.aliases.iter().find(|(of, _)| of == own).map(|(_, alias)| alias);
-                    alias.unwrap_or(own) == first
-                };
-                match &import.names {
-                    Some(names) => names.iter().find(|own| is_it(own)).map(|own| (import, Some(own.clone()))),
-                    None => (is_it(&import.module) || within(&import.module).is_some()).then_some((import, None)),
-                }
-            });
-        let Some((import, own)) = imported else {
-            if defines(node, first) {
-                self.functions(node, name, is_package);
-            }
-            return;
-        };
-        let Some(base) = absolute(name, is_package, import) else { return };
-        let rest = match within(&base).filter(|_| own.is_none()) {
-            Some(rest) => rest,
-            None => called.get(first.len() + 1..).unwrap_or_default(),
-        };
-        // `from a import f; f()`, `from a import m; m.f()`, `import m; m.f()`.
-        let (module, function) = match own {
-            Some(own) if self.world.find(&format!("{base}.{own}")).is_some() => {
-                (format!("{base}.{own}"), rest.to_owned())
-            }
-            Some(own) => (base, own),
-            None => (base, rest.to_owned()),
-        };
-        let Some(found) = self.world.find(&module) else { return };
-        let (index, is_package) = match *found {
-            Found::Module(index) => (index, false),
-            Found::Package(index, _) => (index, true),
-            Found::Namespace(_) | Found::Standard => return,
-        };
-        let world = self.world;
-        if let Some(Node::Python(python)) = world.node(index)
-            && hops > 0
-            && !function.is_empty()
-        {
-            self.call(python, &module, is_package, &function, hops - 1);
-        }
-    }
-
-    /// Everything that the functions of a module import.
-    fn functions(&mut self, node: &PythonNode, name: &str, is_package: bool) {
-        // Once is enough: nothing that is only possible can become certain by being possible again.
-        if !self.called.insert(name.to_owned()) {
-            return;
-        }
-        for import in node.facts.functions.iter().flat_map(|(_, imports)| imports) {
-            if let Some(import) = node.facts.imports.get(*import) {
-                self.statement(node, name, is_package, import, false);
-            }
-        }
-    }
-
     /// One import statement.
-    fn statement(&mut self, node: &PythonNode, name: &str, is_package: bool, import: &Import, certain: bool) -> Ended {
+    pub(super) fn statement(
+        &mut self,
+        node: &PythonNode,
+        name: &str,
+        is_package: bool,
+        import: &Import,
+        certain: bool,
+    ) -> Ended {
         let Some(base) = absolute(name, is_package, import) else { return Ended::Failed(Failure::Import) };
-        let at = format!("{}:{}", node.file, import.line);
-        let Some(names) = &import.names else { return self.linked(at, import.kind, &base, certain) };
-        let ended = self.linked(at.clone(), import.kind, &base, certain);
+        if !self.later && self.is_lazy(node, import, &base) {
+            return Ended::Well;
+        }
+        self.imported(&format!("{}:{}", node.file, import.line), import.kind, &base, import, certain)
+    }
+
+    /// What an import statement imports from `base`, by a link at this place.
+    pub(super) fn imported(&mut self, at: &str, kind: ImportKind, base: &str, import: &Import, certain: bool) -> Ended {
+        let ended = self.linked(at.to_owned(), kind, base, certain);
+        let Some(names) = &import.names else { return ended };
         if matches!(ended, Ended::Failed(_)) {
             return ended;
         }
         let certain = certain && ended == Ended::Well;
         let mut open = ended == Ended::Open;
         for name in names {
-            match self.attribute(&at, import.kind, &base, name, certain, true) {
+            match self.attribute(at, kind, base, name, certain, true) {
                 Ended::Well => {}
                 Ended::Open => open = true,
                 failed @ Ended::Failed(_) => return failed,
@@ -437,13 +388,10 @@ impl<'w> Run<'w> {
             }
             return Ended::Well;
         }
-        if let Some(python) = python {
-            if python.facts.binds.binary_search_by(|bound| bound.as_str().cmp(name)).is_ok() {
-                return Ended::Well;
-            }
-            if let Some(lazy) = python.facts.lazy.iter().find(|lazy| lazy.attribute == name) {
-                return self.linked(at.to_owned(), kind, &format!("{base}.{}", lazy.submodule), certain);
-            }
+        if let Some(python) = python
+            && let Some((_, ended)) = self.given(at, kind, (python, base, is_package), name, certain)
+        {
+            return ended;
         }
         let submodule = format!("{base}.{name}");
         if is_package && self.world.find(&submodule).is_some() {
@@ -477,8 +425,15 @@ impl<'w> Run<'w> {
     }
 
     fn deferred(&mut self, node: &PythonNode, name: &str, is_package: bool) {
+        // Looks come first: who looks tells more than the import that was put off.
+        for used in &node.facts.uses {
+            self.look(node, name, is_package, used, false);
+        }
         for import in &node.facts.imports {
-            if matches!(import.kind, ImportKind::Function | ImportKind::Lazy) {
+            let lazy = |base: String| self.is_lazy(node, import, &base);
+            if matches!(import.kind, ImportKind::Function | ImportKind::Lazy)
+                || absolute(name, is_package, import).is_some_and(lazy)
+            {
                 self.statement(node, name, is_package, import, false);
             }
         }
@@ -486,7 +441,7 @@ impl<'w> Run<'w> {
 }
 
 /// The absolute name of what a statement in the module `name` imports from.
-fn absolute(name: &str, is_package: bool, import: &Import) -> Option<String> {
+pub(super) fn absolute(name: &str, is_package: bool, import: &Import) -> Option<String> {
     if import.level == 0 {
         return Some(import.module.clone());
     }

@@ -8,12 +8,14 @@
 //! the logical lines, those that cannot matter are left out, and the grammar reads the rest.
 
 mod condition;
+mod expression;
 pub(crate) mod logical;
 mod pth;
 mod skeleton;
 pub(crate) mod state;
 mod stub;
 mod tree;
+mod uses;
 
 use gilaudit_model::{Os, PythonFacts, Version};
 
@@ -37,6 +39,7 @@ pub fn read(text: &[u8], reading: &Reading) -> PythonFacts {
     let skeleton = skeleton::of(text);
     let mut facts = tree::read(&skeleton, reading);
     facts.binds.extend(skeleton.binds);
+    facts.uses = skeleton.uses;
     facts.binds.sort();
     facts.binds.dedup();
     facts

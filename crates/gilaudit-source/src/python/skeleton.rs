@@ -6,9 +6,11 @@
 
 use std::collections::HashSet;
 
+use gilaudit_model::Use;
 use memchr::memmem;
 
 use super::logical::{Line, is_word, lines};
+use super::uses::{LONGEST, after_lazy, uses};
 
 /// The short text.
 #[derive(Debug, Default)]
@@ -18,6 +20,10 @@ pub(super) struct Skeleton {
     pub(super) rows: Vec<usize>,
     /// Names that the file binds at the outermost level by `def`, `class` or assignment.
     pub(super) binds: Vec<String>,
+    /// Looks at imported names in functions, each once.
+    pub(super) uses: Vec<Use>,
+    /// Rows of the text with a lazy import; the word `lazy` itself is left out.
+    pub(super) lazy: HashSet<usize>,
     /// Whether lines were left out that CPython itself would refuse.
     pub(super) refused: bool,
 }
@@ -27,6 +33,12 @@ const BLOCKS: usize = 100;
 
 /// Words that make a line matter wherever it stands.
 const MATTERS: [&[u8]; 2] = [b"import", b"attach"];
+
+/// The name that makes imports lazy without the word `lazy`.
+const LAZY_MODULES: &[u8] = b"__lazy_modules__";
+
+/// Looks at imported names that are kept of the functions of one file.
+const MOST_USES: usize = 10_000;
 
 /// The short form of a file.
 pub(super) fn of(text: &[u8]) -> Skeleton {
@@ -40,7 +52,7 @@ pub(super) fn of(text: &[u8]) -> Skeleton {
     skeleton.refused = lines.len() < all;
     let mut keep: Vec<bool> = lines.iter().map(|line| matters(slice(text, line))).collect();
     let parents = parents(&lines);
-    keep_callers(text, &lines, &parents, &mut keep);
+    skeleton.uses = keep_callers(text, &lines, &parents, &mut keep);
     keep_structure(text, &lines, &parents, &mut keep);
     skeleton.binds = lines.iter().filter(|line| line.indent == 0).filter_map(|line| bound(slice(text, line))).collect();
     skeleton.write(text, &lines, &parents, &keep);
@@ -69,6 +81,7 @@ fn matters(statement: &[u8]) -> bool {
         _ => {
             MATTERS.iter().any(|word| memmem::find(statement, word).is_some())
                 || statement.starts_with(b"__all__")
+                || statement.starts_with(LAZY_MODULES)
                 || statement.starts_with(b"def __getattr__")
         }
     }
@@ -102,11 +115,14 @@ fn parents(lines: &[Line]) -> Vec<Option<usize>> {
     parents
 }
 
-/// Keeps lines outside functions that call something which the file defines or imports by `from`: functions import, too.
-fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) {
+/// Keeps lines outside functions that look at what is imported, or call something which the file defines or imports by `from`:
+/// functions import, too. Gives what functions look at.
+fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) -> Vec<Use> {
     let mut names: HashSet<&[u8]> = HashSet::new();
     let mut local = Vec::new();
     let mut imports_in_functions = false;
+    // With lazy imports, a name on its own is a look as well.
+    let mut lazy = false;
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
         let outside = definitions(text, lines, parents, index).next().is_none();
@@ -115,24 +131,61 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
         }
         if keep.get(index) == Some(&true) {
             imports_in_functions |= !outside;
-            if outside && (statement.starts_with(b"from") || statement.starts_with(b"import")) {
-                names.extend(statement.split(|byte| !is_word(*byte)).filter(|word| !word.is_empty()));
+            let import = after_lazy(statement);
+            lazy |= import.is_some() || statement.starts_with(LAZY_MODULES);
+            let import = import.unwrap_or(statement);
+            if outside && (import.starts_with(b"from") || import.starts_with(b"import")) {
+                names.extend(import.split(|byte| !is_word(*byte)).filter(|word| !word.is_empty()));
             }
         }
     }
+    let mut in_functions: HashSet<&[u8]> = HashSet::new();
+    let mut found = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let statement = slice(text, line);
+        // Neither a docstring nor an import looks at anything.
+        if matches!(statement.first(), Some(b'"' | b'\''))
+            || matches!(first_word(statement), b"import" | b"from" | b"lazy")
+        {
+            continue;
+        }
+        let used = uses(statement, &names, lazy);
+        if used.is_empty() {
+            continue;
+        }
+        let outside = definitions(text, lines, parents, index).next().is_none();
+        let is_head = keyword(statement) == b"def";
+        // Of a function's head only the default values are evaluated in any case.
+        if outside
+            && (!is_head || memchr::memchr(b'=', statement).is_some())
+            && let Some(keep) = keep.get_mut(index)
+        {
+            *keep = true;
+        }
+        // The body may stand on the same line: `def f(): return skimage.data`.
+        let inside = !outside || is_head && !statement.trim_ascii_end().ends_with(b":");
+        if inside && found.len() < MOST_USES {
+            let line = u32::try_from(line.row.saturating_add(1)).unwrap_or(u32::MAX);
+            let new = used.into_iter().filter(|name| in_functions.insert(name));
+            found.extend(new.map(|name| Use { name: String::from_utf8_lossy(name).into_owned(), line }));
+        }
+    }
     // What calls the file's own functions matters only if any of them imports.
-    if imports_in_functions {
+    if imports_in_functions || !found.is_empty() {
         names.extend(local);
     }
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
-        let candidate = keep.get(index) == Some(&false) && !matches!(keyword(statement), b"def" | b"class");
-        if candidate && calls(statement, &names) && definitions(text, lines, parents, index).next().is_none() {
+        let candidate = !matches!(keyword(statement), b"def" | b"class");
+        let kept = keep.get(index) == Some(&true);
+        let calls = |statement| calls(statement, &names) && definitions(text, lines, parents, index).next().is_none();
+        if candidate && (kept && statement.starts_with(b"@") || !kept && calls(statement)) {
             // A decorator stands before a definition, which must not be missing.
             let decorators = lines.iter().skip(index).take_while(|line| slice(text, line).starts_with(b"@")).count();
             keep.iter_mut().skip(index).take(decorators + 1).for_each(|keep| *keep = true);
         }
     }
+    found
 }
 
 /// Whether a statement calls one of these names, or something of it: `name(`, `name.part(`, `@name`.
@@ -140,8 +193,7 @@ fn calls(statement: &[u8], names: &HashSet<&[u8]>) -> bool {
     if let Some(decorator) = statement.strip_prefix(b"@") {
         return names.contains(first_word(decorator.trim_ascii_start()));
     }
-    // A long literal with calls in it would cost more than it tells.
-    let statement = statement.get(..statement.len().min(4096)).unwrap_or_default();
+    let statement = statement.get(..statement.len().min(LONGEST)).unwrap_or_default();
     memchr::memchr_iter(b'(', statement).any(|bracket| {
         let before = statement.get(..bracket).unwrap_or_default();
         let start = before.iter().rposition(|byte| !is_word(*byte) && *byte != b'.').map_or(0, |at| at + 1);
@@ -257,7 +309,13 @@ impl Skeleton {
                 parent + 1 == index && keep.get(parent) == Some(&true) && in_block.get(parent) == Some(&false)
             };
             if keep.get(index) == Some(&true) {
-                self.push(text.get(line.line_start..line.start), slice(text, line), line.row);
+                let statement = slice(text, line);
+                if let Some(import) = after_lazy(statement) {
+                    self.lazy.insert(self.rows.len());
+                    self.push(text.get(line.line_start..line.start), import, line.row);
+                    continue;
+                }
+                self.push(text.get(line.line_start..line.start), statement, line.row);
             } else if parent.is_some_and(empties) {
                 self.push(text.get(line.line_start..line.start), b"0", line.row);
             }

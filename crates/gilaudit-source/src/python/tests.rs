@@ -144,6 +144,98 @@ fn functions_called_at_import() {
     assert_eq!(read.imports[0].aliases, [("b".to_owned(), "c".to_owned())]);
 }
 
+/// What the body looks at, in order, with `?` where that cannot be told; then what functions look at.
+fn looks(text: &str, version: Version) -> Vec<String> {
+    fn of(steps: &[Step], mark: &str, found: &mut Vec<String>) {
+        for step in steps {
+            match step {
+                Step::Use(used) => found.push(format!("{}:{}{mark}", used.line, used.name)),
+                Step::Either { branches, .. } => branches.iter().for_each(|branch| of(branch, "?", found)),
+                _ => {}
+            }
+        }
+    }
+    let facts = read(text.as_bytes(), &Reading { version, ..LINUX });
+    let mut found = Vec::new();
+    of(&facts.steps, "", &mut found);
+    found.extend(facts.uses.iter().map(|used| format!("{}:{} later", used.line, used.name)));
+    found
+}
+
+#[test]
+fn looks_at_what_imports_bind() {
+    let text = "\
+import a, b.c as d
+from e import f
+x = a.b.c(1, key=d.g)
+y = f.h if x else f.i
+z = x and a.j
+[a.k for _ in x]
+if a.l: pass
+for a.m in f.n: pass
+@a.o
+def g(p=a.q):
+    'see a.docstring'
+    return a.r(a.r)
+class H(f.s):
+    t = a.u
+    def v(self): return self.a.w or other.x
+later = lambda: a.y
+x.a.z, a, other.aa, f(a).ab
+";
+    assert_eq!(
+        looks(text, Version::V3_14),
+        [
+            "3:a.b.c",
+            "3:d.g",
+            "4:f.h?",
+            "4:f.i?",
+            "5:a.j?",
+            "6:a.k?",
+            "7:a.l",
+            "8:a.m",
+            "8:f.n",
+            "9:a.o",
+            "10:a.q",
+            "13:f.s",
+            "14:a.u",
+            "12:a.r later",
+        ]
+    );
+    assert_eq!(facts(text).incomplete, None);
+}
+
+#[test]
+fn lazy_imports() {
+    let text = "\
+lazy import a.b
+lazy from c import (
+    d,
+    e)
+__lazy_modules__ = {'g'}
+import g
+class F(d):
+    x = a
+def f(y=e):
+    return g
+lazy = import_me(1)
+";
+    let kinds = |version| -> Vec<(u32, &str)> {
+        let facts = read(text.as_bytes(), &Reading { version, ..LINUX });
+        facts.imports.iter().map(|import| (import.line, import.kind.as_str())).collect()
+    };
+    assert_eq!(kinds(Version::V3_15), [(1, "on-use"), (2, "on-use"), (6, "plain")]);
+    assert_eq!(looks(text, Version::V3_15), ["7:d", "8:a", "9:e", "10:g later"]);
+    let read = read(text.as_bytes(), &Reading { version: Version::V3_15, ..LINUX });
+    assert_eq!(read.lazy_modules, ["g"]);
+    assert_eq!(read.incomplete, None);
+    let computed = b"__lazy_modules__ = [f'{__name__}.x']\nfrom . import x\n";
+    let computed = |version| super::read(computed, &Reading { version, ..LINUX }).incomplete;
+    assert!(computed(Version::V3_15).is_some());
+    // Before 3.15 the name means nothing.
+    assert_eq!(computed(Version::V3_14), None);
+}
+
 #[test]
 fn conditions() {
     let decided = |condition: &str| {

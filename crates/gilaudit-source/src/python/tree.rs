@@ -1,10 +1,13 @@
 //! From the syntax tree of a skeleton to facts.
 
-use gilaudit_model::{Catches, Handler, Import, ImportKind, LazyName, PythonFacts, Step};
+use std::collections::HashSet;
+
+use gilaudit_model::{Catches, Handler, Import, ImportKind, PythonFacts, Step, Version};
 use tree_sitter::{Node, Parser};
 
 use super::Reading;
 use super::condition::{Truth, truth};
+
 use super::skeleton::Skeleton;
 
 /// How deep blocks are followed. The compiler of CPython stops at 100 blocks within each other; expressions are not walked.
@@ -30,29 +33,35 @@ pub(super) fn read(skeleton: &Skeleton, reading: &Reading) -> PythonFacts {
     if tree.root_node().has_error() || skeleton.refused {
         facts.incomplete = Some("parts of it do not parse as Python".to_owned());
     }
-    let mut reader = Reader { text: &skeleton.text, rows: &skeleton.rows, reading, facts, function: None };
+    let mut reader = Reader { text: &skeleton.text, skeleton, reading, facts, function: None, bound: HashSet::new() };
     let mut steps = Vec::new();
     reader.block(tree.root_node(), ImportKind::Plain, 0, &mut steps);
     reader.facts.steps = steps;
     reader.facts
 }
 
-struct Reader<'r> {
-    text: &'r [u8],
-    rows: &'r [usize],
-    reading: &'r Reading,
-    facts: PythonFacts,
+pub(super) struct Reader<'r> {
+    pub(super) text: &'r [u8],
+    pub(super) skeleton: &'r Skeleton,
+    pub(super) reading: &'r Reading,
+    pub(super) facts: PythonFacts,
     /// The outermost function or class that is being read, as an index of its facts.
-    function: Option<usize>,
+    pub(super) function: Option<usize>,
+    /// The names that imports have bound so far.
+    pub(super) bound: HashSet<String>,
+}
+
+fn one_based(number: usize) -> u32 {
+    u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX)
 }
 
 /// The named children of a node.
-fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+pub(super) fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     (0..node.named_child_count()).filter_map(move |index| node.named_child(u32::try_from(index).ok()?))
 }
 
 impl Reader<'_> {
-    fn source(&self, node: Node<'_>) -> String {
+    pub(super) fn source(&self, node: Node<'_>) -> String {
         String::from_utf8_lossy(self.text.get(node.byte_range()).unwrap_or_default()).into_owned()
     }
 
@@ -69,7 +78,7 @@ impl Reader<'_> {
         }
     }
 
-    fn statement(&mut self, node: Node<'_>, kind: ImportKind, depth: usize, steps: &mut Vec<Step>) {
+    pub(super) fn statement(&mut self, node: Node<'_>, kind: ImportKind, depth: usize, steps: &mut Vec<Step>) {
         if depth > DEEPEST {
             self.facts.incomplete = Some(format!("more than {DEEPEST} blocks within each other"));
             return;
@@ -96,6 +105,7 @@ impl Reader<'_> {
             "try_statement" => self.attempt(node, kind, depth, steps),
             "with_statement" => self.with(node, kind, depth, steps),
             "for_statement" | "while_statement" => {
+                self.head(node, kind, depth, steps);
                 let inner = conditional(kind);
                 let mut body = Vec::new();
                 for block in children(node).filter(|child| child.kind() == "block") {
@@ -107,6 +117,7 @@ impl Reader<'_> {
                 push_either(steps, vec![body], false);
             }
             "match_statement" => {
+                self.head(node, kind, depth, steps);
                 let cases: Vec<Node<'_>> = children(node)
                     .filter(|child| child.kind() == "block")
                     .flat_map(children)
@@ -122,14 +133,25 @@ impl Reader<'_> {
             }
             "decorated_definition" => {
                 for child in children(node).filter(|child| child.kind() == "decorator") {
+                    self.expressions(child, kind, depth, steps);
                     self.calls_of(child, steps);
                 }
                 if let Some(definition) = node.child_by_field_name("definition") {
                     self.statement(definition, kind, depth, steps);
                 }
             }
-            "function_definition" => self.function(node, kind, depth),
+            "function_definition" => {
+                for parameter in node.child_by_field_name("parameters").into_iter().flat_map(children) {
+                    if let Some(default) = parameter.child_by_field_name("value") {
+                        self.expressions(default, kind, depth, steps);
+                    }
+                }
+                self.function(node, kind, depth);
+            }
             "class_definition" => {
+                if let Some(bases) = node.child_by_field_name("superclasses") {
+                    self.expressions(bases, kind, depth, steps);
+                }
                 let outermost = self.function.is_none().then(|| self.open(node));
                 self.blocks(node, kind, depth, steps);
                 if let Some(index) = outermost {
@@ -140,6 +162,14 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads what a statement evaluates before its blocks.
+    fn head(&mut self, node: Node<'_>, kind: ImportKind, depth: usize, steps: &mut Vec<Step>) {
+        let is_head = |child: &Node<'_>| !matches!(child.kind(), "block" | "else_clause" | "case_clause" | "comment");
+        for child in children(node).filter(is_head) {
+            self.expressions(child, kind, depth, steps);
+        }
+    }
+
     /// Reads the blocks of a clause.
     fn blocks(&mut self, node: Node<'_>, kind: ImportKind, depth: usize, steps: &mut Vec<Step>) {
         for block in children(node).filter(|child| child.kind() == "block") {
@@ -147,7 +177,7 @@ impl Reader<'_> {
         }
     }
 
-    fn import(
+    pub(super) fn import(
         &mut self,
         at: Node<'_>,
         module: String,
@@ -161,11 +191,24 @@ impl Reader<'_> {
             return;
         }
         let position = at.start_position();
-        let row = self.rows.get(position.row).copied().unwrap_or(position.row);
-        let one_based = |number: usize| u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX);
+        let lazily = kind == ImportKind::Plain && self.skeleton.lazy.contains(&position.row);
+        let kind = match lazily && self.reading.version >= Version::V3_15 {
+            true => ImportKind::OnUse,
+            false => kind,
+        };
         let index = self.facts.imports.len();
-        let (line, column) = (one_based(row), one_based(position.column));
+        let (line, column) = (self.line(at), one_based(position.column));
         let aliases = self.aliases(at);
+        if runs(kind) || kind == ImportKind::OnUse {
+            let alias = |name: &String| aliases.iter().find(|(own, _)| own == name).map(|(_, alias)| alias.clone());
+            match &names {
+                Some(names) => self.bound.extend(names.iter().map(|name| alias(name).unwrap_or_else(|| name.clone()))),
+                None => {
+                    let first = module.split('.').next().unwrap_or_default();
+                    self.bound.insert(alias(&module).unwrap_or_else(|| first.to_owned()));
+                }
+            }
+        }
         self.facts.imports.push(Import { module, names, aliases, level, line, column, kind });
         let runs = matches!(kind, ImportKind::Plain | ImportKind::Try | ImportKind::Conditional)
             || kind == ImportKind::Main && self.reading.main;
@@ -178,6 +221,12 @@ impl Reader<'_> {
         {
             imports.push(index);
         }
+    }
+
+    /// The line of the file that a node begins at.
+    pub(super) fn line(&self, node: Node<'_>) -> u32 {
+        let row = node.start_position().row;
+        one_based(self.skeleton.rows.get(row).copied().unwrap_or(row))
     }
 
     /// The `as` clauses of an import statement.
@@ -249,7 +298,12 @@ impl Reader<'_> {
         let mut open: Vec<Vec<Step>> = Vec::new();
         // Why no later branch can be taken any more.
         let mut taken: Option<ImportKind> = None;
-        for (condition, block) in branches {
+        for (index, (condition, block)) in branches.into_iter().enumerate() {
+            if let Some(condition) = condition.filter(|_| taken.is_none()) {
+                let mut looks = Vec::new();
+                self.expressions(condition, kind, depth, &mut looks);
+                if index == 0 { steps.append(&mut looks) } else { push_either(steps, vec![looks], false) }
+            }
             let truth =
                 condition.map_or(Truth::Yes(ImportKind::OtherTarget), |node| truth(node, self.text, self.reading));
             let mut branch = Vec::new();
@@ -330,6 +384,7 @@ impl Reader<'_> {
     fn with(&mut self, node: Node<'_>, kind: ImportKind, depth: usize, steps: &mut Vec<Step>) {
         let head: String =
             children(node).filter(|child| child.kind() == "with_clause").map(|it| self.source(it)).collect();
+        self.head(node, kind, depth, steps);
         if !head.contains("suppress(") {
             return self.blocks(node, kind, depth, steps);
         }
@@ -378,142 +433,15 @@ impl Reader<'_> {
             own.append(&mut imports);
         }
     }
-
-    /// Calls in an expression: dynamic imports, lazy loaders, functions of the file.
-    fn expressions(&mut self, node: Node<'_>, kind: ImportKind, depth: usize, steps: &mut Vec<Step>) {
-        let mut stack = vec![node];
-        let mut visited = 0_usize;
-        while let Some(node) = stack.pop() {
-            visited += 1;
-            if visited > 10_000 {
-                self.facts.incomplete = Some("an expression is too long".to_owned());
-                return;
-            }
-            match node.kind() {
-                "call" => self.call(node, kind, steps),
-                "assignment" => self.exports(node),
-                // What a lambda does, it does later; a statement inside ERROR is a statement all the same.
-                "lambda" => continue,
-                "import_statement" | "import_from_statement" => {
-                    self.statement(node, kind, depth, steps);
-                    continue;
-                }
-                _ => {}
-            }
-            let first = stack.len();
-            stack.extend(children(node));
-            if let Some(added) = stack.get_mut(first..) {
-                added.reverse();
-            }
-        }
-    }
-
-    /// The functions of the file that a decorator calls.
-    fn calls_of(&mut self, node: Node<'_>, steps: &mut Vec<Step>) {
-        for child in children(node) {
-            let name = self.source(child.child_by_field_name("function").unwrap_or(child));
-            if self.function.is_none() {
-                steps.push(Step::Call(name));
-            }
-        }
-    }
-
-    fn call(&mut self, node: Node<'_>, kind: ImportKind, steps: &mut Vec<Step>) {
-        let Some(function) = node.child_by_field_name("function") else { return };
-        let Some(arguments) = node.child_by_field_name("arguments") else { return };
-        let name = self.source(function);
-        let literal = |index: usize| children(arguments).nth(index).and_then(|argument| self.literal(argument));
-        match name.rsplit('.').next().unwrap_or_default() {
-            "import_module" | "__import__" | "_import_module" | "importorskip" => {
-                let Some(module) = literal(0) else { return };
-                let dots = module.bytes().take_while(|byte| *byte == b'.').count();
-                // Relative names are relative to the second argument, which is `__package__` or `__name__` nearly always.
-                let level = u32::try_from(dots).unwrap_or(u32::MAX);
-                let module = module.trim_start_matches('.').to_owned();
-                self.import(node, module, None, level, kind, steps);
-            }
-            "attach" if name.contains("lazy") || name == "attach" => self.attach(node, arguments, kind, steps),
-            "attach_stub" => self.facts.lazy_stub = true,
-            _ if self.function.is_none() && runs(kind) => steps.push(Step::Call(name)),
-            _ => {}
-        }
-    }
-
-    fn literal(&self, node: Node<'_>) -> Option<String> {
-        if node.kind() != "string" || children(node).any(|child| child.kind() == "interpolation") {
-            return None;
-        }
-        let content = children(node).find(|child| child.kind() == "string_content");
-        Some(content.map(|content| self.source(content)).unwrap_or_default())
-    }
-
-    fn literals(&self, node: Node<'_>) -> Vec<String> {
-        match node.kind() {
-            "list" | "tuple" | "set" => children(node).filter_map(|item| self.literal(item)).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// `__all__ = [...]`.
-    fn exports(&mut self, node: Node<'_>) {
-        let is_all = node.child_by_field_name("left").is_some_and(|left| self.source(left) == "__all__");
-        if is_all && let Some(right) = node.child_by_field_name("right") {
-            let names = self.literals(right);
-            self.facts.all.extend(names);
-        }
-    }
-
-    /// `lazy_loader.attach(__name__, submodules, submod_attrs, eager)`.
-    fn attach(&mut self, node: Node<'_>, arguments: Node<'_>, kind: ImportKind, steps: &mut Vec<Step>) {
-        let mut found = Vec::new();
-        for (index, argument) in children(arguments).enumerate() {
-            let (keyword, value) = match argument.kind() {
-                "keyword_argument" => (
-                    argument.child_by_field_name("name").map(|name| self.source(name)).unwrap_or_default(),
-                    argument.child_by_field_name("value").unwrap_or(argument),
-                ),
-                _ => (
-                    ["", "submodules", "submod_attrs"].get(index).map_or(String::new(), |it| (*it).to_owned()),
-                    argument,
-                ),
-            };
-            match keyword.as_str() {
-                "submodules" => {
-                    let names = self.literals(value).into_iter();
-                    found.extend(names.map(|name| LazyName { attribute: name.clone(), submodule: name }));
-                }
-                "submod_attrs" => {
-                    for pair in children(value).filter(|child| child.kind() == "pair") {
-                        let key = pair.child_by_field_name("key").and_then(|key| self.literal(key));
-                        let names = pair.child_by_field_name("value").map(|value| self.literals(value));
-                        if let (Some(submodule), Some(names)) = (key, names) {
-                            let name = |attribute| LazyName { attribute, submodule: submodule.clone() };
-                            found.extend(names.into_iter().map(name));
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        let submodules: Vec<String> = found.iter().map(|lazy| lazy.submodule.clone()).collect();
-        self.facts.lazy.extend(found);
-        self.facts.getattr = true;
-        if runs(kind) {
-            let mut names = submodules;
-            names.sort();
-            names.dedup();
-            self.import(node, String::new(), Some(names), 1, ImportKind::Lazy, steps);
-        }
-    }
 }
 
 /// Whether an import of this kind runs when the module is imported.
-fn runs(kind: ImportKind) -> bool {
+pub(super) fn runs(kind: ImportKind) -> bool {
     matches!(kind, ImportKind::Plain | ImportKind::Try | ImportKind::Conditional)
 }
 
 /// The kind of what is inside a condition that cannot be told.
-fn conditional(kind: ImportKind) -> ImportKind {
+pub(super) fn conditional(kind: ImportKind) -> ImportKind {
     if matches!(kind, ImportKind::Plain | ImportKind::Try) { ImportKind::Conditional } else { kind }
 }
 
@@ -522,7 +450,7 @@ fn deferred(kind: ImportKind, why: ImportKind) -> ImportKind {
     if runs(kind) { why } else { kind }
 }
 
-fn push_either(steps: &mut Vec<Step>, branches: Vec<Vec<Step>>, exhaustive: bool) {
+pub(super) fn push_either(steps: &mut Vec<Step>, branches: Vec<Vec<Step>>, exhaustive: bool) {
     if branches.iter().any(|branch| !branch.is_empty()) {
         steps.push(Step::Either { branches, exhaustive });
     }

@@ -1,0 +1,180 @@
+//! What is imported by looking at a name or by calling it, after the import statement that binds the name.
+
+use gilaudit_model::{Import, ImportKind, Use, Version};
+
+use super::run::{Ended, Run, absolute};
+use super::world::{Found, Node, PythonNode};
+
+/// A module, and what is asked of it.
+struct Asked {
+    module: String,
+    attributes: String,
+}
+
+/// How many attributes of a name are followed: packages do not nest deeper.
+const DEEPEST: usize = 16;
+
+impl Run<'_> {
+    /// Whether a statement only makes names that import when they are looked at.
+    ///
+    /// CPython 3.15.0rc2 `Python/ceval.c`, `check_lazy_import_compatibility`; `Python/codegen.c`: not in a `try` or a function.
+    pub(super) fn is_lazy(&self, node: &PythonNode, import: &Import, base: &str) -> bool {
+        import.kind == ImportKind::OnUse
+            || self.world.target().version >= Version::V3_15
+                && matches!(import.kind, ImportKind::Plain | ImportKind::Conditional)
+                && node.facts.lazy_modules.iter().any(|module| module == base)
+    }
+
+    /// A look at a name that an import bound: it runs the import if that was lazy, and the package that the name stands for may
+    /// import what is asked of it.
+    pub(super) fn look(&mut self, node: &PythonNode, name: &str, is_package: bool, used: &Use, certain: bool) {
+        let at = format!("{}:{}", node.file, used.line);
+        let first = used.name.split('.').next().unwrap_or_default();
+        let imports = node.facts.imports.iter().filter(|import| binds(import, first));
+        let lazy = imports.filter_map(|import| Some((import, absolute(name, is_package, import)?)));
+        let lazy: Vec<_> = lazy.filter(|(import, base)| self.is_lazy(node, import, base)).collect();
+        for (import, base) in lazy {
+            self.imported(&at, ImportKind::OnUse, &base, import, certain);
+        }
+        let Some(Asked { mut module, attributes }) = self.asked(node, name, is_package, &used.name) else { return };
+        for attribute in attributes.split('.').filter(|attribute| !attribute.is_empty()).take(DEEPEST) {
+            let Some(found) = self.world.find(&module) else { return };
+            let (Found::Package(index, _) | Found::Module(index)) = *found else { return };
+            let world = self.world;
+            let Some(Node::Python(python)) = world.node(index) else { return };
+            let is_package = matches!(*found, Found::Package(..));
+            let submodule = format!("{module}.{attribute}");
+            match self.given(&at, ImportKind::Lazy, (python, &module, is_package), attribute, certain) {
+                Some((true, _)) => {}
+                Some((false, _)) => return,
+                None if self.loaded.contains_key(&submodule) => {}
+                // An attribute that is not there, unless the module's own function makes it.
+                None if !python.facts.getattr => return,
+                None => {
+                    if is_package && self.world.find(&submodule).is_some() {
+                        self.linked(at.clone(), ImportKind::Lazy, &submodule, false);
+                    } else {
+                        return self.call(python, &module, is_package, "__getattr__", 0);
+                    }
+                }
+            }
+            module = submodule;
+        }
+    }
+
+    /// An attribute that a module has, or is known to import when it is asked for: whether it is the submodule of that name, and
+    /// how its import ends. `None` when the module's body does not say.
+    pub(super) fn given(
+        &mut self,
+        at: &str,
+        kind: ImportKind,
+        (python, base, is_package): (&PythonNode, &str, bool),
+        name: &str,
+        certain: bool,
+    ) -> Option<(bool, Ended)> {
+        let lazily = python.facts.imports.iter().filter(|import| binds(import, name)).find_map(|import| {
+            let from = absolute(base, is_package, import)?;
+            self.is_lazy(python, import, &from).then_some((import, from))
+        });
+        if let Some((import, from)) = lazily {
+            return Some((false, self.imported(at, kind, &from, import, certain)));
+        }
+        if python.facts.binds.binary_search_by(|bound| bound.as_str().cmp(name)).is_ok() {
+            return Some((false, Ended::Well));
+        }
+        let lazy = python.facts.lazy.iter().find(|lazy| lazy.attribute == name)?;
+        let ended = self.linked(at.to_owned(), kind, &format!("{base}.{}", lazy.submodule), certain);
+        Some((lazy.submodule == name, ended))
+    }
+
+    /// A call while a module is imported: what the functions of the called one's file import may be imported. Which of these
+    /// functions call each other is not known, so it is all of them.
+    pub(super) fn call(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str, hops: usize) {
+        let first = called.split('.').next().unwrap_or_default();
+        let Some(Asked { module, attributes }) = self.asked(node, name, is_package, called) else {
+            let imports = !node.facts.functions.is_empty() || !node.facts.uses.is_empty();
+            let defines = node.facts.functions.iter().any(|(known, _)| known == first)
+                || imports && node.facts.binds.iter().any(|bound| bound == first);
+            if defines {
+                self.functions(node, name, is_package);
+            }
+            return;
+        };
+        let Some(found) = self.world.find(&module) else { return };
+        let (index, is_package) = match *found {
+            Found::Module(index) => (index, false),
+            Found::Package(index, _) => (index, true),
+            Found::Namespace(_) | Found::Standard => return,
+        };
+        let world = self.world;
+        if let Some(Node::Python(python)) = world.node(index)
+            && hops > 0
+            && !attributes.is_empty()
+        {
+            self.call(python, &module, is_package, &attributes, hops - 1);
+        }
+    }
+
+    /// What a dotted name asks of which module, when its first part was imported.
+    fn asked(&self, node: &PythonNode, name: &str, is_package: bool, dotted: &str) -> Option<Asked> {
+        let first = dotted.split('.').next().unwrap_or_default();
+        // `import a.b` and `a.b.f()`.
+        let within = |module: &str| dotted.strip_prefix(module).and_then(|rest| rest.strip_prefix('.'));
+        let imported =
+            node.facts.imports.iter().filter(|import| import.kind != ImportKind::Function).find_map(|import| {
+                let is_it = |own: &String| {
+                    let alias = import.aliases.iter().find(|(of, _)| of == own).map(|(_, alias)| alias);
+                    alias.unwrap_or(own) == first
+                };
+                match &import.names {
+                    Some(names) => names.iter().find(|own| is_it(own)).map(|own| (import, Some(own.clone()))),
+                    None => (is_it(&import.module) || within(&import.module).is_some()).then_some((import, None)),
+                }
+            });
+        let Some((import, own)) = imported else {
+            // `import a.b` binds `a`.
+            let bound = node.facts.imports.iter().filter(|import| import.kind != ImportKind::Function);
+            let mut bound = bound.filter(|import| import.names.is_none() && binds(import, first));
+            let attributes = dotted.strip_prefix(first)?.strip_prefix('.')?;
+            return bound.next().map(|_| Asked { module: first.to_owned(), attributes: attributes.to_owned() });
+        };
+        let base = absolute(name, is_package, import)?;
+        let rest = match within(&base).filter(|_| own.is_none()) {
+            Some(rest) => rest,
+            None => dotted.get(first.len() + 1..).unwrap_or_default(),
+        };
+        // `from a import f; f()`, `from a import m; m.f()`, `import m; m.f()`.
+        Some(match own {
+            Some(own) if self.world.find(&format!("{base}.{own}")).is_some() => {
+                Asked { module: format!("{base}.{own}"), attributes: rest.to_owned() }
+            }
+            Some(own) => Asked { module: base, attributes: own },
+            None => Asked { module: base, attributes: rest.to_owned() },
+        })
+    }
+
+    /// Everything that the functions of a module import.
+    fn functions(&mut self, node: &PythonNode, name: &str, is_package: bool) {
+        // Once is enough: nothing that is only possible can become certain by being possible again.
+        if !self.called.insert(name.to_owned()) {
+            return;
+        }
+        for import in node.facts.functions.iter().flat_map(|(_, imports)| imports) {
+            if let Some(import) = node.facts.imports.get(*import) {
+                self.statement(node, name, is_package, import, false);
+            }
+        }
+        for used in &node.facts.uses {
+            self.look(node, name, is_package, used, false);
+        }
+    }
+}
+
+/// Whether an import binds this name.
+fn binds(import: &Import, name: &str) -> bool {
+    let bound = |own: &String| import.aliases.iter().find(|(of, _)| of == own).map(|(_, alias)| alias.as_str());
+    match &import.names {
+        Some(names) => names.iter().any(|own| bound(own).unwrap_or(own) == name),
+        None => bound(&import.module).or(import.module.split('.').next()) == Some(name),
+    }
+}
