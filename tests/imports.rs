@@ -171,6 +171,9 @@ fn lazy_imports_of_3_15() {
     let (name, bytes) = fixture_for("mp_used", "315t");
     put(here.path(), &format!("site-packages/low/{name}"), bytes);
     put(here.path(), "site-packages/gives.py", "lazy from low import fast\n");
+    let own = "__lazy_modules__ = {f\"{__spec__.parent}.inner\"}\nfrom .inner import thing\n";
+    put(here.path(), "site-packages/own/__init__.py", own);
+    put(here.path(), "site-packages/own/inner.py", "import low.fast\nthing = 1\n");
     for (script, gil, at, when) in [
         ("lazy import low.fast", "off", "run.py:1", "later"),
         ("lazy import low.fast\n\nlow", "on", "run.py:3", "import"),
@@ -186,6 +189,7 @@ fn lazy_imports_of_3_15() {
             "run.py:3",
             "import",
         ),
+        ("import own", "off", "own/__init__.py:2", "later"),
         ("import gives", "off", "gives.py:1", "later"),
         ("import gives\ngives.fast", "on", "run.py:2", "import"),
         ("from gives import fast", "on", "run.py:1", "import"),

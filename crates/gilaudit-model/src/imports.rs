@@ -163,7 +163,8 @@ pub struct PythonFacts {
     pub lazy_stub: bool,
     /// Whether it has a `__getattr__` of its own.
     pub getattr: bool,
-    /// The literal value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on, as if written so.
+    /// The value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on, as if written so. One that begins with
+    /// a dot is below the own package.
     pub lazy_modules: Vec<String>,
     /// Why the text was not read completely, when it was not.
     pub incomplete: Option<String>,

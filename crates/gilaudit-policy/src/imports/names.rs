@@ -18,11 +18,21 @@ impl Run<'_> {
     /// Whether a statement only makes names that import when they are looked at.
     ///
     /// CPython 3.15.0rc2 `Python/ceval.c`, `check_lazy_import_compatibility`; `Python/codegen.c`: not in a `try` or a function.
-    pub(super) fn is_lazy(&self, node: &PythonNode, import: &Import, base: &str) -> bool {
+    pub(super) fn is_lazy(
+        &self,
+        (node, name, is_package): (&PythonNode, &str, bool),
+        import: &Import,
+        base: &str,
+    ) -> bool {
+        let package = if is_package { name } else { name.rsplit_once('.').map_or("", |(package, _)| package) };
+        let is_named = |module: &String| match base.strip_prefix(package) {
+            Some(below) if module.starts_with('.') => below == module,
+            _ => module == base,
+        };
         import.kind == ImportKind::OnUse
             || self.world.target().version >= Version::V3_15
                 && matches!(import.kind, ImportKind::Plain | ImportKind::Conditional)
-                && node.facts.lazy_modules.iter().any(|module| module == base)
+                && node.facts.lazy_modules.iter().any(is_named)
     }
 
     /// A look at a name that an import bound: it runs the import if that was lazy, and the package that the name stands for may
@@ -32,7 +42,7 @@ impl Run<'_> {
         let first = used.name.split('.').next().unwrap_or_default();
         let imports = node.facts.imports.iter().filter(|import| binds(import, first));
         let lazy = imports.filter_map(|import| Some((import, absolute(name, is_package, import)?)));
-        let lazy: Vec<_> = lazy.filter(|(import, base)| self.is_lazy(node, import, base)).collect();
+        let lazy: Vec<_> = lazy.filter(|(import, base)| self.is_lazy((node, name, is_package), import, base)).collect();
         for (import, base) in lazy {
             self.imported(&at, ImportKind::OnUse, &base, import, certain);
         }
@@ -74,7 +84,7 @@ impl Run<'_> {
     ) -> Option<(bool, Ended)> {
         let lazily = python.facts.imports.iter().filter(|import| binds(import, name)).find_map(|import| {
             let from = absolute(base, is_package, import)?;
-            self.is_lazy(python, import, &from).then_some((import, from))
+            self.is_lazy((python, base, is_package), import, &from).then_some((import, from))
         });
         if let Some((import, from)) = lazily {
             return Some((false, self.imported(at, kind, &from, import, certain)));

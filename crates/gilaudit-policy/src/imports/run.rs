@@ -341,7 +341,7 @@ impl<'w> Run<'w> {
         certain: bool,
     ) -> Ended {
         let Some(base) = absolute(name, is_package, import) else { return Ended::Failed(Failure::Import) };
-        if !self.later && self.is_lazy(node, import, &base) {
+        if !self.later && self.is_lazy((node, name, is_package), import, &base) {
             return Ended::Well;
         }
         self.imported(&format!("{}:{}", node.file, import.line), import.kind, &base, import, certain)
@@ -430,7 +430,7 @@ impl<'w> Run<'w> {
             self.look(node, name, is_package, used, false);
         }
         for import in &node.facts.imports {
-            let lazy = |base: String| self.is_lazy(node, import, &base);
+            let lazy = |base: String| self.is_lazy((node, name, is_package), import, &base);
             if matches!(import.kind, ImportKind::Function | ImportKind::Lazy)
                 || absolute(name, is_package, import).is_some_and(lazy)
             {

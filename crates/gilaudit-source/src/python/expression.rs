@@ -112,6 +112,22 @@ impl Reader<'_> {
         }
     }
 
+    /// Names of modules; `.x` for `f"{__spec__.parent}.x"`, the usual way to write one of the own package.
+    fn module_names(&self, node: Node<'_>) -> Vec<String> {
+        let name = |item: Node<'_>| {
+            self.literal(item).or_else(|| {
+                let written = self.source(item);
+                let rest = written.strip_prefix(['f', 'F'])?.trim_matches(['"', '\'']);
+                let own = ["{__spec__.parent}", "{__package__}"].into_iter().find_map(|own| rest.strip_prefix(own))?;
+                (own.starts_with('.') && !own.contains(['{', '}'])).then(|| own.to_owned())
+            })
+        };
+        match node.kind() {
+            "list" | "tuple" | "set" => children(node).filter_map(name).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// `__all__ = [...]` and `__lazy_modules__ = [...]`.
     fn exports(&mut self, node: Node<'_>) {
         let Some(left) = node.child_by_field_name("left") else { return };
@@ -122,7 +138,7 @@ impl Reader<'_> {
                 self.facts.all.extend(names);
             }
             "__lazy_modules__" if self.reading.version >= Version::V3_15 => {
-                self.facts.lazy_modules = self.literals(right);
+                self.facts.lazy_modules = self.module_names(right);
                 let items = children(right).filter(|item| item.kind() != "comment").count();
                 if items > self.facts.lazy_modules.len() || !matches!(right.kind(), "list" | "tuple" | "set") {
                     self.facts.incomplete = Some("__lazy_modules__ is not a literal".to_owned());

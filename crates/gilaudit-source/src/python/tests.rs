@@ -229,6 +229,9 @@ lazy = import_me(1)
     let read = read(text.as_bytes(), &Reading { version: Version::V3_15, ..LINUX });
     assert_eq!(read.lazy_modules, ["g"]);
     assert_eq!(read.incomplete, None);
+    let own = b"__lazy_modules__ = {'a', f\"{__spec__.parent}.b.c\", f'{__package__}.d'}\nimport a\n";
+    let own = super::read(own, &Reading { version: Version::V3_15, ..LINUX });
+    assert_eq!((own.lazy_modules, own.incomplete), (vec!["a".to_owned(), ".b.c".to_owned(), ".d".to_owned()], None));
     let computed = b"__lazy_modules__ = [f'{__name__}.x']\nfrom . import x\n";
     let computed = |version| super::read(computed, &Reading { version, ..LINUX }).incomplete;
     assert!(computed(Version::V3_15).is_some());
