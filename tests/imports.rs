@@ -190,6 +190,8 @@ fn lazy_imports_of_3_15() {
             "import",
         ),
         ("import own", "off", "own/__init__.py:2", "later"),
+        ("__lazy_modules__ = names()\nimport low.fast", "undetermined", "run.py:2", "maybe"),
+        ("__lazy_modules__ = names()\nimport low.fast as fast\nfast", "on", "run.py:3", "import"),
         ("import gives", "off", "gives.py:1", "later"),
         ("import gives\ngives.fast", "on", "run.py:2", "import"),
         ("from gives import fast", "on", "run.py:1", "import"),

@@ -141,6 +141,15 @@ pub struct LazyName {
     pub submodule: String,
 }
 
+/// The value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on (PEP 810), as if written so.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct LazyModules {
+    /// The names that are known. `.` is the own package, and one that begins with a dot is below it.
+    pub names: Vec<String>,
+    /// Whether there may be others, because the value is computed.
+    pub open: bool,
+}
+
 /// What a Python file imports.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct PythonFacts {
@@ -163,9 +172,8 @@ pub struct PythonFacts {
     pub lazy_stub: bool,
     /// Whether it has a `__getattr__` of its own.
     pub getattr: bool,
-    /// The value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on, as if written so. One that begins with
-    /// a dot is below the own package.
-    pub lazy_modules: Vec<String>,
+    /// What `__lazy_modules__` says.
+    pub lazy_modules: LazyModules,
     /// Why the text was not read completely, when it was not.
     pub incomplete: Option<String>,
 }

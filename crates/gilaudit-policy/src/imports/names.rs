@@ -1,6 +1,6 @@
 //! What is imported by looking at a name or by calling it, after the import statement that binds the name.
 
-use gilaudit_model::{Import, ImportKind, Use, Version};
+use gilaudit_model::{Import, ImportKind, LazyModules, Use, Version};
 
 use super::run::{Ended, Run, absolute};
 use super::world::{Found, Node, PythonNode};
@@ -15,7 +15,7 @@ struct Asked {
 const DEEPEST: usize = 16;
 
 impl Run<'_> {
-    /// Whether a statement only makes names that import when they are looked at.
+    /// Whether a statement only makes names that import when they are looked at; `None` when it is not known.
     ///
     /// CPython 3.15.0rc2 `Python/ceval.c`, `check_lazy_import_compatibility`; `Python/codegen.c`: not in a `try` or a function.
     pub(super) fn is_lazy(
@@ -23,16 +23,21 @@ impl Run<'_> {
         (node, name, is_package): (&PythonNode, &str, bool),
         import: &Import,
         base: &str,
-    ) -> bool {
+    ) -> Option<bool> {
+        if import.kind == ImportKind::OnUse {
+            return Some(true);
+        }
+        let in_body = matches!(import.kind, ImportKind::Plain | ImportKind::Conditional);
+        if self.world.target().version < Version::V3_15 || !in_body {
+            return Some(false);
+        }
+        let LazyModules { names, open } = &node.facts.lazy_modules;
         let package = if is_package { name } else { name.rsplit_once('.').map_or("", |(package, _)| package) };
-        let is_named = |module: &String| match base.strip_prefix(package) {
-            Some(below) if module.starts_with('.') => below == module,
+        let is_named = names.iter().any(|module| match base.strip_prefix(package) {
+            Some(below) if module.starts_with('.') => below == module || below.is_empty() && module == ".",
             _ => module == base,
-        };
-        import.kind == ImportKind::OnUse
-            || self.world.target().version >= Version::V3_15
-                && matches!(import.kind, ImportKind::Plain | ImportKind::Conditional)
-                && node.facts.lazy_modules.iter().any(is_named)
+        });
+        if is_named { Some(true) } else { (!open).then_some(false) }
     }
 
     /// A look at a name that an import bound: it runs the import if that was lazy, and the package that the name stands for may
@@ -42,7 +47,7 @@ impl Run<'_> {
         let first = used.name.split('.').next().unwrap_or_default();
         let imports = node.facts.imports.iter().filter(|import| binds(import, first));
         let lazy = imports.filter_map(|import| Some((import, absolute(name, is_package, import)?)));
-        let lazy: Vec<_> = lazy.filter(|(import, base)| self.is_lazy((node, name, is_package), import, base)).collect();
+        let lazy: Vec<_> = lazy.filter(|(import, base)| self.is_lazy((node, name, is_package), import, base) != Some(false)).collect();
         for (import, base) in lazy {
             self.imported(&at, ImportKind::OnUse, &base, import, certain);
         }
@@ -84,7 +89,8 @@ impl Run<'_> {
     ) -> Option<(bool, Ended)> {
         let lazily = python.facts.imports.iter().filter(|import| binds(import, name)).find_map(|import| {
             let from = absolute(base, is_package, import)?;
-            self.is_lazy((python, base, is_package), import, &from).then_some((import, from))
+            let is_lazy = self.is_lazy((python, base, is_package), import, &from) != Some(false);
+            is_lazy.then_some((import, from))
         });
         if let Some((import, from)) = lazily {
             return Some((false, self.imported(at, kind, &from, import, certain)));

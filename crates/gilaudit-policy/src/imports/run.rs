@@ -341,10 +341,15 @@ impl<'w> Run<'w> {
         certain: bool,
     ) -> Ended {
         let Some(base) = absolute(name, is_package, import) else { return Ended::Failed(Failure::Import) };
-        if !self.later && self.is_lazy((node, name, is_package), import, &base) {
-            return Ended::Well;
+        let at = format!("{}:{}", node.file, import.line);
+        match self.is_lazy((node, name, is_package), import, &base) {
+            Some(true) if !self.later => Ended::Well,
+            None if !self.later => match self.imported(&at, import.kind, &base, import, false) {
+                Ended::Failed(_) => Ended::Open,
+                ended => ended,
+            },
+            _ => self.imported(&at, import.kind, &base, import, certain),
         }
-        self.imported(&format!("{}:{}", node.file, import.line), import.kind, &base, import, certain)
     }
 
     /// What an import statement imports from `base`, by a link at this place.
@@ -430,7 +435,7 @@ impl<'w> Run<'w> {
             self.look(node, name, is_package, used, false);
         }
         for import in &node.facts.imports {
-            let lazy = |base: String| self.is_lazy((node, name, is_package), import, &base);
+            let lazy = |base: String| self.is_lazy((node, name, is_package), import, &base) == Some(true);
             if matches!(import.kind, ImportKind::Function | ImportKind::Lazy)
                 || absolute(name, is_package, import).is_some_and(lazy)
             {

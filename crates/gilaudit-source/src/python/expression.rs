@@ -1,6 +1,6 @@
 //! What the expressions of a file do: calls that import, lazy loaders, looks at what imports bind.
 
-use gilaudit_model::{ImportKind, LazyName, Step, Use, Version};
+use gilaudit_model::{ImportKind, LazyModules, LazyName, Step, Use, Version};
 use tree_sitter::Node;
 
 use super::logical::is_word;
@@ -29,7 +29,8 @@ impl Reader<'_> {
                     }
                     self.call(node, if surely { kind } else { conditional(kind) }, &mut inner);
                 }
-                "assignment" => self.exports(node),
+                "assignment" => self.exports(node, kind),
+                "augmented_assignment" => self.exports(node, conditional(kind)),
                 "attribute" | "identifier" => self.look(node, kind, &mut inner),
                 // What a lambda does, it does later; a statement inside ERROR is a statement all the same.
                 "lambda" => continue,
@@ -55,7 +56,7 @@ impl Reader<'_> {
 
     /// A look at what an import bound: at an attribute of it, or at a name on its own if imports are lazy here.
     fn look(&mut self, node: Node<'_>, kind: ImportKind, steps: &mut Vec<Step>) {
-        let on_its_own = !self.skeleton.lazy.is_empty() || !self.facts.lazy_modules.is_empty();
+        let on_its_own = !self.skeleton.lazy.is_empty() || self.facts.lazy_modules != LazyModules::default();
         if !runs(kind) || node.kind() == "identifier" && !on_its_own {
             return;
         }
@@ -112,24 +113,29 @@ impl Reader<'_> {
         }
     }
 
-    /// Names of modules; `.x` for `f"{__spec__.parent}.x"`, the usual way to write one of the own package.
-    fn module_names(&self, node: Node<'_>) -> Vec<String> {
+    /// The value of `__lazy_modules__`. Names of the own package are written `f"{__spec__.parent}.x"`.
+    fn lazy_modules(&self, value: Node<'_>) -> LazyModules {
         let name = |item: Node<'_>| {
             self.literal(item).or_else(|| {
                 let written = self.source(item);
                 let rest = written.strip_prefix(['f', 'F'])?.trim_matches(['"', '\'']);
-                let own = ["{__spec__.parent}", "{__package__}"].into_iter().find_map(|own| rest.strip_prefix(own))?;
-                (own.starts_with('.') && !own.contains(['{', '}'])).then(|| own.to_owned())
+                let below = ["{__spec__.parent}", "{__package__}"].into_iter().find_map(|own| rest.strip_prefix(own))?;
+                match below {
+                    "" => Some(".".to_owned()),
+                    _ => (below.starts_with('.') && !below.contains(['{', '}'])).then(|| below.to_owned()),
+                }
             })
         };
-        match node.kind() {
-            "list" | "tuple" | "set" => children(node).filter_map(name).collect(),
-            _ => Vec::new(),
+        if !matches!(value.kind(), "list" | "tuple" | "set") {
+            return LazyModules { names: Vec::new(), open: true };
         }
+        let items: Vec<_> = children(value).filter(|item| item.kind() != "comment").collect();
+        let names: Vec<_> = items.iter().copied().filter_map(name).collect();
+        LazyModules { open: names.len() < items.len(), names }
     }
 
     /// `__all__ = [...]` and `__lazy_modules__ = [...]`.
-    fn exports(&mut self, node: Node<'_>) {
+    fn exports(&mut self, node: Node<'_>, kind: ImportKind) {
         let Some(left) = node.child_by_field_name("left") else { return };
         let Some(right) = node.child_by_field_name("right") else { return };
         match self.source(left).as_str() {
@@ -138,11 +144,12 @@ impl Reader<'_> {
                 self.facts.all.extend(names);
             }
             "__lazy_modules__" if self.reading.version >= Version::V3_15 => {
-                self.facts.lazy_modules = self.module_names(right);
-                let items = children(right).filter(|item| item.kind() != "comment").count();
-                if items > self.facts.lazy_modules.len() || !matches!(right.kind(), "list" | "tuple" | "set") {
-                    self.facts.incomplete = Some("__lazy_modules__ is not a literal".to_owned());
-                }
+                let first = self.facts.lazy_modules == LazyModules::default();
+                self.facts.lazy_modules = match kind {
+                    ImportKind::Plain if first => self.lazy_modules(right),
+                    // One of several values.
+                    _ => LazyModules { names: Vec::new(), open: true },
+                };
             }
             _ => {}
         }

@@ -227,16 +227,29 @@ lazy = import_me(1)
     assert_eq!(kinds(Version::V3_15), [(1, "on-use"), (2, "on-use"), (6, "plain")]);
     assert_eq!(looks(text, Version::V3_15), ["7:d", "8:a", "9:e", "10:g later"]);
     let read = read(text.as_bytes(), &Reading { version: Version::V3_15, ..LINUX });
-    assert_eq!(read.lazy_modules, ["g"]);
+    assert_eq!((read.lazy_modules.names, read.lazy_modules.open), (vec!["g".to_owned()], false));
     assert_eq!(read.incomplete, None);
-    let own = b"__lazy_modules__ = {'a', f\"{__spec__.parent}.b.c\", f'{__package__}.d'}\nimport a\n";
-    let own = super::read(own, &Reading { version: Version::V3_15, ..LINUX });
-    assert_eq!((own.lazy_modules, own.incomplete), (vec!["a".to_owned(), ".b.c".to_owned(), ".d".to_owned()], None));
-    let computed = b"__lazy_modules__ = [f'{__name__}.x']\nfrom . import x\n";
-    let computed = |version| super::read(computed, &Reading { version, ..LINUX }).incomplete;
-    assert!(computed(Version::V3_15).is_some());
-    // Before 3.15 the name means nothing.
-    assert_eq!(computed(Version::V3_14), None);
+}
+
+#[test]
+fn lazy_modules() {
+    let modules = |value: &str, version| {
+        let text = format!("{value}\nimport a\n");
+        let read = read(text.as_bytes(), &Reading { version, ..LINUX }).lazy_modules;
+        format!("{}{}", read.names.join(" "), if read.open { " ..." } else { "" })
+    };
+    for (value, known) in [
+        ("__lazy_modules__ = {'a', f\"{__spec__.parent}.b.c\", f'{__package__}.d'}", "a .b.c .d"),
+        ("__lazy_modules__: set[str] = {f'{__spec__.parent}'}", "."),
+        ("__lazy_modules__ = ['a', f'{__name__}.x']", "a ..."),
+        ("__lazy_modules__ = make()", " ..."),
+        ("__lazy_modules__ = ['a']\n__lazy_modules__ += ['b']", " ..."),
+        ("if a():\n    __lazy_modules__ = ['a']", " ..."),
+    ] {
+        assert_eq!(modules(value, Version::V3_15), known, "{value}");
+        // Before 3.15 the name means nothing.
+        assert_eq!(modules(value, Version::V3_14), "", "{value}");
+    }
 }
 
 #[test]
