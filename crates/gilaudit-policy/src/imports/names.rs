@@ -47,7 +47,8 @@ impl Run<'_> {
         let first = used.name.split('.').next().unwrap_or_default();
         let imports = node.facts.imports.iter().filter(|import| binds(import, first));
         let lazy = imports.filter_map(|import| Some((import, absolute(name, is_package, import)?)));
-        let lazy: Vec<_> = lazy.filter(|(import, base)| self.is_lazy((node, name, is_package), import, base) != Some(false)).collect();
+        let lazy: Vec<_> =
+            lazy.filter(|(import, base)| self.is_lazy((node, name, is_package), import, base) != Some(false)).collect();
         for (import, base) in lazy {
             self.imported(&at, ImportKind::OnUse, &base, import, certain);
         }

@@ -119,7 +119,8 @@ impl Reader<'_> {
             self.literal(item).or_else(|| {
                 let written = self.source(item);
                 let rest = written.strip_prefix(['f', 'F'])?.trim_matches(['"', '\'']);
-                let below = ["{__spec__.parent}", "{__package__}"].into_iter().find_map(|own| rest.strip_prefix(own))?;
+                let below =
+                    ["{__spec__.parent}", "{__package__}"].into_iter().find_map(|own| rest.strip_prefix(own))?;
                 match below {
                     "" => Some(".".to_owned()),
                     _ => (below.starts_with('.') && !below.contains(['{', '}'])).then(|| below.to_owned()),
