@@ -141,6 +141,19 @@ pub struct LazyName {
     pub submodule: String,
 }
 
+/// A name that the outermost level of a file binds, and what running it may import.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Callable {
+    /// The name.
+    pub name: String,
+    /// The imports in it, as indices of [`PythonFacts::imports`]. Those of a class are all those of its methods.
+    pub imports: Vec<usize>,
+    /// The looks in it at what imports bind.
+    pub uses: Vec<Use>,
+    /// The callables that it mentions, as indices: what it may run in turn.
+    pub mentions: Vec<usize>,
+}
+
 /// The value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on (PEP 810), as if written so.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LazyModules {
@@ -157,10 +170,8 @@ pub struct PythonFacts {
     pub imports: Vec<Import>,
     /// The module's body.
     pub steps: Vec<Step>,
-    /// The imports in functions and classes of the file, by the name of the outermost one: what [`Step::Call`] runs.
-    pub functions: Vec<(String, Vec<usize>)>,
-    /// The same for looks at what imports bind: all those in functions of the file.
-    pub uses: Vec<Use>,
+    /// What [`Step::Call`] runs: functions and classes of the outermost level, and variables that may hold them.
+    pub callables: Vec<Callable>,
     /// Names that the body binds by `def`, `class`, assignment or `from … import`, sorted. Such a name is an attribute already, so
     /// that `from package import name` need not import a submodule.
     pub binds: Vec<String>,

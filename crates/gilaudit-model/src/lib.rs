@@ -36,7 +36,7 @@ pub use declaration::{Declaration, Evidence, FailureKind, ImportFailure, Init, L
 pub use distribution::{Distribution, WheelTags};
 pub use extension::{Abi, BuiltFor, Extension, Library};
 pub use finding::{Confidence, Finding, Location, Related, Severity};
-pub use imports::{Catches, Handler, Import, ImportKind, LazyModules, LazyName, PythonFacts, Step, Use};
+pub use imports::{Callable, Catches, Handler, Import, ImportKind, LazyModules, LazyName, PythonFacts, Step, Use};
 pub use origin::Origin;
 pub use platform::{Arch, Format, Os, Platform};
 pub use problem::{Problem, Stage};

@@ -104,18 +104,11 @@ impl Run<'_> {
         Some((lazy.submodule == name, ended))
     }
 
-    /// A call while a module is imported: what the functions of the called one's file import may be imported. Which of these
-    /// functions call each other is not known, so it is all of them.
+    /// A call while a module is imported: what the called one imports may be imported, and what those import that it mentions.
     pub(super) fn call(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str, hops: usize) {
         let first = called.split('.').next().unwrap_or_default();
         let Some(Asked { module, attributes }) = self.asked(node, name, is_package, called) else {
-            let imports = !node.facts.functions.is_empty() || !node.facts.uses.is_empty();
-            let defines = node.facts.functions.iter().any(|(known, _)| known == first)
-                || imports && node.facts.binds.iter().any(|bound| bound == first);
-            if defines {
-                self.functions(node, name, is_package);
-            }
-            return;
+            return self.run_callable(node, name, is_package, first);
         };
         let Some(found) = self.world.find(&module) else { return };
         let (index, is_package) = match *found {
@@ -170,19 +163,23 @@ impl Run<'_> {
         })
     }
 
-    /// Everything that the functions of a module import.
-    fn functions(&mut self, node: &PythonNode, name: &str, is_package: bool) {
-        // Once is enough: nothing that is only possible can become certain by being possible again.
-        if !self.called.insert(name.to_owned()) {
-            return;
-        }
-        for import in node.facts.functions.iter().flat_map(|(_, imports)| imports) {
-            if let Some(import) = node.facts.imports.get(*import) {
+    /// Everything that a callable of a module may import, and those that it mentions.
+    fn run_callable(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str) {
+        let callables = &node.facts.callables;
+        let mut stack: Vec<usize> = callables.iter().position(|callable| callable.name == called).into_iter().collect();
+        while let Some(index) = stack.pop() {
+            // Once is enough: nothing that is only possible can become certain by being possible again.
+            let Some(callable) = callables.get(index) else { continue };
+            if !self.called.insert((name.to_owned(), index)) {
+                continue;
+            }
+            for import in callable.imports.iter().filter_map(|import| node.facts.imports.get(*import)) {
                 self.statement(node, name, is_package, import, false);
             }
-        }
-        for used in &node.facts.uses {
-            self.look(node, name, is_package, used, false);
+            for used in &callable.uses {
+                self.look(node, name, is_package, used, false);
+            }
+            stack.extend(&callable.mentions);
         }
     }
 }

@@ -90,8 +90,8 @@ pub(super) const HOPS: usize = 4;
 
 pub(super) struct Run<'w> {
     pub(super) world: &'w World,
-    /// Modules whose functions were followed already.
-    pub(super) called: HashSet<String>,
+    /// What was called already: modules, and indices of what they define.
+    pub(super) called: HashSet<(String, usize)>,
     pub(super) loaded: HashMap<String, Loaded>,
     chain: Vec<Link>,
     out: Outcomes,
@@ -431,7 +431,9 @@ impl<'w> Run<'w> {
 
     fn deferred(&mut self, node: &PythonNode, name: &str, is_package: bool) {
         // Looks come first: who looks tells more than the import that was put off.
-        for used in &node.facts.uses {
+        let mut uses: Vec<_> = node.facts.callables.iter().flat_map(|callable| &callable.uses).collect();
+        uses.sort_by_key(|used| used.line);
+        for used in uses {
             self.look(node, name, is_package, used, false);
         }
         for import in &node.facts.imports {

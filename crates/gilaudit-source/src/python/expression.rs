@@ -71,7 +71,7 @@ impl Reader<'_> {
     pub(super) fn calls_of(&mut self, node: Node<'_>, steps: &mut Vec<Step>) {
         for child in children(node) {
             let name = self.source(child.child_by_field_name("function").unwrap_or(child));
-            if self.function.is_none() {
+            if !self.in_function {
                 steps.push(Step::Call(name));
             }
         }
@@ -93,7 +93,7 @@ impl Reader<'_> {
             }
             "attach" if name.contains("lazy") || name == "attach" => self.attach(node, arguments, kind, steps),
             "attach_stub" => self.facts.lazy_stub = true,
-            _ if self.function.is_none() && runs(kind) => steps.push(Step::Call(name)),
+            _ if !self.in_function && runs(kind) => steps.push(Step::Call(name)),
             _ => {}
         }
     }

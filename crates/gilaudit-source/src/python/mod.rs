@@ -10,6 +10,7 @@
 mod condition;
 mod expression;
 pub(crate) mod logical;
+mod mentions;
 mod pth;
 mod skeleton;
 pub(crate) mod state;
@@ -39,7 +40,6 @@ pub fn read(text: &[u8], reading: &Reading) -> PythonFacts {
     let skeleton = skeleton::of(text);
     let mut facts = tree::read(&skeleton, reading);
     facts.binds.extend(skeleton.binds);
-    facts.uses = skeleton.uses;
     facts.binds.sort();
     facts.binds.dedup();
     facts

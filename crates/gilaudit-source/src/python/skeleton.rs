@@ -6,10 +6,11 @@
 
 use std::collections::HashSet;
 
-use gilaudit_model::Use;
+use gilaudit_model::{Callable, Use};
 use memchr::memmem;
 
 use super::logical::{Line, is_word, lines};
+use super::mentions::{Mentions, targets};
 use super::uses::{LONGEST, after_lazy, uses};
 
 /// The short text.
@@ -20,8 +21,9 @@ pub(super) struct Skeleton {
     pub(super) rows: Vec<usize>,
     /// Names that the file binds at the outermost level by `def`, `class` or assignment.
     pub(super) binds: Vec<String>,
-    /// Looks at imported names in functions, each once.
-    pub(super) uses: Vec<Use>,
+    /// What the outermost level defines, with the looks at imported names in it and what it mentions. Empty when no function of the
+    /// file imports.
+    pub(super) callables: Vec<Callable>,
     /// Rows of the text with a lazy import; the word `lazy` itself is left out.
     pub(super) lazy: HashSet<usize>,
     /// Whether lines were left out that CPython itself would refuse.
@@ -52,7 +54,7 @@ pub(super) fn of(text: &[u8]) -> Skeleton {
     skeleton.refused = lines.len() < all;
     let mut keep: Vec<bool> = lines.iter().map(|line| matters(slice(text, line))).collect();
     let parents = parents(&lines);
-    skeleton.uses = keep_callers(text, &lines, &parents, &mut keep);
+    skeleton.callables = keep_callers(text, &lines, &parents, &mut keep);
     keep_structure(text, &lines, &parents, &mut keep);
     skeleton.binds = lines.iter().filter(|line| line.indent == 0).filter_map(|line| bound(slice(text, line))).collect();
     skeleton.write(text, &lines, &parents, &keep);
@@ -116,8 +118,8 @@ fn parents(lines: &[Line]) -> Vec<Option<usize>> {
 }
 
 /// Keeps lines outside functions that look at what is imported, or call something which the file defines or imports by `from`:
-/// functions import, too. Gives what functions look at.
-fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) -> Vec<Use> {
+/// functions import, too. Gives what functions look at and mention.
+fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &mut [bool]) -> Vec<Callable> {
     let mut names: HashSet<&[u8]> = HashSet::new();
     let mut local = Vec::new();
     let mut imports_in_functions = false;
@@ -139,7 +141,7 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
             }
         }
     }
-    let mut in_functions: HashSet<&[u8]> = HashSet::new();
+    let mut in_functions: HashSet<(Option<&[u8]>, &[u8])> = HashSet::new();
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
@@ -166,13 +168,22 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
         let inside = !outside || is_head && !statement.trim_ascii_end().ends_with(b":");
         if inside && found.len() < MOST_USES {
             let line = u32::try_from(line.row.saturating_add(1)).unwrap_or(u32::MAX);
-            let new = used.into_iter().filter(|name| in_functions.insert(name));
-            found.extend(new.map(|name| Use { name: String::from_utf8_lossy(name).into_owned(), line }));
+            let owner = owner(text, lines, parents, index);
+            let new = used.into_iter().filter(|name| in_functions.insert((owner, name)));
+            found.extend(new.map(|name| (owner, Use { name: String::from_utf8_lossy(name).into_owned(), line })));
         }
     }
+    let mut callables = Vec::new();
     // What calls the file's own functions matters only if any of them imports.
     if imports_in_functions || !found.is_empty() {
         names.extend(local);
+        let mut mentions = mentions(text, lines, parents);
+        for (owner, used) in found {
+            if let Some(definition) = owner.and_then(|owner| mentions.get_mut(owner)) {
+                definition.uses.push(used);
+            }
+        }
+        callables = mentions.into_callables();
     }
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
@@ -185,7 +196,39 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
             keep.iter_mut().skip(index).take(decorators + 1).for_each(|keep| *keep = true);
         }
     }
-    found
+    callables
+}
+
+/// The function or class of the outermost level that a line is in, or begins.
+fn owner<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>], index: usize) -> Option<&'t [u8]> {
+    let parent = |index: &usize| parents.get(*index).copied().flatten();
+    std::iter::successors(Some(index), parent).filter_map(|index| defined(slice_at(text, lines, index))).last()
+}
+
+/// What the definitions of a file mention.
+fn mentions<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>]) -> Mentions<'t> {
+    let owners: Vec<_> = (0..lines.len()).map(|index| owner(text, lines, parents, index)).collect();
+    let statements = || lines.iter().map(|line| slice(text, line)).zip(&owners);
+    let bound = statements().flat_map(|(statement, owner)| {
+        let word = first_word(statement);
+        let assigns = owner.is_none() && (!is_clause(word) || word == b"for");
+        owner.iter().copied().chain(targets(if assigns { statement } else { b"" })).collect::<Vec<_>>()
+    });
+    let mut mentions = Mentions::new(bound);
+    for (index, (statement, owner)) in statements().enumerate() {
+        // Neither a docstring nor the list of what is public runs anything.
+        if matches!(statement.first(), Some(b'"' | b'\'')) || statement.starts_with(b"__all__") {
+            continue;
+        }
+        match owner {
+            Some(owner) => mentions.within(owner, statement),
+            None => {
+                let decorated = lines.iter().skip(index).map(|line| slice(text, line)).find(|it| !it.starts_with(b"@"));
+                mentions.outside(statement, decorated.filter(|_| statement.starts_with(b"@")).and_then(defined));
+            }
+        }
+    }
+    mentions
 }
 
 /// Whether a statement calls one of these names, or something of it: `name(`, `name.part(`, `@name`.

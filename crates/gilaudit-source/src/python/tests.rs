@@ -131,7 +131,7 @@ fn functions_called_at_import() {
         .filter_map(|step| if let Step::Call(name) = step { Some(name.as_str()) } else { None })
         .collect();
     assert_eq!(calls, ["g", "f", "C", "f"]);
-    let of = |name: &str| read.functions.iter().find(|(known, _)| known == name).map(|(_, imports)| imports.len());
+    let of = |name: &str| read.callables.iter().find(|it| it.name == name).map(|it| it.imports.len());
     assert_eq!((of("f"), of("C")), (Some(1), Some(1)));
     // What is imported may be called, too; what is neither imported nor defined here is none of our business.
     let read = facts("from a import b as c\nimport d\n@c\nclass X: pass\ny = d.e(1)\nz = other(2)\n");
@@ -142,6 +142,39 @@ fn functions_called_at_import() {
         .collect();
     assert_eq!(calls, ["c", "d.e"]);
     assert_eq!(read.imports[0].aliases, [("b".to_owned(), "c".to_owned())]);
+}
+
+#[test]
+fn what_a_call_may_run_in_turn() {
+    // Each text has an `f` that imports; whether `start` may run it.
+    for (text, reaches) in [
+        ("def start(): f()", true),
+        ("def start(): g()\ndef g(): f()", true),
+        ("def start(): other.f()\ndef g(): f()", false),
+        ("class start:\n    def __init__(self): f()", true),
+        ("class start(g): pass\nclass g:\n    def __init__(self): f()", true),
+        ("def start(x=f): x()", true),
+        ("HOOKS = []\nHOOKS.append(f)\ndef start(): HOOKS[0]()", true),
+        ("HOOKS = []\ndef add(x): HOOKS.append(x)\n@add\ndef g(): f()\ndef start(): HOOKS[0]()", true),
+        ("TABLE: dict = {'f': f}\ndef start(): TABLE['f']()", true),
+        ("TABLE = {'k': f}\ndef start(): OTHER['k']()", false),
+        ("HOOK = None\ndef put():\n    global HOOK\n    HOOK = f\ndef start(): HOOK()", true),
+        ("def start(): globals()['f']()", true),
+        ("if a:\n    g = f\nelse:\n    g = None\ndef start(): g()", true),
+        ("'''f start'''\n__all__ = ['f', 'start']\ndef start():\n    'f'", false),
+    ] {
+        let facts = facts(&format!("{text}\ndef f():\n    import a\n"));
+        let mut seen = vec![false; facts.callables.len()];
+        let mut stack: Vec<_> = facts.callables.iter().position(|it| it.name == "start").into_iter().collect();
+        let mut found = false;
+        while let Some(index) = stack.pop() {
+            found |= !facts.callables[index].imports.is_empty();
+            if !std::mem::replace(&mut seen[index], true) {
+                stack.extend(&facts.callables[index].mentions);
+            }
+        }
+        assert_eq!(found, reaches, "{text}");
+    }
 }
 
 /// What the body looks at, in order, with `?` where that cannot be told; then what functions look at.
@@ -158,7 +191,8 @@ fn looks(text: &str, version: Version) -> Vec<String> {
     let facts = read(text.as_bytes(), &Reading { version, ..LINUX });
     let mut found = Vec::new();
     of(&facts.steps, "", &mut found);
-    found.extend(facts.uses.iter().map(|used| format!("{}:{} later", used.line, used.name)));
+    let uses = facts.callables.iter().flat_map(|callable| &callable.uses);
+    found.extend(uses.map(|used| format!("{}:{} later", used.line, used.name)));
     found
 }
 

@@ -1,8 +1,8 @@
 //! From the syntax tree of a skeleton to facts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::{Catches, Handler, Import, ImportKind, PythonFacts, Step, Version};
+use gilaudit_model::{Callable, Catches, Handler, Import, ImportKind, PythonFacts, Step, Version};
 use tree_sitter::{Node, Parser};
 
 use super::Reading;
@@ -33,7 +33,10 @@ pub(super) fn read(skeleton: &Skeleton, reading: &Reading) -> PythonFacts {
     if tree.root_node().has_error() || skeleton.refused {
         facts.incomplete = Some("parts of it do not parse as Python".to_owned());
     }
-    let mut reader = Reader { text: &skeleton.text, skeleton, reading, facts, function: None, bound: HashSet::new() };
+    facts.callables.clone_from(&skeleton.callables);
+    let (text, bound) = (&skeleton.text, HashSet::new());
+    let callables = (0..).zip(&facts.callables).map(|(index, callable)| (callable.name.clone(), index)).collect();
+    let mut reader = Reader { text, skeleton, reading, facts, owner: None, callables, in_function: false, bound };
     let mut steps = Vec::new();
     reader.block(tree.root_node(), ImportKind::Plain, 0, &mut steps);
     reader.facts.steps = steps;
@@ -45,8 +48,12 @@ pub(super) struct Reader<'r> {
     pub(super) skeleton: &'r Skeleton,
     pub(super) reading: &'r Reading,
     pub(super) facts: PythonFacts,
-    /// The outermost function or class that is being read, as an index of its facts.
-    pub(super) function: Option<usize>,
+    /// The function or class of the outermost level that is being read, as an index of the callables.
+    owner: Option<usize>,
+    /// The callables by name.
+    callables: HashMap<String, usize>,
+    /// Whether a function is being read.
+    pub(super) in_function: bool,
     /// The names that imports have bound so far.
     pub(super) bound: HashSet<String>,
 }
@@ -152,11 +159,10 @@ impl Reader<'_> {
                 if let Some(bases) = node.child_by_field_name("superclasses") {
                     self.expressions(bases, kind, depth, steps);
                 }
-                let outermost = self.function.is_none().then(|| self.open(node));
+                let owner = self.owner;
+                self.owner = owner.or_else(|| Some(self.callable(node)));
                 self.blocks(node, kind, depth, steps);
-                if let Some(index) = outermost {
-                    self.class_is_read(index);
-                }
+                self.owner = owner;
             }
             _ => {}
         }
@@ -215,11 +221,11 @@ impl Reader<'_> {
         if runs {
             steps.push(Step::Import(index));
         }
-        if let Some(function) = self.function
-            && matches!(kind, ImportKind::Function | ImportKind::Lazy)
-            && let Some((_, imports)) = self.facts.functions.get_mut(function)
+        if matches!(kind, ImportKind::Function | ImportKind::Lazy)
+            && let Some(owner) = self.owner.filter(|_| self.in_function)
+            && let Some(callable) = self.facts.callables.get_mut(owner)
         {
-            imports.push(index);
+            callable.imports.push(index);
         }
     }
 
@@ -268,7 +274,7 @@ impl Reader<'_> {
         }
         // `from . import x` makes x an attribute by importing the submodule; only other sources bind without that.
         let own = level == 1 && name.is_empty();
-        if self.function.is_none() && !own && kind == ImportKind::Plain {
+        if !self.in_function && !own && kind == ImportKind::Plain {
             self.facts.binds.extend(bound.into_iter().map(|(_, alias)| alias));
         }
         self.import(node, name, Some(names), level, kind, steps);
@@ -397,41 +403,29 @@ impl Reader<'_> {
         steps.push(Step::Try { body, handlers, otherwise: Vec::new(), last: Vec::new() });
     }
 
-    /// Begins the facts of an outermost function or class.
-    fn open(&mut self, node: Node<'_>) -> usize {
+    /// The index of what a statement of the outermost level defines.
+    fn callable(&mut self, node: Node<'_>) -> usize {
         let name = node.child_by_field_name("name").map(|name| self.source(name)).unwrap_or_default();
-        self.facts.functions.push((name, Vec::new()));
-        self.facts.functions.len() - 1
+        *self.callables.entry(name).or_insert_with_key(|name| {
+            self.facts.callables.push(Callable { name: name.clone(), ..Callable::default() });
+            self.facts.callables.len() - 1
+        })
     }
 
     fn function(&mut self, node: Node<'_>, kind: ImportKind, depth: usize) {
-        let outermost = self.function.is_none();
-        if outermost {
-            let index = self.open(node);
-            self.function = Some(index);
-            self.facts.getattr |= self.facts.functions.get(index).is_some_and(|(name, _)| name == "__getattr__");
-        }
-        let is_getattr = node.child_by_field_name("name").is_some_and(|name| self.source(name) == "__getattr__");
+        let is_getattr = self.owner.is_none()
+            && node.child_by_field_name("name").is_some_and(|name| self.source(name) == "__getattr__");
+        let (owner, in_function) = (self.owner, self.in_function);
+        self.owner = owner.or_else(|| Some(self.callable(node)));
+        self.in_function = true;
+        self.facts.getattr |= is_getattr;
         let inner = match kind {
-            ImportKind::Plain | ImportKind::Try | ImportKind::Conditional if is_getattr && outermost => {
-                ImportKind::Lazy
-            }
+            ImportKind::Plain | ImportKind::Try | ImportKind::Conditional if is_getattr => ImportKind::Lazy,
             ImportKind::Plain | ImportKind::Try | ImportKind::Conditional => ImportKind::Function,
             kind => kind,
         };
         self.blocks(node, inner, depth, &mut Vec::new());
-        if outermost {
-            self.function = None;
-        }
-    }
-
-    /// A class whose methods import is called by making an instance: it takes over what its methods do.
-    fn class_is_read(&mut self, index: usize) {
-        let mut imports: Vec<usize> =
-            self.facts.functions.drain(index + 1..).flat_map(|(_, imports)| imports).collect();
-        if let Some((_, own)) = self.facts.functions.get_mut(index) {
-            own.append(&mut imports);
-        }
+        (self.owner, self.in_function) = (owner, in_function);
     }
 }
 
