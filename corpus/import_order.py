@@ -213,10 +213,10 @@ if o.only in (None, "chains"):
         def chain(path):
             run = subprocess.run([python, "-c", HOOK, path], capture_output=True, timeout=300, env=clean("default"), cwd=here)
             line = next((l for l in run.stdout.decode(errors="replace").splitlines() if l.startswith("@@")), None)
-            return json.loads(line[2:]) if line else None, ours("--entry", path)["imports"]
+            return run.returncode, json.loads(line[2:]) if line else None, ours("--entry", path)["imports"]
 
-        same, neither, open_, rows, longest = 0, 0, 0, [], 0
-        for path, (seen, said) in zip(paths, pool.map(chain, paths)):
+        same, neither, open_, failed, rows, longest = 0, 0, 0, 0, [], 0
+        for path, (status, seen, said) in zip(paths, pool.map(chain, paths)):
             text = open(path).read()
             chain = [link["at"] for b in said["blockers"] if seen and b["module"] == seen[0] for link in b["chain"]]
             places = [(f"{f}:{line}", name) for f, line, name in (seen[1] if seen else []) if f != "<string>"]
@@ -226,7 +226,10 @@ if o.only in (None, "chains"):
             forgotten = [place for place, name in places if name == "<module>" and place not in mine]
             row = {"script": text, "real": seen, "said": said["gil"], "first": said["first"], "chain": chain}
             rows.append(row)
-            if seen is None and said["gil"] == "off":
+            if seen is None and status:
+                # Not every attribute is there: a script that stops before the warning shows nothing.
+                failed += 1
+            elif seen is None and said["gil"] == "off":
                 neither += 1
             elif said["first"] is None:
                 open_ += 1
@@ -237,8 +240,9 @@ if o.only in (None, "chains"):
                 wrong += 1
                 print(f"  WRONG CHAIN: {json.dumps(row)}")
         print(f"chains: {len(paths)} scripts (seed {o.seed}): {same} the same as the traceback (up to {longest} places), "
-              f"{neither} without a warning as predicted, {open_} not told, {len(paths) - same - neither - open_} wrong")
-        result["chains"] = {"scripts": len(paths), "same": same, "no_warning": neither, "not_told": open_, "rows": rows}
+              f"{neither} without a warning as predicted, {open_} not told, {failed} failed before a warning, "
+              f"{len(paths) - same - neither - open_ - failed} wrong")
+        result["chains"] = {"scripts": len(paths), "same": same, "no_warning": neither, "not_told": open_, "failed": failed, "rows": rows}
 
 if o.json:
     with open(o.json, "w") as f:
