@@ -4,11 +4,11 @@
 //! Only on request: an ordinary audit reads no Python file, and this one reads those that the imports lead to.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use gilaudit_binary::{Mentioned, ModuleNames};
+use gilaudit_binary::{Mentioned, ModuleNames, may_be_in_table};
 use gilaudit_input::{Inventory, Member, Owners, PythonRoot, python_root};
 use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::{Distribution, FailureKind, Init, Origin, Os, Outcome, Problem, PythonFacts, Stage, Target};
@@ -229,17 +229,17 @@ impl Files {
             })
             .collect();
         let requirements = Requirements::new(&self.roots);
+        let modules = by_distribution(&world);
         for (node, judged, mentioned) in read {
             let imports = match mentioned {
                 Some(mentioned) => {
                     let mut imports = plausible(&world, &requirements, judged, &mentioned);
                     if !mentioned.unsplit.is_empty() {
-                        let in_reach = in_reach(&requirements, judged, &answers.extensions, true).into_iter();
-                        imports.extend(in_reach.filter(|name| is_part(name, &mentioned.unsplit)));
+                        imports.extend(unsplit(&modules, &requirements, judged, &mentioned.unsplit));
                     }
                     imports
                 }
-                None => in_reach(&requirements, judged, &answers.extensions, false),
+                None => in_reach(&requirements, judged, &answers.extensions),
             };
             world.extension_imports(node, imports);
         }
@@ -276,19 +276,49 @@ fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentio
     imports.into_iter().collect()
 }
 
-/// Whether an import of this module by its whole name, or of its last part by a relative one, can have its name from these texts.
-fn is_part(module: &str, texts: &[Vec<u8>]) -> bool {
-    let has = |name: &str| texts.iter().any(|text| text.windows(name.len()).any(|part| part == name.as_bytes()));
-    let top = module.split('.').next().unwrap_or(module);
-    let tail = module.rsplit('.').next().unwrap_or(module);
-    has(top) || has(tail)
+/// Every module by the distribution that it is of.
+type Modules = BTreeMap<String, Vec<String>>;
+
+fn by_distribution(world: &World) -> Modules {
+    let mut modules = Modules::new();
+    for name in world.modules() {
+        if let Some(distribution) = world.distribution(&name) {
+            modules.entry(normalised(&distribution.name)).or_default().push(name);
+        }
+    }
+    modules
+}
+
+/// Which modules of its own distribution, and of those that this one requires, an extension may import by names in these texts.
+fn unsplit(modules: &Modules, requirements: &Requirements, judged: &Judged, texts: &[Vec<u8>]) -> Vec<String> {
+    let own = &judged.extension;
+    let own_top = own.module.split('.').next().unwrap_or_default();
+    let mut known: HashMap<&str, bool> = HashMap::new();
+    let mut has = |name| {
+        *known.entry(name).or_insert_with(|| name.len() > 1 && texts.iter().any(|text| may_be_in_table(text, name)))
+    };
+    let reachable = match &own.distribution {
+        Some(distribution) => requirements.reachable(&distribution.name, true),
+        None => modules.keys().cloned().collect(),
+    };
+    let mut found = Vec::new();
+    for module in reachable.iter().filter_map(|distribution| modules.get(distribution)).flatten() {
+        let (package, last) = module.rsplit_once('.').unwrap_or(("", module));
+        // `import a.b`, `from a import b`, `from .a import x`.
+        let relative = module.starts_with(own_top)
+            && module.match_indices('.').any(|(at, _)| has(module.get(at + 1..).unwrap_or_default()));
+        if *module != own.module && (has(module) || has(package) && has(last) || relative) {
+            found.push(module.clone());
+        }
+    }
+    found
 }
 
 /// What an extension may import that matters here, when its file does not say: the blockers of its own distribution and of those
 /// that this one requires. What is not required is taken not to be imported.
-fn in_reach(requirements: &Requirements, judged: &Judged, extensions: &[Judged], extras: bool) -> Vec<String> {
+fn in_reach(requirements: &Requirements, judged: &Judged, extensions: &[Judged]) -> Vec<String> {
     let own = judged.extension.distribution.as_ref();
-    let reachable = own.map(|it| requirements.reachable(&it.name, extras));
+    let reachable = own.map(|it| requirements.reachable(&it.name, false));
     let blocks = |other: &&Judged| {
         let outcome = other.decision.outcome;
         matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)

@@ -117,6 +117,30 @@ fn exact(text: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
 const MARKS: [&[u8]; 6] =
     [b"__test__", b"__main__", b"__name__", b"__qualname__", b"asyncio.coroutines", b"cline_in_traceback"];
 
+/// How much of a table after a name is looked at.
+const AFTER: usize = 64;
+
+/// Whether a table of strings without their lengths may have this name as one of its strings.
+///
+/// Cython sorts the strings that are identifiers, or dotted: by their bytes from 3.3 on, before that without underscores in front. So
+/// what follows a name does not come before it; the last of them is followed by something else.
+pub fn may_be_in_table(table: &[u8], name: &str) -> bool {
+    let bare = |text: &[u8]| -> Vec<u8> {
+        let letters = text.iter().skip_while(|byte| **byte == b'_');
+        letters.take(AFTER).map(u8::to_ascii_lowercase).collect()
+    };
+    memmem::find_iter(table, name).any(|at| {
+        let rest = table.get(at + name.len()..).unwrap_or_default();
+        let next = rest.get(..rest.len().min(AFTER)).unwrap_or_default();
+        let ends_here = next.len() < AFTER || !next.iter().all(|byte| is_word(*byte));
+        ends_here || next >= name.as_bytes() || bare(next) >= bare(name.as_bytes())
+    })
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')
+}
+
 /// The strings of a table, whose lengths are an array of 32-bit numbers elsewhere in the data: the one by which the names that are
 /// always there come out whole.
 fn strings<'t>(table: &'t [u8], data: &[u8]) -> Option<Vec<&'t [u8]>> {
@@ -162,8 +186,7 @@ fn strings<'t>(table: &'t [u8], data: &[u8]) -> Option<Vec<&'t [u8]>> {
 }
 
 fn words(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
-    for word in data.split(|byte| !is_word(byte)) {
+    for word in data.split(|byte| !is_word(*byte)) {
         if (2..=200).contains(&word.len())
             && let Ok(word) = std::str::from_utf8(word)
         {
@@ -293,6 +316,32 @@ mod tests {
             lzss(rubbish);
             unpacked(rubbish);
         }
+    }
+
+    #[test]
+    fn names_in_a_table_stand_in_order() {
+        let names = "(tree fragment)Axis__doc____pyx_checksum__pyx_resultabclxmlnumba.corepandas._libs.xselfsetdefault";
+        let table = format!(
+            "{names}{}zlibPyObject *(PyMethodDef *ml, int flags, PyObject* qualname, PyObject *closure)",
+            "value".repeat(20)
+        );
+        for (name, may_be) in [
+            ("abc", true),
+            ("lxml", true),
+            ("numba.core", true),
+            ("numba", false),
+            // Parts of "checksum_" and of "setdefault".
+            ("sum_", false),
+            ("set", false),
+            // The last one.
+            ("zlib", true),
+            ("json", false),
+        ] {
+            assert_eq!(may_be_in_table(table.as_bytes(), name), may_be, "{name}");
+        }
+        // Before 3.3, underscores in front do not count.
+        let old = format!("_abc__doc__lxml__main__{}", "z".repeat(AFTER));
+        assert!(may_be_in_table(old.as_bytes(), "lxml") && !may_be_in_table(old.as_bytes(), "main"));
     }
 
     #[test]
