@@ -252,8 +252,9 @@ const SHORTEST_WITHIN: usize = 5;
 
 /// Which modules the code of an extension may mean by the names that its file mentions.
 ///
-/// A C string that is a module's name counts. A name within longer text counts when it is dotted, when it is a sibling of the
-/// extension, or when it is of a distribution that the extension's own requires, extras included: text has all sorts of words.
+/// A name counts when it is dotted, when it is a sibling of the extension, or when it is of a distribution that the extension's own
+/// requires, extras included: `param` and `click` are words, too. A C string that is just the name also counts when its distribution
+/// is the extension's own, or not known.
 fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentioned: &Mentioned) -> Vec<String> {
     let own = &judged.extension;
     let package = own.module.rsplit_once('.').map(|(package, _)| package);
@@ -263,9 +264,13 @@ fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentio
         world.distribution(name).is_some_and(|distribution| required.contains(&normalised(&distribution.name)))
     };
     let mut imports: BTreeSet<String> = BTreeSet::new();
+    let is_own = |name: &str| {
+        own.distribution.is_none() || world.distribution(name).is_none_or(|it| own.distribution.as_ref() == Some(it))
+    };
     for name in &mentioned.exactly {
         imports.extend(relative(name));
-        imports.extend(world.has(name).then(|| name.clone()));
+        let plausible = (name.contains('.') || is_own(name) || is_required(name)) && world.has(name);
+        imports.extend(plausible.then(|| name.clone()));
     }
     for name in mentioned.within.iter().filter(|name| name.len() >= SHORTEST_WITHIN) {
         imports.extend(relative(name));
@@ -292,7 +297,6 @@ fn by_distribution(world: &World) -> Modules {
 /// Which modules of its own distribution, and of those that this one requires, an extension may import by names in these texts.
 fn unsplit(modules: &Modules, requirements: &Requirements, judged: &Judged, texts: &[Vec<u8>]) -> Vec<String> {
     let own = &judged.extension;
-    let own_top = own.module.split('.').next().unwrap_or_default();
     let mut known: HashMap<&str, bool> = HashMap::new();
     let mut has = |name| {
         *known.entry(name).or_insert_with(|| name.len() > 1 && texts.iter().any(|text| may_be_in_table(text, name)))
@@ -304,9 +308,12 @@ fn unsplit(modules: &Modules, requirements: &Requirements, judged: &Judged, text
     let mut found = Vec::new();
     for module in reachable.iter().filter_map(|distribution| modules.get(distribution)).flatten() {
         let (package, last) = module.rsplit_once('.').unwrap_or(("", module));
-        // `import a.b`, `from a import b`, `from .a import x`.
-        let relative = module.starts_with(own_top)
-            && module.match_indices('.').any(|(at, _)| has(module.get(at + 1..).unwrap_or_default()));
+        // `import a.b`, `from a import b`; `from .b import x` in a package that is `a`, or below it.
+        let mut relative = module.match_indices('.').filter(|(at, _)| {
+            let inside = own.module.strip_prefix(module.get(..*at).unwrap_or_default());
+            inside.is_some_and(|inside| inside.starts_with('.'))
+        });
+        let relative = relative.any(|(at, _)| has(module.get(at + 1..).unwrap_or_default()));
         if *module != own.module && (has(module) || has(package) && has(last) || relative) {
             found.push(module.clone());
         }

@@ -117,6 +117,8 @@ pub enum Step {
     Use(Use),
     /// Calls this: a function or class of the same file, or one that was imported; dotted as it is written.
     Call(String),
+    /// Calls this as a decorator, which takes note of what it decorates, or wraps it, and does not run it.
+    Decorate(String),
     /// Raises; `true` when it is an `ImportError` or a re-raise of one.
     Raise(bool),
 }
@@ -141,17 +143,22 @@ pub struct LazyName {
     pub submodule: String,
 }
 
-/// A name that the outermost level of a file binds, and what running it may import.
+/// A name that the outermost level of a file binds, or a method of a class there, and what running it may import.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Callable {
-    /// The name.
+    /// The name; `Class.method`.
     pub name: String,
-    /// The imports in it, as indices of [`PythonFacts::imports`]. Those of a class are all those of its methods.
+    /// The imports in it, as indices of [`PythonFacts::imports`].
     pub imports: Vec<usize>,
     /// The looks in it at what imports bind.
     pub uses: Vec<Use>,
-    /// The callables that it mentions, as indices: what it may run in turn.
+    /// The callables that it mentions, as indices: what it may run in turn. A class has those of its methods that run without being
+    /// named.
     pub mentions: Vec<usize>,
+    /// All methods of a class.
+    pub methods: Vec<usize>,
+    /// What is decorated with a variable, or an attribute of it: what the variable may know of, and run later.
+    pub registers: Vec<usize>,
 }
 
 /// The value of `__lazy_modules__`: modules whose imports by the body are lazy from 3.15 on (PEP 810), as if written so.

@@ -70,7 +70,7 @@ impl Run<'_> {
                     if is_package && self.world.find(&submodule).is_some() {
                         self.linked(at.clone(), ImportKind::Lazy, &submodule, false);
                     } else {
-                        return self.call(python, &module, is_package, "__getattr__", 0);
+                        return self.call(python, &module, is_package, ("__getattr__", false), 0);
                     }
                 }
             }
@@ -104,11 +104,18 @@ impl Run<'_> {
         Some((lazy.submodule == name, ended))
     }
 
-    /// A call while a module is imported: what the called one imports may be imported, and what those import that it mentions.
-    pub(super) fn call(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str, hops: usize) {
-        let first = called.split('.').next().unwrap_or_default();
+    /// A call while a module is imported, as a decorator or not: what the called one imports may be imported, and what those import
+    /// that it mentions.
+    pub(super) fn call(
+        &mut self,
+        node: &PythonNode,
+        name: &str,
+        is_package: bool,
+        (called, decorates): (&str, bool),
+        hops: usize,
+    ) {
         let Some(Asked { module, attributes }) = self.asked(node, name, is_package, called) else {
-            return self.run_callable(node, name, is_package, first);
+            return self.run_callable(node, name, is_package, (called, decorates));
         };
         let Some(found) = self.world.find(&module) else { return };
         let (index, is_package) = match *found {
@@ -121,7 +128,7 @@ impl Run<'_> {
             && hops > 0
             && !attributes.is_empty()
         {
-            self.call(python, &module, is_package, &attributes, hops - 1);
+            self.call(python, &module, is_package, (&attributes, decorates), hops - 1);
         }
     }
 
@@ -158,15 +165,30 @@ impl Run<'_> {
             Some(own) if self.world.find(&format!("{base}.{own}")).is_some() => {
                 Asked { module: format!("{base}.{own}"), attributes: rest.to_owned() }
             }
-            Some(own) => Asked { module: base, attributes: own },
+            Some(own) if rest.is_empty() => Asked { module: base, attributes: own },
+            Some(own) => Asked { attributes: format!("{own}.{rest}"), module: base },
             None => Asked { module: base, attributes: rest.to_owned() },
         })
     }
 
     /// Everything that a callable of a module may import, and those that it mentions.
-    fn run_callable(&mut self, node: &PythonNode, name: &str, is_package: bool, called: &str) {
+    fn run_callable(&mut self, node: &PythonNode, name: &str, is_package: bool, (called, decorates): (&str, bool)) {
         let callables = &node.facts.callables;
-        let mut stack: Vec<usize> = callables.iter().position(|callable| callable.name == called).into_iter().collect();
+        let find = |name: &str| callables.iter().position(|callable| callable.name == name);
+        let mut parts = called.split('.');
+        let Some(first) = parts.next().filter(|name| !name.is_empty()).and_then(find) else { return };
+        // `Class.create()`, `variable.method()`: any method of that name.
+        let mut stack: Vec<usize> = parts.filter_map(|method| find(&format!(".{method}"))).collect();
+        let Some(callable) = callables.get(first) else { return };
+        if called == callable.name {
+            // Whoever gets the instance may call its methods.
+            stack.extend(&callable.methods);
+        }
+        if decorates && !callable.registers.is_empty() {
+            stack.extend(&callable.mentions);
+        } else {
+            stack.push(first);
+        }
         while let Some(index) = stack.pop() {
             // Once is enough: nothing that is only possible can become certain by being possible again.
             let Some(callable) = callables.get(index) else { continue };
@@ -179,7 +201,7 @@ impl Run<'_> {
             for used in &callable.uses {
                 self.look(node, name, is_package, used, false);
             }
-            stack.extend(&callable.mentions);
+            stack.extend(callable.mentions.iter().chain(&callable.registers));
         }
     }
 }

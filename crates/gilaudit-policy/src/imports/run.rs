@@ -291,7 +291,11 @@ impl<'w> Run<'w> {
                     Ended::Well
                 }
                 Step::Call(function) => {
-                    self.call(node, name, is_package, function, HOPS);
+                    self.call(node, name, is_package, (function, false), HOPS);
+                    Ended::Well
+                }
+                Step::Decorate(function) => {
+                    self.call(node, name, is_package, (function, true), HOPS);
                     Ended::Well
                 }
                 Step::Raise(import_error) => {
@@ -403,7 +407,7 @@ impl<'w> Run<'w> {
             return self.linked(at.to_owned(), kind, &submodule, certain);
         }
         if let Some(python) = python.filter(|python| python.facts.getattr) {
-            self.call(python, base, is_package, "__getattr__", 0);
+            self.call(python, base, is_package, ("__getattr__", false), 0);
         }
         Ended::Well
     }

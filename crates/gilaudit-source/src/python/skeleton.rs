@@ -10,7 +10,7 @@ use gilaudit_model::{Callable, Use};
 use memchr::memmem;
 
 use super::logical::{Line, is_word, lines};
-use super::mentions::{Mentions, targets};
+use super::mentions::{Mentions, Owner, targets};
 use super::uses::{LONGEST, after_lazy, uses};
 
 /// The short text.
@@ -141,7 +141,7 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
             }
         }
     }
-    let mut in_functions: HashSet<(Option<&[u8]>, &[u8])> = HashSet::new();
+    let mut in_functions: HashSet<(Option<Owner<'_>>, &[u8])> = HashSet::new();
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
@@ -179,8 +179,8 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
         names.extend(local);
         let mut mentions = mentions(text, lines, parents);
         for (owner, used) in found {
-            if let Some(definition) = owner.and_then(|owner| mentions.get_mut(owner)) {
-                definition.uses.push(used);
+            if let Some(callable) = owner.and_then(|owner| mentions.get_mut(&owner)) {
+                callable.uses.push(used);
             }
         }
         callables = mentions.into_callables();
@@ -199,33 +199,54 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
     callables
 }
 
-/// The function or class of the outermost level that a line is in, or begins.
-fn owner<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>], index: usize) -> Option<&'t [u8]> {
+/// What a line is in, or begins.
+fn owner<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>], index: usize) -> Option<Owner<'t>> {
     let parent = |index: &usize| parents.get(*index).copied().flatten();
-    std::iter::successors(Some(index), parent).filter_map(|index| defined(slice_at(text, lines, index))).last()
+    let (mut outer, mut inner) = (None, None);
+    for index in std::iter::successors(Some(index), parent) {
+        let statement = slice_at(text, lines, index);
+        if let Some(name) = defined(statement) {
+            (outer, inner) = (Some((name, keyword(statement))), outer);
+        }
+    }
+    let (outer, kind) = outer?;
+    let method = inner.filter(|(_, inner)| kind == b"class" && *inner == b"def").map(|(name, _)| name);
+    Some(Owner { outer, method })
 }
 
-/// What the definitions of a file mention.
+/// What the callables of a file mention.
 fn mentions<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>]) -> Mentions<'t> {
     let owners: Vec<_> = (0..lines.len()).map(|index| owner(text, lines, parents, index)).collect();
     let statements = || lines.iter().map(|line| slice(text, line)).zip(&owners);
-    let bound = statements().flat_map(|(statement, owner)| {
+    let variables = statements().flat_map(|(statement, owner)| {
         let word = first_word(statement);
         let assigns = owner.is_none() && (!is_clause(word) || word == b"for");
-        owner.iter().copied().chain(targets(if assigns { statement } else { b"" })).collect::<Vec<_>>()
+        targets(if assigns { statement } else { b"" })
     });
-    let mut mentions = Mentions::new(bound);
+    let mut mentions = Mentions::new(&owners, variables);
     for (index, (statement, owner)) in statements().enumerate() {
         // Neither a docstring nor the list of what is public runs anything.
         if matches!(statement.first(), Some(b'"' | b'\'')) || statement.starts_with(b"__all__") {
             continue;
         }
+        let decorates = || {
+            let mut rest = statements().skip(index).filter(|(it, _)| !it.starts_with(b"@"));
+            rest.next().filter(|_| statement.starts_with(b"@"))
+        };
         match owner {
-            Some(owner) => mentions.within(owner, statement),
-            None => {
-                let decorated = lines.iter().skip(index).map(|line| slice(text, line)).find(|it| !it.starts_with(b"@"));
-                mentions.outside(statement, decorated.filter(|_| statement.starts_with(b"@")).and_then(defined));
+            Some(owner) => {
+                mentions.within(owner, statement, keyword(statement) == b"def");
+                if keyword(statement) == b"class" && defined(statement) == Some(owner.outer) {
+                    mentions.class(owner.outer, statement);
+                }
+                if let Some((_, Some(method))) = decorates() {
+                    mentions.decorated_method(statement, method);
+                }
             }
+            None => match decorates().and_then(|(definition, _)| defined(definition)) {
+                Some(name) => mentions.decorated(statement, name),
+                None => mentions.outside(statement),
+            },
         }
     }
     mentions

@@ -128,17 +128,23 @@ fn functions_called_at_import() {
     let calls: Vec<&str> = read
         .steps
         .iter()
-        .filter_map(|step| if let Step::Call(name) = step { Some(name.as_str()) } else { None })
+        .filter_map(|step| match step {
+            Step::Call(name) | Step::Decorate(name) => Some(name.as_str()),
+            _ => None,
+        })
         .collect();
     assert_eq!(calls, ["g", "f", "C", "f"]);
     let of = |name: &str| read.callables.iter().find(|it| it.name == name).map(|it| it.imports.len());
-    assert_eq!((of("f"), of("C")), (Some(1), Some(1)));
+    assert_eq!((of("f"), of("C"), of("C.m")), (Some(1), Some(0), Some(1)));
     // What is imported may be called, too; what is neither imported nor defined here is none of our business.
     let read = facts("from a import b as c\nimport d\n@c\nclass X: pass\ny = d.e(1)\nz = other(2)\n");
     let calls: Vec<&str> = read
         .steps
         .iter()
-        .filter_map(|step| if let Step::Call(name) = step { Some(name.as_str()) } else { None })
+        .filter_map(|step| match step {
+            Step::Call(name) | Step::Decorate(name) => Some(name.as_str()),
+            _ => None,
+        })
         .collect();
     assert_eq!(calls, ["c", "d.e"]);
     assert_eq!(read.imports[0].aliases, [("b".to_owned(), "c".to_owned())]);
@@ -159,8 +165,34 @@ fn what_a_call_may_run_in_turn() {
         ("TABLE: dict = {'f': f}\ndef start(): TABLE['f']()", true),
         ("TABLE = {'k': f}\ndef start(): OTHER['k']()", false),
         ("HOOK = None\ndef put():\n    global HOOK\n    HOOK = f\ndef start(): HOOK()", true),
+        ("T = {}\ndef put(): T[g[1]] = f\ndef start(): T[1]()", true),
+        ("T = {}\ndef put(): T[1], x = f, 1\ndef start(): T[1]()", true),
+        ("T = {}\ndef get(): T[1](f)\ndef start(): T[1]()", false),
+        ("T = {}\ndef get(): return T[1] == f\ndef start(): T[1]()", false),
         ("def start(): globals()['f']()", true),
         ("if a:\n    g = f\nelse:\n    g = None\ndef start(): g()", true),
+        // Of a class, what is named, and what runs without that.
+        ("class start:\n    def m(self): f()", false),
+        ("class start:\n    def __call__(self): self.m()\n    def m(self): f()", true),
+        ("class start:\n    def __init__(self, x): x.m()\nclass g:\n    def m(self): f()", true),
+        ("class start:\n    @property\n    def m(self): f()", false),
+        ("class start:\n    @validates\n    def m(self): f()", true),
+        ("class start(Elsewhere):\n    def m(self): f()", true),
+        ("class g(Elsewhere): pass\nclass start(g):\n    def m(self): f()", true),
+        ("class start(dict, a.Generic[b]):\n    def m(self): f()", true),
+        ("class start(dict, ValueError):\n    def m(self): f()", false),
+        ("class start:\n    class g:\n        def m(self): f()", true),
+        // A type that is only an annotation runs nothing.
+        ("def start(x: g, y: dict[g, 1] = h(1, 2)) -> g: pass\nclass g:\n    def __init__(self): f()", false),
+        ("def start(x: int = g, y=lambda z: z): pass\nclass g:\n    def __init__(self): f()", true),
+        ("def start(x: int, y=lambda z: g): pass\nclass g:\n    def __init__(self): f()", true),
+        ("def start() -> dict[str, int]: return g()\nclass g:\n    def __init__(self): f()", true),
+        ("H = []\nif x: H.append(f)\nelse: H.append(1)\ndef start(): H[0]()", true),
+        ("T: dict[str, g] = {}\ndef start(): T[1]\nclass g:\n    def __init__(self): f()", false),
+        ("T: dict[str, int] = {1: g}\ndef start(): T[1]\nclass g:\n    def __init__(self): f()", true),
+        // What a variable takes note of.
+        ("table = make()\n@table.register(1)\ndef g(): f()\ndef start(): table()", true),
+        ("table = make()\n@table.register(1)\ndef g(): f()\ndef start(): pass", false),
         ("'''f start'''\n__all__ = ['f', 'start']\ndef start():\n    'f'", false),
     ] {
         let facts = facts(&format!("{text}\ndef f():\n    import a\n"));
@@ -170,7 +202,8 @@ fn what_a_call_may_run_in_turn() {
         while let Some(index) = stack.pop() {
             found |= !facts.callables[index].imports.is_empty();
             if !std::mem::replace(&mut seen[index], true) {
-                stack.extend(&facts.callables[index].mentions);
+                let callable = &facts.callables[index];
+                stack.extend(callable.mentions.iter().chain(&callable.registers));
             }
         }
         assert_eq!(found, reaches, "{text}");

@@ -36,7 +36,8 @@ pub(super) fn read(skeleton: &Skeleton, reading: &Reading) -> PythonFacts {
     facts.callables.clone_from(&skeleton.callables);
     let (text, bound) = (&skeleton.text, HashSet::new());
     let callables = (0..).zip(&facts.callables).map(|(index, callable)| (callable.name.clone(), index)).collect();
-    let mut reader = Reader { text, skeleton, reading, facts, owner: None, callables, in_function: false, bound };
+    let mut reader =
+        Reader { text, skeleton, reading, facts, owner: None, class: None, callables, in_function: false, bound };
     let mut steps = Vec::new();
     reader.block(tree.root_node(), ImportKind::Plain, 0, &mut steps);
     reader.facts.steps = steps;
@@ -48,8 +49,10 @@ pub(super) struct Reader<'r> {
     pub(super) skeleton: &'r Skeleton,
     pub(super) reading: &'r Reading,
     pub(super) facts: PythonFacts,
-    /// The function or class of the outermost level that is being read, as an index of the callables.
+    /// The function, method or class that is being read, as an index of the callables.
     owner: Option<usize>,
+    /// The class of the outermost level whose methods are being read.
+    class: Option<String>,
     /// The callables by name.
     callables: HashMap<String, usize>,
     /// Whether a function is being read.
@@ -140,8 +143,14 @@ impl Reader<'_> {
             }
             "decorated_definition" => {
                 for child in children(node).filter(|child| child.kind() == "decorator") {
+                    let first = steps.len();
                     self.expressions(child, kind, depth, steps);
                     self.calls_of(child, steps);
+                    for step in steps.iter_mut().skip(first) {
+                        if let Step::Call(name) = step {
+                            *step = Step::Decorate(std::mem::take(name));
+                        }
+                    }
                 }
                 if let Some(definition) = node.child_by_field_name("definition") {
                     self.statement(definition, kind, depth, steps);
@@ -159,10 +168,14 @@ impl Reader<'_> {
                 if let Some(bases) = node.child_by_field_name("superclasses") {
                     self.expressions(bases, kind, depth, steps);
                 }
-                let owner = self.owner;
-                self.owner = owner.or_else(|| Some(self.callable(node)));
+                let (owner, class) = (self.owner, self.class.take());
+                if owner.is_none() {
+                    let name = self.name(node);
+                    self.class = Some(name.clone());
+                    self.owner = Some(self.callable(name));
+                }
                 self.blocks(node, kind, depth, steps);
-                self.owner = owner;
+                (self.owner, self.class) = (owner, class);
             }
             _ => {}
         }
@@ -403,9 +416,12 @@ impl Reader<'_> {
         steps.push(Step::Try { body, handlers, otherwise: Vec::new(), last: Vec::new() });
     }
 
-    /// The index of what a statement of the outermost level defines.
-    fn callable(&mut self, node: Node<'_>) -> usize {
-        let name = node.child_by_field_name("name").map(|name| self.source(name)).unwrap_or_default();
+    fn name(&self, definition: Node<'_>) -> String {
+        definition.child_by_field_name("name").map(|name| self.source(name)).unwrap_or_default()
+    }
+
+    /// The index of a callable.
+    fn callable(&mut self, name: String) -> usize {
         *self.callables.entry(name).or_insert_with_key(|name| {
             self.facts.callables.push(Callable { name: name.clone(), ..Callable::default() });
             self.facts.callables.len() - 1
@@ -413,10 +429,14 @@ impl Reader<'_> {
     }
 
     fn function(&mut self, node: Node<'_>, kind: ImportKind, depth: usize) {
-        let is_getattr = self.owner.is_none()
-            && node.child_by_field_name("name").is_some_and(|name| self.source(name) == "__getattr__");
-        let (owner, in_function) = (self.owner, self.in_function);
-        self.owner = owner.or_else(|| Some(self.callable(node)));
+        let name = self.name(node);
+        let is_getattr = self.owner.is_none() && name == "__getattr__";
+        let (owner, class, in_function) = (self.owner, self.class.take(), self.in_function);
+        match &class {
+            Some(class) => self.owner = Some(self.callable(format!("{class}.{name}"))),
+            None if owner.is_none() => self.owner = Some(self.callable(name)),
+            None => {}
+        }
         self.in_function = true;
         self.facts.getattr |= is_getattr;
         let inner = match kind {
@@ -425,7 +445,7 @@ impl Reader<'_> {
             kind => kind,
         };
         self.blocks(node, inner, depth, &mut Vec::new());
-        (self.owner, self.in_function) = (owner, in_function);
+        (self.owner, self.class, self.in_function) = (owner, class, in_function);
     }
 }
 
