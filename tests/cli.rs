@@ -1,6 +1,7 @@
 //! Usage errors, exit codes, what goes to which stream.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::common::{check_json, command, finish, folder, put, root, run, wheel};
@@ -53,6 +54,36 @@ fn json_comes_with_every_exit_code() {
         let problems = report["problems"].as_array().unwrap();
         assert_eq!(problems.iter().any(|problem| problem["unread"] == true), code == 2, "{words}: {problems:?}");
     }
+}
+
+#[test]
+fn a_policy_in_pyproject_toml() {
+    let here = folder();
+    let project = "[project]\nname = 'x'\n";
+    let file = put(here.path(), "pyproject.toml", project);
+    let inner = here.path().join("src");
+    put(&inner, "a.py", "");
+    let policy_of = |folder: &Path| {
+        let ran = finish(command(["check", "--format", "json", "."]).current_dir(folder)).exits(0).json();
+        ran["policy"]["name"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(policy_of(here.path()), "pep703");
+    let path = file.to_str().unwrap();
+    assert!(run(["policy", "check", path]).exits(2).stderr.contains("no table [tool.gilaudit]"));
+
+    put(here.path(), "pyproject.toml", format!("{project}[tool.gilaudit]\nextends = 'nogil'\nfail-on = 'note'\n"));
+    assert_eq!(policy_of(here.path()), "pyproject.toml");
+    assert_eq!(policy_of(&inner), path);
+    run(["policy", "check", path]).exits(0);
+    let resolved = run(["policy", "show", path, "--resolved"]).exits(0).stdout;
+    assert!(resolved.contains("fail-on: note") && resolved.contains("undeclared"), "{resolved}");
+    // What is audited has no say.
+    let asked = finish(command(["check", "--format", "json", here.path().to_str().unwrap()]).current_dir("/")).json();
+    assert_eq!(asked["policy"]["name"], "pep703");
+
+    put(here.path(), "pyproject.toml", format!("{project}[tool.gilaudit]\nextends = 'nogill'\nexeptions = []\n"));
+    let ran = finish(command(["check", "."]).current_dir(&inner)).exits(2);
+    assert!(ran.stderr.contains("pyproject.toml:4") && ran.stderr.contains("pyproject.toml:5"), "{}", ran.stderr);
 }
 
 #[test]

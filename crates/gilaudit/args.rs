@@ -52,10 +52,14 @@ pub(crate) enum Command {
 pub(crate) enum PolicyCommand {
     /// List the built-in policies
     List,
-    /// Print a built-in policy, as a start for one of your own
+    /// Print a policy, as a start for one of your own
     Show {
-        /// The policy's name: pep703
+        /// The name of a built-in policy, or a file
+        #[arg(value_name = "NAME|FILE")]
         name: String,
+        /// Print it as YAML with everything that it extends worked in
+        #[arg(long)]
+        resolved: bool,
     },
     /// Check a policy file, and show every mistake with the line it is in
     Check {
@@ -138,9 +142,10 @@ pub(crate) struct TargetArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
-    /// A built-in policy (gilaudit policy list) or a YAML file
-    #[arg(long, value_name = "NAME|FILE", default_value = "pep703")]
-    pub(crate) policy: String,
+    /// A built-in policy (gilaudit policy list), a YAML file or a pyproject.toml [default: [tool.gilaudit] of the pyproject.toml here
+    /// or in a folder above, else pep703]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) policy: Option<String>,
     /// Run only these rules
     #[arg(long, value_name = "RULE,...", value_delimiter = ',')]
     pub(crate) select: Vec<String>,

@@ -253,8 +253,8 @@ const SHORTEST_WITHIN: usize = 5;
 /// Which modules the code of an extension may mean by the names that its file mentions.
 ///
 /// A name counts when it is dotted, when it is a sibling of the extension, or when it is of a distribution that the extension's own
-/// requires, extras included: `param` and `click` are words, too. A C string that is just the name also counts when its distribution
-/// is the extension's own, or not known.
+/// requires, extras included: `param` and `click` are words, too, and an application's own `config`. A C string that is just the name
+/// also counts within the extension's own distribution, and if that is not known.
 fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentioned: &Mentioned) -> Vec<String> {
     let own = &judged.extension;
     let package = own.module.rsplit_once('.').map(|(package, _)| package);
@@ -264,9 +264,7 @@ fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentio
         world.distribution(name).is_some_and(|distribution| required.contains(&normalised(&distribution.name)))
     };
     let mut imports: BTreeSet<String> = BTreeSet::new();
-    let is_own = |name: &str| {
-        own.distribution.is_none() || world.distribution(name).is_none_or(|it| own.distribution.as_ref() == Some(it))
-    };
+    let is_own = |name: &str| own.distribution.is_none() || world.distribution(name) == own.distribution.as_ref();
     for name in &mentioned.exactly {
         imports.extend(relative(name));
         let plausible = (name.contains('.') || is_own(name) || is_required(name)) && world.has(name);

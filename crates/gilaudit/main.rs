@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Command::Man { subcommand } => command::shell::man(subcommand, cli.color),
         Command::Rules => command::rules::run(cli.color),
         Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),
-        Command::Policy(PolicyCommand::Show { name }) => command::policy::show(name, cli.color),
+        Command::Policy(PolicyCommand::Show { name, resolved }) => command::policy::show(name, *resolved, cli.color),
         Command::Policy(PolicyCommand::Check { file }) => command::policy::check(file, cli.color),
         Command::Policy(PolicyCommand::Init { inputs, target }) => command::policy::init(inputs, target, cli.color),
     };

@@ -54,6 +54,24 @@ impl From<Error> for Rejected {
     }
 }
 
+/// The policy that is applied when none is asked for.
+pub(crate) const DEFAULT: &str = "pep703";
+
+/// The file whose `[tool.gilaudit]` is a policy.
+const PYPROJECT: &str = "pyproject.toml";
+
+/// The policy of the project that the command is run in: the nearest pyproject.toml, from the current folder upwards, that has one.
+///
+/// Files among the inputs do not count: what is audited does not say how.
+pub(crate) fn of_project() -> Option<String> {
+    let here = std::env::current_dir().ok()?;
+    here.ancestors().map(|folder| folder.join(PYPROJECT)).find_map(|file| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        let shown = if file.parent() == Some(&*here) { PYPROJECT.to_owned() } else { file.display().to_string() };
+        (text.contains("gilaudit") && parse(&shown, &text).is_some()).then_some(shown)
+    })
+}
+
 /// Loads a built-in policy by its name, or else a file.
 pub(crate) fn load(name: &str) -> Result<Applied, Rejected> {
     let text = text_of(name)?;
@@ -62,17 +80,32 @@ pub(crate) fn load(name: &str) -> Result<Applied, Rejected> {
 
 /// Loads a policy whose text was read already.
 pub(crate) fn load_file(name: &str, text: &str) -> Result<Applied, Rejected> {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let today = Date::from_unix_seconds(seconds);
-    let rules: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let known = Known { rules: &rules, today, base: &|name| text_of(name).ok() };
-    match Policy::parse(name, text, &known) {
-        (Some(policy), diagnostics) => Ok(Applied { policy, diagnostics, today }),
-        (None, diagnostics) => Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics }),
+    match parse(name, text) {
+        Some((Some(policy), diagnostics)) => Ok(Applied { policy, diagnostics, today: today() }),
+        Some((None, diagnostics)) => {
+            Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics })
+        }
+        None => Err(Error::new(format!("{name} has no policy: there is no table [tool.gilaudit] in it")).into()),
     }
 }
 
-fn text_of(name: &str) -> Result<String, Error> {
+fn today() -> Date {
+    Date::from_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+/// Reads a policy, in YAML or in a pyproject.toml; `None` for one of the latter without.
+fn parse(name: &str, text: &str) -> Option<(Option<Policy>, Vec<Diagnostic>)> {
+    let rules: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    let known = Known { rules: &rules, today: today(), base: &|name| text_of(name).ok() };
+    if Path::new(name).file_name().is_some_and(|name| name == PYPROJECT) {
+        Policy::parse_pyproject(name, text, &known)
+    } else {
+        Some(Policy::parse(name, text, &known))
+    }
+}
+
+/// The text of a built-in policy by its name, or else of a file.
+pub(crate) fn text_of(name: &str) -> Result<String, Error> {
     if let Some(policy) = BUILT_IN.iter().find(|policy| policy.name == name) {
         return Ok(policy.text.to_owned());
     }
@@ -94,11 +127,11 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
 }
 
 /// That there is no built-in policy of this name, and which one may be meant.
-pub(crate) fn unknown(name: &str) -> Error {
+fn unknown(name: &str) -> Error {
     let error = Error::new(format!("unknown policy '{name}'"));
     match nearest(name, BUILT_IN.iter().map(|policy| policy.name)) {
         Some(near) => error.hint(format!("did you mean '{near}'?")),
-        None => error.hint("gilaudit policy list names the built-in ones; anything else is the path of a YAML file"),
+        None => error.hint("gilaudit policy list names the built-in ones; anything else is the path of a YAML file or a pyproject.toml"),
     }
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
     if !args.output.quiet {
         environment_notes();
     }
-    match answer(args) {
+    let policy = args.policy.policy.clone().or_else(policies::of_project);
+    let policy = policy.unwrap_or_else(|| policies::DEFAULT.to_owned());
+    match answer(args, &policy) {
         Ok(report) => {
             write(&report, args, colour)?;
             Ok(report.exit_code())
@@ -32,19 +34,18 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
         Err(Rejected { error, diagnostics }) => {
             // People read the error and the places in the policy, programs read a report at every exit code.
             if args.output.format == Format::Text {
-                let file = &args.policy.policy;
-                let text = policies::read(Path::new(file)).unwrap_or_default();
-                output::diagnostics(&diagnostics, file, &text, colour);
+                let text = policies::read(Path::new(&policy)).unwrap_or_default();
+                output::diagnostics(&diagnostics, &policy, &text, colour);
             } else {
-                write(&refused(args, &error, diagnostics), args, colour)?;
+                write(&refused(args, policy, &error, diagnostics), args, colour)?;
             }
             Err(error)
         }
     }
 }
 
-fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
-    let settings = Settings::resolve(args, policies::load(&args.policy.policy)?)?;
+fn answer(args: &CheckArgs, policy: &str) -> Result<Report, Rejected> {
+    let settings = Settings::resolve(args, policies::load(policy)?)?;
     let baseline = args.policy.baseline.as_deref().map(read_baseline).transpose()?;
     if args.target.python.is_some() {
         // What is wrong with the target is said before anything is downloaded.
@@ -70,7 +71,7 @@ fn answer(args: &CheckArgs) -> Result<Report, Rejected> {
     let question = Question {
         target,
         target_from,
-        policy: args.policy.policy.clone(),
+        policy: policy.to_owned(),
         policy_diagnostics: {
             let extensions = answers.extensions.iter().map(|judged| &judged.extension);
             settings.policy.diagnostics(&target, extensions)
@@ -115,7 +116,12 @@ fn write_baseline(report: Report, path: &Path) -> Result<Report, Error> {
 }
 
 /// The report of an audit that did not take place, for programs that read one at every exit code.
-fn refused(args: &CheckArgs, error: &Error, policy_diagnostics: Vec<gilaudit_policy::Diagnostic>) -> Report {
+fn refused(
+    args: &CheckArgs,
+    policy: String,
+    error: &Error,
+    policy_diagnostics: Vec<gilaudit_policy::Diagnostic>,
+) -> Report {
     let (target, target_from) = match args.target.python {
         Some(target) => (target, "--python".to_owned()),
         None => (settings::DEFAULT_TARGET, "default".to_owned()),
@@ -123,7 +129,7 @@ fn refused(args: &CheckArgs, error: &Error, policy_diagnostics: Vec<gilaudit_pol
     let question = Question {
         target: target.with_gil(args.target.gil),
         target_from,
-        policy: args.policy.policy.clone(),
+        policy,
         policy_diagnostics,
         fail_on: args.policy.fail_on.unwrap_or(Severity::Error),
     };

@@ -71,7 +71,7 @@ fn saved(input: &str) -> Result<Option<Side>, Error> {
 
 /// The report on an input as `gilaudit check` makes it without options.
 fn audited(input: &str, target: &TargetArgs) -> Result<Side, Error> {
-    let name = "pep703";
+    let name = policies::DEFAULT;
     let policy = policies::load(name).map_err(|rejected| rejected.error)?;
     let settings = Settings::of_one(input, policy)?;
     let inventory = gilaudit_input::collect(&settings.given, target.python.as_ref(), &settings.input_limits);

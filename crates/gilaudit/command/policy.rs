@@ -1,4 +1,4 @@
-//! `gilaudit policy list`, `show NAME`, `check FILE` and `init [PATH]`.
+//! `gilaudit policy list`, `show NAME [--resolved]`, `check FILE` and `init [PATH]`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::args::{Colour, TargetArgs};
 use crate::audit::audit;
 use crate::error::Error;
 use crate::output::{self, to_stdout};
-use crate::policies::{self, BUILT_IN, Rejected, unknown};
+use crate::policies::{self, BUILT_IN, Rejected};
 use crate::progress;
 use crate::report::{EXIT_ERROR, EXIT_OK, Judged};
 use crate::settings::{self, Settings};
@@ -23,11 +23,23 @@ pub(crate) fn list(colour: Colour) -> Result<u8, Error> {
     Ok(EXIT_OK)
 }
 
-/// The policy's file, as it is.
-pub(crate) fn show(name: &str, colour: Colour) -> Result<u8, Error> {
-    let policy = BUILT_IN.iter().find(|policy| policy.name == name).ok_or_else(|| unknown(name))?;
-    to_stdout(policy.text.as_bytes(), colour)?;
-    Ok(EXIT_OK)
+/// The policy's file as it is, or with all that it builds on.
+pub(crate) fn show(name: &str, resolved: bool, colour: Colour) -> Result<u8, Error> {
+    let text = policies::text_of(name)?;
+    if !resolved {
+        to_stdout(text.as_bytes(), colour)?;
+        return Ok(EXIT_OK);
+    }
+    match policies::load_file(name, &text) {
+        Ok(applied) => {
+            to_stdout(applied.policy().to_yaml().as_bytes(), colour)?;
+            Ok(EXIT_OK)
+        }
+        Err(Rejected { error, diagnostics }) => {
+            output::diagnostics(&diagnostics, name, &text, colour);
+            Err(error)
+        }
+    }
 }
 
 /// Every mistake of a policy file, each with the line it is in.
@@ -36,6 +48,7 @@ pub(crate) fn check(file: &Path, colour: Colour) -> Result<u8, Error> {
     let text = policies::read(file)?;
     let diagnostics = match policies::load_file(&name, &text) {
         Ok(applied) => applied.about_the_file(),
+        Err(Rejected { error, diagnostics }) if diagnostics.is_empty() => return Err(error),
         Err(Rejected { diagnostics, .. }) => diagnostics,
     };
     let mut out = Vec::new();
@@ -63,7 +76,7 @@ rules:
 
 /// A starting policy for the inputs.
 pub(crate) fn init(inputs: &[String], args: &TargetArgs, colour: Colour) -> Result<u8, Error> {
-    let applied = policies::load("pep703").map_err(|rejected| rejected.error)?;
+    let applied = policies::load(policies::DEFAULT).map_err(|rejected| rejected.error)?;
     let settings = Settings::of_everything(inputs, applied)?;
     let inventory = gilaudit_input::collect(&settings.given, args.python.as_ref(), &settings.input_limits);
     let (target, _) = settings::target(args, Some(&inventory))?;
