@@ -208,6 +208,24 @@ fn lazy_imports_of_3_15() {
     assert_eq!(imports(here.path(), &format!("--python 3.14t --entry {}", path.display()))["gil"], "on");
 }
 
+/// What a script would import after it stopped is not known, and its first missing module is named.
+#[test]
+fn a_script_that_stops() {
+    let here = environment();
+    for (script, gil, missing) in [
+        ("import json\nimport nowhere.x", "undetermined", Some("'nowhere'")),
+        ("try: import not_there\nexcept ImportError: pass\nimport low, absent", "undetermined", Some("'absent'")),
+        ("try: import not_there\nexcept ImportError: pass", "off", None),
+    ] {
+        let path = put(here.path(), "job/run.py", format!("{script}\n"));
+        let answer = imports(here.path(), &format!("--entry {}", path.display()));
+        assert_eq!(answer["gil"].as_str(), Some(gil), "{script}");
+        let failed = answer["failed"][0].to_string();
+        assert!(missing.is_none_or(|missing| failed.contains(missing)), "{script}: {failed}");
+        assert_eq!(answer["failed"].as_array().unwrap().is_empty(), missing.is_none(), "{script}");
+    }
+}
+
 #[test]
 fn a_module_that_is_not_there_is_an_input_that_was_not_read() {
     let here = environment();

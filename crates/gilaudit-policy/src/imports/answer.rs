@@ -94,6 +94,9 @@ pub fn answer(world: &World, outcomes: Outcomes) -> Answer {
         (GilAtEnd::Undetermined, None, format!("{} {why}", possible.module))
     } else if let Some((module, why)) = outcomes.incomplete.first().filter(|_| world.has_blockers()) {
         (GilAtEnd::Undetermined, None, format!("it is not known what {module} imports: {why}"))
+    } else if let Some(script) = &outcomes.stopped {
+        // Up to there it stays off; what would come after is not known.
+        (GilAtEnd::Undetermined, None, format!("{script} stops at an import that fails"))
     } else {
         (GilAtEnd::Off, None, "no module that is imported turns it on".to_owned())
     };

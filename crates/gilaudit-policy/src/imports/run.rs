@@ -53,6 +53,8 @@ pub struct Outcomes {
     pub later: Vec<Reached>,
     /// Entries whose import fails, and why.
     pub failed: Vec<(String, String)>,
+    /// A script that does not run to its end because of that.
+    pub stopped: Option<String>,
     /// Modules whose imports are not known completely, and why.
     pub incomplete: Vec<(String, String)>,
     /// How many modules are loaded.
@@ -95,6 +97,8 @@ pub(super) struct Run<'w> {
     pub(super) loaded: HashMap<String, Loaded>,
     chain: Vec<Link>,
     out: Outcomes,
+    /// The module that was looked for last and is not there: what an import that fails for that fails by.
+    missing: String,
     /// Whether deferred imports are being followed.
     later: bool,
 }
@@ -107,6 +111,7 @@ pub fn run(world: &World, entries: &[Entry], follow_later: bool) -> Outcomes {
         loaded: HashMap::new(),
         chain: Vec::new(),
         out: Outcomes::default(),
+        missing: String::new(),
         later: false,
     };
     let mut scripts = Vec::new();
@@ -129,7 +134,10 @@ pub fn run(world: &World, entries: &[Entry], follow_later: bool) -> Outcomes {
             }
         };
         if let Ended::Failed(failure) = ended {
-            run.out.failed.push((name, failure.text().to_owned()));
+            if matches!(entry, Entry::Script(_)) {
+                run.out.stopped.get_or_insert_with(|| name.clone());
+            }
+            run.out.failed.push((name, run.text(failure)));
         }
     }
     run.out.modules = run.loaded.len();
@@ -140,14 +148,6 @@ pub fn run(world: &World, entries: &[Entry], follow_later: bool) -> Outcomes {
 }
 
 impl Failure {
-    fn text(self) -> &'static str {
-        match self {
-            Self::NotFound => "ModuleNotFoundError: it, or something that it imports, is not among the inputs",
-            Self::Import => "ImportError",
-            Self::Other => "an extension cannot be imported",
-        }
-    }
-
     fn is_caught(self, catches: Catches) -> bool {
         match catches {
             Catches::Everything => true,
@@ -164,6 +164,14 @@ fn prefixes(name: &str) -> impl Iterator<Item = &str> {
 }
 
 impl<'w> Run<'w> {
+    fn text(&self, failure: Failure) -> String {
+        match failure {
+            Failure::NotFound => format!("ModuleNotFoundError: '{}' is not among the inputs", self.missing),
+            Failure::Import => "ImportError".to_owned(),
+            Failure::Other => "an extension cannot be imported".to_owned(),
+        }
+    }
+
     /// Imports `name` by a link of the chain.
     pub(super) fn linked(&mut self, at: String, kind: ImportKind, name: &str, certain: bool) -> Ended {
         self.chain.push(Link { at, kind, module: name.to_owned() });
@@ -187,7 +195,10 @@ impl<'w> Run<'w> {
 
     /// Loads one module, its parents being loaded.
     fn load(&mut self, name: &str, certain: bool) -> Ended {
-        let Some(found) = self.world.find(name) else { return Ended::Failed(Failure::NotFound) };
+        let Some(found) = self.world.find(name) else {
+            name.clone_into(&mut self.missing);
+            return Ended::Failed(Failure::NotFound);
+        };
         if matches!(*found, Found::Standard | Found::Namespace(_)) {
             return Ended::Well;
         }
