@@ -208,6 +208,18 @@ fn lazy_imports_of_3_15() {
     assert_eq!(imports(here.path(), &format!("--python 3.14t --entry {}", path.display()))["gil"], "on");
 }
 
+/// A package that imports a module of its own by its whole name binds it only by that.
+#[test]
+fn a_package_that_imports_from_itself() {
+    let here = environment();
+    put(here.path(), "site-packages/itself/__init__.py", "from itself import first\nfrom itself.second import x\n");
+    put(here.path(), "site-packages/itself/first.py", "import low.mp_used\n");
+    put(here.path(), "site-packages/itself/second.py", "import low.mp_used\nx = 1\n");
+    let answer = imports(here.path(), "--import itself");
+    let chain = answer["blockers"][0]["chain"].as_array().unwrap();
+    assert!(chain.last().unwrap()["at"].as_str().unwrap().ends_with("itself/first.py:1"), "{chain:?}");
+}
+
 /// What a script would import after it stopped is not known, and its first missing module is named.
 #[test]
 fn a_script_that_stops() {

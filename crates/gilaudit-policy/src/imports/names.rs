@@ -96,7 +96,13 @@ impl Run<'_> {
         if let Some((import, from)) = lazily {
             return Some((false, self.imported(at, kind, &from, import, certain)));
         }
-        if python.facts.binds.binary_search_by(|bound| bound.as_str().cmp(name)).is_ok() {
+        // `from package import module` in the package itself binds what it imports.
+        let is_own = python.facts.imports.iter().any(|import| {
+            let names = import.names.as_ref();
+            names.is_some_and(|names| names.iter().any(|own| own == name))
+                && absolute(base, is_package, import).as_deref() == Some(base)
+        });
+        if !is_own && python.facts.binds.binary_search_by(|bound| bound.as_str().cmp(name)).is_ok() {
             return Some((false, Ended::Well));
         }
         let lazy = python.facts.lazy.iter().find(|lazy| lazy.attribute == name)?;
