@@ -127,6 +127,20 @@ fn scripts_and_startup_lines() {
     assert_eq!(answer["blockers"][0]["chain"][0]["kind"], "startup");
 }
 
+/// What running this script as `job/run.py` does.
+fn of_script(here: &Path, options: &str, script: &str) -> Value {
+    let path = put(here, "job/run.py", format!("{script}\n"));
+    imports(here, &format!("{options} --entry {}", path.display()))
+}
+
+/// The state of the GIL, where the chain of the first blocker begins, and when that is imported.
+fn first_blocker_is(answer: &Value, script: &str, (gil, at, when): (&str, &str, &str)) {
+    assert_eq!(answer["gil"].as_str(), Some(gil), "{script}");
+    let blocker = &answer["blockers"][0];
+    assert_eq!(blocker["when"].as_str().unwrap_or_default(), when, "{script}");
+    assert!(blocker["chain"][0]["at"].as_str().unwrap_or_default().ends_with(at), "{script}\n{blocker}");
+}
+
 /// A package that imports its submodule when an attribute is asked for (PEP 562): by a table, by hand, and not at all.
 #[test]
 fn attributes_that_import() {
@@ -154,13 +168,9 @@ fn attributes_that_import() {
         ("import listed\nlisted.other", "off", None, "listed/__init__.py:2", "later"),
         ("import never\nnever.deep", "off", None, "", ""),
     ] {
-        let script = format!("{script}\n");
-        let path = put(here.path(), "job/run.py", &script);
-        let answer = imports(here.path(), &format!("--entry {}", path.display()));
-        assert_eq!((answer["gil"].as_str(), answer["first"].as_str()), (Some(gil), first), "{script}");
-        let blocker = &answer["blockers"][0];
-        assert_eq!(blocker["when"].as_str().unwrap_or_default(), when, "{script}");
-        assert!(blocker["chain"][0]["at"].as_str().unwrap_or_default().ends_with(at), "{script}{blocker}");
+        let answer = of_script(here.path(), "", script);
+        assert_eq!(answer["first"].as_str(), first, "{script}");
+        first_blocker_is(&answer, script, (gil, at, when));
     }
 }
 
@@ -196,16 +206,10 @@ fn lazy_imports_of_3_15() {
         ("import gives\ngives.fast", "on", "run.py:2", "import"),
         ("from gives import fast", "on", "run.py:1", "import"),
     ] {
-        let script = format!("{script}\n");
-        let path = put(here.path(), "job/run.py", &script);
-        let answer = imports(here.path(), &format!("--python 3.15t --entry {}", path.display()));
-        assert_eq!(answer["gil"].as_str(), Some(gil), "{script}");
-        let blocker = &answer["blockers"][0];
-        assert_eq!(blocker["when"].as_str().unwrap_or_default(), when, "{script}");
-        assert!(blocker["chain"][0]["at"].as_str().unwrap_or_default().ends_with(at), "{script}{blocker}");
+        first_blocker_is(&of_script(here.path(), "--python 3.15t", script), script, (gil, at, when));
     }
-    let path = put(here.path(), "job/run.py", "__lazy_modules__ = {'low.fast'}\nimport low.fast\n");
-    assert_eq!(imports(here.path(), &format!("--python 3.14t --entry {}", path.display()))["gil"], "on");
+    let script = "__lazy_modules__ = {'low.fast'}\nimport low.fast";
+    assert_eq!(of_script(here.path(), "--python 3.14t", script)["gil"], "on");
 }
 
 /// A package that imports a module of its own by its whole name binds it only by that.
@@ -229,8 +233,7 @@ fn a_script_that_stops() {
         ("try: import not_there\nexcept ImportError: pass\nimport low, absent", "undetermined", Some("'absent'")),
         ("try: import not_there\nexcept ImportError: pass", "off", None),
     ] {
-        let path = put(here.path(), "job/run.py", format!("{script}\n"));
-        let answer = imports(here.path(), &format!("--entry {}", path.display()));
+        let answer = of_script(here.path(), "", script);
         assert_eq!(answer["gil"].as_str(), Some(gil), "{script}");
         let failed = answer["failed"][0].to_string();
         assert!(missing.is_none_or(|missing| failed.contains(missing)), "{script}: {failed}");

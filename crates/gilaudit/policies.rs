@@ -131,7 +131,9 @@ fn unknown(name: &str) -> Error {
     let error = Error::new(format!("unknown policy '{name}'"));
     match nearest(name, BUILT_IN.iter().map(|policy| policy.name)) {
         Some(near) => error.hint(format!("did you mean '{near}'?")),
-        None => error.hint("gilaudit policy list names the built-in ones; anything else is the path of a YAML file or a pyproject.toml"),
+        None => {
+            error.hint("gilaudit policy list names the built-in ones; anything else is a YAML file or a pyproject.toml")
+        }
     }
 }
 

@@ -120,21 +120,30 @@ const MARKS: [&[u8]; 6] =
 /// How much of a table after a name is looked at.
 const AFTER: usize = 64;
 
-/// Whether a table of strings without their lengths may have this name as one of its strings.
+/// How much of a string Cython names its C variable by: Cython 3.2.9 `Cython/Compiler/Code.py`, `new_const_cname`.
+const NAMED_BY: usize = 32;
+
+/// Whether a table of strings without their lengths may have this module name as one of its strings.
 ///
-/// Cython sorts the strings that are identifiers, or dotted: by their bytes from 3.3 on, before that without underscores in front. So
-/// what follows a name does not come before it; the last of them is followed by something else.
+/// Cython puts identifiers together and sorts them, by their text from 3.3 on (3.3.1 `Cython/Compiler/Code.py`,
+/// `generate_pystring_constants`), before that by the C variable (3.2.9, `generate_string_constants`). So what follows an identifier
+/// does not come before it, unless that is the last one. A dotted name may be anywhere.
 pub fn may_be_in_table(table: &[u8], name: &str) -> bool {
-    let bare = |text: &[u8]| -> Vec<u8> {
-        let letters = text.iter().skip_while(|byte| **byte == b'_');
-        letters.take(AFTER).map(u8::to_ascii_lowercase).collect()
-    };
+    let is_dotted = name.contains('.');
+    let own = variable(name.trim_end_matches('_').as_bytes());
     memmem::find_iter(table, name).any(|at| {
         let rest = table.get(at + name.len()..).unwrap_or_default();
         let next = rest.get(..rest.len().min(AFTER)).unwrap_or_default();
-        let ends_here = next.len() < AFTER || !next.iter().all(|byte| is_word(*byte));
-        ends_here || next >= name.as_bytes() || bare(next) >= bare(name.as_bytes())
+        let is_last = next.len() < AFTER || !next.iter().all(|byte| is_word(*byte));
+        is_dotted || is_last || next >= name.as_bytes() || variable(next) >= own
     })
+}
+
+/// The part of a C variable's name that is made of a string: without underscores in front, dots as underscores.
+fn variable(text: &[u8]) -> Vec<u8> {
+    let mut variable: Vec<u8> = text.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect();
+    variable.truncate(NAMED_BY);
+    variable.into_iter().skip_while(|byte| *byte == b'_').collect()
 }
 
 fn is_word(byte: u8) -> bool {
@@ -328,6 +337,7 @@ mod tests {
         for (name, may_be) in [
             ("abc", true),
             ("lxml", true),
+            // A dotted name may also be text, which comes first.
             ("numba.core", true),
             ("numba", false),
             // Parts of "checksum_" and of "setdefault".
@@ -339,9 +349,12 @@ mod tests {
         ] {
             assert_eq!(may_be_in_table(table.as_bytes(), name), may_be, "{name}");
         }
-        // Before 3.3, underscores in front do not count.
-        let old = format!("_abc__doc__lxml__main__{}", "z".repeat(AFTER));
-        assert!(may_be_in_table(old.as_bytes(), "lxml"));
+        // Before 3.3: underscores in front do not count, and dots are underscores.
+        let old =
+            |rest: &str| may_be_in_table(format!("_abc__doc__lxml{rest}{}", "z".repeat(AFTER)).as_bytes(), "lxml");
+        assert!(old("__main__") && old("_lxml") && !old("__abc__"));
+        let old = |rest: &str| may_be_in_table(format!("a_b{rest}{}", "z".repeat(AFTER)).as_bytes(), "a_b");
+        assert!(old("a.c") && !old("a.a"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A file's facts are two views of the same imports: a flat list with positions, for people, and [`Step`]s in the order in which
 //! the module's body runs, for whoever asks what happens at import.
 
+use std::collections::HashMap;
+
 /// The circumstances under which an import runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImportKind {
@@ -179,6 +181,8 @@ pub struct PythonFacts {
     pub steps: Vec<Step>,
     /// What [`Step::Call`] runs: functions and classes of the outermost level, and variables that may hold them.
     pub callables: Vec<Callable>,
+    /// The index of each by its name.
+    pub by_name: HashMap<String, usize>,
     /// Names that the body binds by `def`, `class`, assignment or `from … import`, sorted. Such a name is an attribute already, so
     /// that `from package import name` need not import a submodule.
     pub binds: Vec<String>,

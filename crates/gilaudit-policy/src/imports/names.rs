@@ -180,7 +180,7 @@ impl Run<'_> {
     /// Everything that a callable of a module may import, and those that it mentions.
     fn run_callable(&mut self, node: &PythonNode, name: &str, is_package: bool, (called, decorates): (&str, bool)) {
         let callables = &node.facts.callables;
-        let find = |name: &str| callables.iter().position(|callable| callable.name == name);
+        let find = |name: &str| node.facts.by_name.get(name).copied();
         let mut parts = called.split('.');
         let Some(first) = parts.next().filter(|name| !name.is_empty()).and_then(find) else { return };
         // `Class.create()`, `variable.method()`: any method of that name.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use gilaudit_model::Callable;
 
 use super::logical::is_word;
+use super::uses::LONGEST;
 
 /// Words by which code reaches any name of its file.
 const ANY_NAME: [&[u8]; 4] = [b"globals", b"vars", b"eval", b"exec"];
@@ -329,6 +330,7 @@ fn is_stored(rest: &[u8]) -> bool {
     if !rest.starts_with(b"[") {
         return false;
     }
+    let rest = rest.get(..rest.len().min(LONGEST)).unwrap_or_default();
     let end = rest.iter().position(|byte| {
         match byte {
             b'[' => depth += 1,

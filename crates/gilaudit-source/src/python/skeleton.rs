@@ -174,10 +174,11 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
         }
     }
     let mut callables = Vec::new();
+    let decorated = decorated(text, lines);
     // What calls the file's own functions matters only if any of them imports.
     if imports_in_functions || !found.is_empty() {
         names.extend(local);
-        let mut mentions = mentions(text, lines, parents);
+        let mut mentions = mentions(text, lines, parents, &decorated);
         for (owner, used) in found {
             if let Some(callable) = owner.and_then(|owner| mentions.get_mut(&owner)) {
                 callable.uses.push(used);
@@ -185,6 +186,7 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
         }
         callables = mentions.into_callables();
     }
+    let mut kept_to = 0;
     for (index, line) in lines.iter().enumerate() {
         let statement = slice(text, line);
         let candidate = !matches!(keyword(statement), b"def" | b"class");
@@ -192,11 +194,27 @@ fn keep_callers(text: &[u8], lines: &[Line], parents: &[Option<usize>], keep: &m
         let calls = |statement| calls(statement, &names) && definitions(text, lines, parents, index).next().is_none();
         if candidate && (kept && statement.starts_with(b"@") || !kept && calls(statement)) {
             // A decorator stands before a definition, which must not be missing.
-            let decorators = lines.iter().skip(index).take_while(|line| slice(text, line).starts_with(b"@")).count();
-            keep.iter_mut().skip(index).take(decorators + 1).for_each(|keep| *keep = true);
+            let last = decorated.get(index).copied().flatten().unwrap_or(index);
+            let first = index.max(kept_to);
+            keep.iter_mut().take(last + 1).skip(first).for_each(|keep| *keep = true);
+            kept_to = kept_to.max(last);
         }
     }
     callables
+}
+
+/// For every line that is a decorator, the definition that it stands before.
+fn decorated(text: &[u8], lines: &[Line]) -> Vec<Option<usize>> {
+    let mut decorated = vec![None; lines.len()];
+    let mut definition = None;
+    for (index, line) in lines.iter().enumerate().rev() {
+        if !slice(text, line).starts_with(b"@") {
+            definition = Some(index);
+        } else if let Some(place) = decorated.get_mut(index) {
+            *place = definition;
+        }
+    }
+    decorated
 }
 
 /// What a line is in, or begins.
@@ -215,7 +233,12 @@ fn owner<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>], index: u
 }
 
 /// What the callables of a file mention.
-fn mentions<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>]) -> Mentions<'t> {
+fn mentions<'t>(
+    text: &'t [u8],
+    lines: &[Line],
+    parents: &[Option<usize>],
+    decorated: &[Option<usize>],
+) -> Mentions<'t> {
     let owners: Vec<_> = (0..lines.len()).map(|index| owner(text, lines, parents, index)).collect();
     let statements = || lines.iter().map(|line| slice(text, line)).zip(&owners);
     let variables = statements().flat_map(|(statement, owner)| {
@@ -229,21 +252,18 @@ fn mentions<'t>(text: &'t [u8], lines: &[Line], parents: &[Option<usize>]) -> Me
         if matches!(statement.first(), Some(b'"' | b'\'')) || statement.starts_with(b"__all__") {
             continue;
         }
-        let decorates = || {
-            let mut rest = statements().skip(index).filter(|(it, _)| !it.starts_with(b"@"));
-            rest.next().filter(|_| statement.starts_with(b"@"))
-        };
+        let decorates = decorated.get(index).copied().flatten();
         match owner {
             Some(owner) => {
                 mentions.within(owner, statement, keyword(statement) == b"def");
                 if keyword(statement) == b"class" && defined(statement) == Some(owner.outer) {
                     mentions.class(owner.outer, statement);
                 }
-                if let Some((_, Some(method))) = decorates() {
+                if let Some(Some(method)) = decorates.and_then(|definition| owners.get(definition)) {
                     mentions.decorated_method(statement, method);
                 }
             }
-            None => match decorates().and_then(|(definition, _)| defined(definition)) {
+            None => match decorates.and_then(|definition| defined(slice_at(text, lines, definition))) {
                 Some(name) => mentions.decorated(statement, name),
                 None => mentions.outside(statement),
             },

@@ -1,6 +1,6 @@
 //! From the syntax tree of a skeleton to facts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use gilaudit_model::{Callable, Catches, Handler, Import, ImportKind, PythonFacts, Step, Version};
 use tree_sitter::{Node, Parser};
@@ -35,9 +35,8 @@ pub(super) fn read(skeleton: &Skeleton, reading: &Reading) -> PythonFacts {
     }
     facts.callables.clone_from(&skeleton.callables);
     let (text, bound) = (&skeleton.text, HashSet::new());
-    let callables = (0..).zip(&facts.callables).map(|(index, callable)| (callable.name.clone(), index)).collect();
-    let mut reader =
-        Reader { text, skeleton, reading, facts, owner: None, class: None, callables, in_function: false, bound };
+    facts.by_name = (0..).zip(&skeleton.callables).map(|(index, callable)| (callable.name.clone(), index)).collect();
+    let mut reader = Reader { text, skeleton, reading, facts, owner: None, class: None, in_function: false, bound };
     let mut steps = Vec::new();
     reader.block(tree.root_node(), ImportKind::Plain, 0, &mut steps);
     reader.facts.steps = steps;
@@ -53,8 +52,6 @@ pub(super) struct Reader<'r> {
     owner: Option<usize>,
     /// The class of the outermost level whose methods are being read.
     class: Option<String>,
-    /// The callables by name.
-    callables: HashMap<String, usize>,
     /// Whether a function is being read.
     pub(super) in_function: bool,
     /// The names that imports have bound so far.
@@ -422,7 +419,7 @@ impl Reader<'_> {
 
     /// The index of a callable.
     fn callable(&mut self, name: String) -> usize {
-        *self.callables.entry(name).or_insert_with_key(|name| {
+        *self.facts.by_name.entry(name).or_insert_with_key(|name| {
             self.facts.callables.push(Callable { name: name.clone(), ..Callable::default() });
             self.facts.callables.len() - 1
         })
