@@ -14,6 +14,7 @@ use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::{Distribution, FailureKind, Init, Origin, Os, Outcome, Problem, PythonFacts, Stage, Target};
 use gilaudit_policy::imports::{Answer, Blocker, Entry, ExtensionNode, LazyFacts, PythonNode, World, answer, run};
 use gilaudit_source::python::{self, PthLine, Reading};
+use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::args::ImportArgs;
@@ -303,16 +304,24 @@ fn unsplit(modules: &Modules, requirements: &Requirements, judged: &Judged, text
         Some(distribution) => requirements.reachable(&distribution.name, true),
         None => modules.keys().cloned().collect(),
     };
+    // Few texts have any name of another distribution: the rest is for those that have.
+    let mut contained: HashMap<&str, bool> = HashMap::new();
+    let mut contains = |name| {
+        let is_in = |text: &Vec<u8>| memmem::find(text, str::as_bytes(name)).is_some();
+        *contained.entry(name).or_insert_with(|| texts.iter().any(is_in))
+    };
     let mut found = Vec::new();
     for module in reachable.iter().filter_map(|distribution| modules.get(distribution)).flatten() {
         let (package, last) = module.rsplit_once('.').unwrap_or(("", module));
+        let top = module.split('.').next().unwrap_or_default();
         // `import a.b`, `from a import b`; `from .b import x` in a package that is `a`, or below it.
         let mut relative = module.match_indices('.').filter(|(at, _)| {
             let inside = own.module.strip_prefix(module.get(..*at).unwrap_or_default());
             inside.is_some_and(|inside| inside.starts_with('.'))
         });
         let relative = relative.any(|(at, _)| has(module.get(at + 1..).unwrap_or_default()));
-        if *module != own.module && (has(module) || has(package) && has(last) || relative) {
+        let absolute = contains(top) && (has(module) || has(package) && has(last));
+        if *module != own.module && (absolute || relative) {
             found.push(module.clone());
         }
     }

@@ -67,7 +67,7 @@ const QUIET_BASES: [&[u8]; 24] = [
 ];
 
 /// The mentions in one file that are kept; with more, everything is taken to mention everything.
-const MOST: usize = 200_000;
+const MOST: usize = 1_000_000;
 
 /// A function or class of the outermost level, or a method: the class and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,7 +87,7 @@ pub(super) struct Mentions<'t> {
     open: HashSet<usize>,
     /// Names that a `def` or `class` defines.
     defined: HashSet<&'t [u8]>,
-    seen: HashSet<(usize, usize)>,
+    count: usize,
     callables: Vec<Callable>,
 }
 
@@ -100,7 +100,7 @@ impl<'t> Mentions<'t> {
             by_name: HashMap::new(),
             open: HashSet::new(),
             defined: owners.iter().flatten().map(|owner| owner.outer).collect(),
-            seen: HashSet::new(),
+            count: 0,
             callables: vec![Callable::default()],
         };
         for owner in owners.iter().flatten() {
@@ -249,7 +249,11 @@ impl<'t> Mentions<'t> {
         self.callables.get_mut(owner)
     }
 
-    pub(super) fn into_callables(self) -> Vec<Callable> {
+    pub(super) fn into_callables(mut self) -> Vec<Callable> {
+        for callable in &mut self.callables {
+            callable.mentions.sort_unstable();
+            callable.mentions.dedup();
+        }
         self.callables
     }
 
@@ -259,10 +263,11 @@ impl<'t> Mentions<'t> {
 
     fn add(&mut self, from: usize, to: usize) {
         // The one that mentions all is not tied to those that could name it.
-        if from == 0 || from == to || !self.seen.insert((from, to)) {
+        if from == 0 || from == to {
             return;
         }
-        let to = if self.seen.len() > MOST { 0 } else { to };
+        self.count += 1;
+        let to = if self.count > MOST { 0 } else { to };
         if let Some(callable) = self.callables.get_mut(from)
             && callable.mentions.last() != Some(&to)
         {
