@@ -295,8 +295,8 @@ def pytest(_):
 def distribution(_):
     """completions and manual pages for a distribution's package"""
     folder, root = WORK / "distribution", WORK / "root"
-    (folder / "target" / "release").mkdir(parents=True)
-    shutil.copy(installed("distribution") / "gilaudit", folder / "target" / "release")
+    (folder / "target" / "dist").mkdir(parents=True)
+    shutil.copy(installed("distribution") / "gilaudit", folder / "target" / "dist")
     bash(block("Packages of a distribution"), cwd=folder, env=environment(DESTDIR=str(root)))
     share = root / "usr" / "share"
     said = bash(f"source {share}/bash-completion/completions/gilaudit; complete -p gilaudit", env=environment())
