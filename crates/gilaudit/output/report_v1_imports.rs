@@ -1,7 +1,7 @@
 //! The `imports` object of `gilaudit-report/1`: its structs, and how they are filled.
 
 use gilaudit_model::Distribution as Dist;
-use gilaudit_policy::imports::{Blocker, GilAtEnd, Link};
+use gilaudit_policy::imports::{Blocker, GilAtEnd, Link, OpenEnd};
 use serde::Serialize;
 
 use super::report_v1::Distribution;
@@ -13,8 +13,8 @@ use crate::imports::{Imports, Ways};
 pub(super) struct ImportsOut<'a> {
     /// What was asked.
     entries: &'a [String],
-    /// The GIL when all of it is imported.
-    #[cfg_attr(test, schemars(extend("enum" = ["off", "on", "undetermined"])))]
+    /// The GIL when all of it is imported. `off-unless`: it stays off unless one of `open_ends` leads to a module that it `meets`.
+    #[cfg_attr(test, schemars(extend("enum" = ["off", "on", "off-unless", "undetermined"])))]
     gil: &'static str,
     /// The module that CPython's warning names; null when there is none, or when it cannot be told which.
     first: Option<&'a str>,
@@ -29,6 +29,8 @@ pub(super) struct ImportsOut<'a> {
     failed: Vec<Note<'a>>,
     /// Modules whose own imports are not known completely.
     incomplete: Vec<Note<'a>>,
+    /// Reached places that may import what cannot be told.
+    open_ends: Vec<OpenEndOut<'a>>,
     /// How many modules outside the standard library are loaded.
     modules: usize,
     /// How many Python files were read.
@@ -54,6 +56,22 @@ struct BlockerOut<'a> {
     /// The distributions at the top through which it is installed.
     required_by: &'a [String],
     ways_out: WaysOut<'a>,
+}
+
+/// A reached place that may import what cannot be told.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "OpenEnd"))]
+struct OpenEndOut<'a> {
+    /// The file.
+    origin: Vec<&'a str>,
+    /// 1-based; null in a file without lines.
+    line: Option<u32>,
+    /// What it is.
+    what: &'a str,
+    /// What it may reach: a module, `package.*`, or `*` for any.
+    may_reach: &'a [String],
+    /// Modules among them that turn the GIL on, or may, or whose import leads there.
+    meets: &'a [String],
 }
 
 /// One import of a chain.
@@ -95,6 +113,7 @@ pub(super) fn gil(gil: GilAtEnd) -> &'static str {
     match gil {
         GilAtEnd::Off => "off",
         GilAtEnd::On => "on",
+        GilAtEnd::OffUnless => "off-unless",
         GilAtEnd::Undetermined => "undetermined",
     }
 }
@@ -110,6 +129,7 @@ pub(super) fn imports(imports: &Imports) -> ImportsOut<'_> {
         free: answer.free.iter().map(distribution).collect(),
         failed: answer.failed.iter().map(|(name, why)| Note { name, why }).collect(),
         incomplete: answer.incomplete.iter().map(|(name, why)| Note { name, why }).collect(),
+        open_ends: answer.open_ends.iter().map(open_end).collect(),
         modules: answer.modules,
         files: imports.files,
     }
@@ -121,6 +141,16 @@ fn distribution(distribution: &Dist) -> Distribution<'_> {
 
 fn link(link: &Link) -> LinkOut<'_> {
     LinkOut { at: &link.at, kind: link.kind.as_str(), module: &link.module }
+}
+
+fn open_end(end: &OpenEnd) -> OpenEndOut<'_> {
+    OpenEndOut {
+        origin: vec![&end.file],
+        line: (end.line > 0).then_some(end.line),
+        what: &end.what,
+        may_reach: &end.may_reach,
+        meets: &end.meets,
+    }
 }
 
 fn out<'a>(blocker: &'a Blocker, ways: &'a Ways) -> BlockerOut<'a> {

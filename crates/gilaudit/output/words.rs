@@ -159,6 +159,7 @@ pub(super) fn imports_sentence(report: &Report, imports: &Imports) -> String {
             "Nothing could be imported".to_owned()
         }
         (GilAtEnd::Off, _) => format!("The GIL stays off: {because}"),
+        (GilAtEnd::OffUnless, _) => format!("The GIL stays off, unless {because}"),
         (GilAtEnd::Undetermined, _) => format!("It is undetermined whether the GIL stays off: {because}"),
         (GilAtEnd::On, None) => format!("The GIL will be on: {because}"),
         (GilAtEnd::On, Some(first)) => {

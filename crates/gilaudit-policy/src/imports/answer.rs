@@ -14,8 +14,25 @@ pub enum GilAtEnd {
     Off,
     /// It is on.
     On,
+    /// It stays off, unless an open end leads to a module that turns it on.
+    OffUnless,
     /// Could not tell.
     Undetermined,
+}
+
+/// A reached place that imports, or may, what cannot be told from the text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenEnd {
+    /// The file.
+    pub file: String,
+    /// 1-based; 0 in a file without lines.
+    pub line: u32,
+    /// What it is: `computed name`, `entry points of group x`, `code as data`.
+    pub what: String,
+    /// The modules that it may reach: a name, `package.*`, or `*` for every module.
+    pub may_reach: Vec<String>,
+    /// Those of them that turn the GIL on, or may, or whose import leads to such a module.
+    pub meets: Vec<String>,
 }
 
 /// A module that turns the GIL on, or may.
@@ -57,6 +74,8 @@ pub struct Answer {
     pub failed: Vec<(String, String)>,
     /// Modules whose imports are not known completely, and why.
     pub incomplete: Vec<(String, String)>,
+    /// What was reached and cannot be told, those that meet a blocker first.
+    pub open_ends: Vec<OpenEnd>,
     /// How many modules are loaded.
     pub modules: usize,
 }
@@ -106,7 +125,7 @@ pub fn answer(world: &World, outcomes: Outcomes) -> Answer {
     let Outcomes { failed, mut incomplete, modules, .. } = outcomes;
     incomplete.sort();
     incomplete.dedup();
-    Answer { gil, first, because, blockers, free: free.into_iter().collect(), failed, incomplete, modules }
+    Answer { gil, first, because, blockers, free: free.into_iter().collect(), failed, incomplete, open_ends: Vec::new(), modules }
 }
 
 /// Every module once: certain ones in import order, then possible ones, then those for later.

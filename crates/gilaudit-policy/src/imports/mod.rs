@@ -13,6 +13,6 @@ mod names;
 mod run;
 mod world;
 
-pub use answer::{Answer, Blocker, GilAtEnd, answer};
+pub use answer::{Answer, Blocker, GilAtEnd, OpenEnd, answer};
 pub use run::{Entry, Link, Outcomes, Reached, run};
 pub use world::{ExtensionNode, LazyFacts, PythonNode, World};
