@@ -125,7 +125,17 @@ pub fn answer(world: &World, outcomes: Outcomes) -> Answer {
     let Outcomes { failed, mut incomplete, modules, .. } = outcomes;
     incomplete.sort();
     incomplete.dedup();
-    Answer { gil, first, because, blockers, free: free.into_iter().collect(), failed, incomplete, open_ends: Vec::new(), modules }
+    Answer {
+        gil,
+        first,
+        because,
+        blockers,
+        free: free.into_iter().collect(),
+        failed,
+        incomplete,
+        open_ends: Vec::new(),
+        modules,
+    }
 }
 
 /// Every module once: certain ones in import order, then possible ones, then those for later.
