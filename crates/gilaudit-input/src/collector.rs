@@ -15,11 +15,18 @@ use crate::zip::Archive;
 pub(crate) struct Collector {
     inventory: Inventory,
     seen: HashSet<PathBuf>,
+    reads_nested_environments: bool,
 }
 
 impl Collector {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { inventory: Inventory { limits: limits.clone(), ..Inventory::default() }, seen: HashSet::new() }
+    pub(crate) fn new(limits: &Limits, reads_nested_environments: bool) -> Self {
+        let inventory = Inventory { limits: limits.clone(), ..Inventory::default() };
+        Self { inventory, seen: HashSet::new(), reads_nested_environments }
+    }
+
+    /// Whether the virtual environments in a project's folder are wanted, too.
+    pub(crate) fn reads_nested_environments(&self) -> bool {
+        self.reads_nested_environments
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -41,6 +41,7 @@ mod names;
 mod pip;
 mod platform_tags;
 mod problems;
+mod project;
 mod python;
 mod python_tree;
 mod sdist;
@@ -61,8 +62,19 @@ pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
 /// Lists what there is to read in what the user named, sorted by origin. Reads no member's contents.
 ///
 /// `target` is the interpreter that `pypi:` inputs are downloaded for; without one, 3.14t.
+///
+/// Of a project's folder it lists what is the project's own: neither what its ignore files name, nor what was built beside the sources,
+/// nor the virtual environments in it.
 pub fn collect(given: &[Given], target: Option<&Target>, limits: &Limits) -> Inventory {
-    let mut collector = collector::Collector::new(limits);
+    fill(collector::Collector::new(limits, false), given, target)
+}
+
+/// The same with the virtual environments in a project's folder: for whoever asks what a program imports from them.
+pub fn collect_with_environments(given: &[Given], target: Option<&Target>, limits: &Limits) -> Inventory {
+    fill(collector::Collector::new(limits, true), given, target)
+}
+
+fn fill(mut collector: collector::Collector, given: &[Given], target: Option<&Target>) -> Inventory {
     for given in given {
         match given {
             Given::Path(path) => file::collect(&mut collector, path),

@@ -14,6 +14,7 @@ use crate::collector::Collector;
 use crate::inventory::MemberKind;
 use crate::names::{is_source, shared_library};
 use crate::problems::{io_text, notice, origin_of, unread};
+use crate::project::Project;
 
 /// What a folder holds. All paths are relative to it, in the order of a sorted walk.
 #[derive(Debug, Default)]
@@ -46,12 +47,13 @@ pub(crate) struct Found {
 const SKIPPED: [&str; 3] = [".git", "node_modules", "__pycache__"];
 
 /// Walks a folder. Symbolic links to folders are not followed: what is inside the folder is met anyway, and of what is outside a
-/// problem says so.
+/// problem says so. Of a project, what is not its own is left out.
 pub(crate) fn walk(collector: &mut Collector, root: &Path) -> Listing {
     let mut listing = Listing::default();
     let (depth, entries) = (collector.limits().walk_depth, collector.limits().walk_entries);
     let mut walk = WalkDir::new(root).max_depth(depth).sort_by_file_name().into_iter();
     let mut count: usize = 0;
+    let mut project = Project::of(root, !collector.reads_nested_environments());
     while let Some(entry) = walk.next() {
         let entry = match entry {
             Ok(entry) => entry,
@@ -72,17 +74,24 @@ pub(crate) fn walk(collector: &mut Collector, root: &Path) -> Listing {
         if kind.is_dir() {
             if entry.depth() > 0 && SKIPPED.iter().any(|name| entry.file_name() == OsStr::new(name)) {
                 walk.skip_current_dir();
+            } else if project.as_mut().is_some_and(|project| project.skips(&entry)) {
+                walk.skip_current_dir();
             } else if entry.depth() >= depth {
                 let error = format!("more than {depth} folders deep; what is in it was not looked at");
                 collector.problem(unread(origin_of(entry.path()), Stage::Limits, error));
             } else {
                 folder(&mut listing, root, &entry);
             }
+        } else if project.as_mut().is_some_and(|project| project.skips(&entry)) {
+            continue;
         } else if kind.is_file() {
             file(&mut listing, root, &entry, false);
         } else if kind.is_symlink() {
             symlink(collector, &mut listing, root, &entry);
         }
+    }
+    if let Some(project) = project {
+        project.finish(collector);
     }
     listing
 }

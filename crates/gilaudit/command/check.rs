@@ -55,7 +55,9 @@ fn answer(args: &CheckArgs, policy: &str) -> Result<Report, Rejected> {
         .num_threads(settings.jobs)
         .build()
         .map_err(|error| Error::new(format!("the threads could not be started: {error}")))?;
-    let inventory = gilaudit_input::collect(&settings.given, args.target.python.as_ref(), &settings.input_limits);
+    // What a program imports is in the environment of its project, which an audit of the project leaves out.
+    let collect = if args.imports.any() { gilaudit_input::collect_with_environments } else { gilaudit_input::collect };
+    let inventory = collect(&settings.given, args.target.python.as_ref(), &settings.input_limits);
     // What is downloaded was chosen for the target already, so an environment beside it cannot set another one.
     let downloads = settings.given.iter().any(|given| matches!(given, Given::Pypi { .. }));
     let (target, target_from) = settings::target(&args.target, (!downloads).then_some(&inventory))?;

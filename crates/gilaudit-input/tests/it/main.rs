@@ -6,6 +6,7 @@
 mod archives; // a zip writer that can lie
 mod folders; // plain folders, symbolic links, limits
 mod installed; // site-packages, environments
+mod projects; // what a project's folder holds besides the project
 mod sdists; // compressed tars and zips of sources
 mod wheels; // wheels, sound and hostile
 
