@@ -25,13 +25,14 @@ fn full() -> Value {
 }
 
 fn top(report: &Value) {
-    let all = "baseline environments extensions findings imports libraries policy problems schema summary target tool";
+    let all = "baseline environments extensions findings imports libraries policy problems schema summary target tool verdict";
     assert_eq!(keys(report), all);
     assert_eq!(keys(&report["tool"]), "name version");
+    assert_eq!(keys(&report["verdict"]), "contradicted gil sentences");
     assert_eq!(keys(&report["target"]), "from gil platform python");
     assert_eq!(keys(&report["policy"]), "diagnostics name");
     let summary = &report["summary"];
-    assert_eq!(keys(summary), "artifacts declarations extensions findings libraries outcomes problems sources");
+    assert_eq!(keys(summary), "artifacts declarations extensions findings libraries not_judged outcomes problems sources");
     assert_eq!(keys(&summary["declarations"]), "not-used undeclared unknown used");
     let outcomes = "cannot-import enables-gil runs-free runs-free-forced runs-with-gil undetermined";
     assert_eq!(keys(&summary["outcomes"]), outcomes);
@@ -47,16 +48,16 @@ fn every_field_of_every_record() {
     assert_eq!(keys(extension), all);
     assert_eq!(keys(&extension["distribution"]), "name version");
     assert_eq!(keys(&extension["abi"]), "built_for tag");
-    let declaration = "declared_by_tool delegated_to evidence mechanism reason status";
+    let declaration = "contradicted_by declared_by_tool delegated_to evidence mechanism reason status";
     assert_eq!(keys(&extension["declaration"]), declaration);
     assert_eq!(keys(&extension["declaration"]["evidence"][0]), "at what");
-    assert_eq!(keys(&extension["decision"]), "action because outcome policy_at warning");
+    assert_eq!(keys(&extension["decision"]), "action because exception outcome policy_at warning");
     assert_eq!(keys(&report["libraries"][0]), "origin why");
     let finding = "address baseline column confidence end_column end_line fingerprint function help line message module origin place \
                    readiness related rule severity suppressed";
     assert_eq!(keys(&report["findings"][0]), finding);
     assert_eq!(keys(&report["problems"][0]), "error origin stage unread");
-    assert_eq!(keys(&report["environments"][0]), "enabled_by gil platform");
+    assert_eq!(keys(&report["environments"][0]), "contradicted enabled_by gil platform");
 }
 
 #[test]

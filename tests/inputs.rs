@@ -157,7 +157,9 @@ fn environment(folder: &Path, version: &str, library: &str) {
 fn an_environment_is_audited_for_its_own_interpreter() {
     let here = folder();
     environment(here.path(), "3.13.5", "python3.13t");
-    let report = check_json("", &[here.path()]).exits(0).json();
+    // None of its modules is for that interpreter, so that the answer would be about nothing.
+    let report = check_json("", &[here.path()]).exits(2).json();
+    assert!(unread(&report)[0].contains("no module of this environment is for 3.13t: wrong environment?"));
     assert_eq!(report["target"]["python"], "3.13t");
     assert_eq!(report["target"]["from"], here.path().to_str().unwrap());
     assert_eq!(report["summary"]["outcomes"]["cannot-import"], 1, "{report:#}");

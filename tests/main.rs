@@ -19,4 +19,5 @@ mod readme; // what README.md shows
 mod sources; // source files and trees
 mod terminal; // what people see
 mod tidy; // invariants of the source tree
+mod verify; // predictions beside what an interpreter does: one of our own making
 mod wheels; // real wheels, downloaded once

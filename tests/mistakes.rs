@@ -67,11 +67,13 @@ fn a_question_without_an_answer_says_what_was_looked_for() {
     assert!(wheel.contains("looked for files named .so") && wheel.contains("1 other library has none"), "{wheel}");
     let environment = told("env", 0);
     assert!(environment.contains("3.14 always has it") && environment.contains("--python 3.14t"), "{environment}");
-    let other_build = told("env --python 3.14t", 0);
+    let other_build = told("env --python 3.14t", 2);
     assert!(
-        other_build.contains("cannot import gil_layout") && other_build.contains("pypi:NAME finds it"),
+        other_build.contains("cannot import gil_layout") && other_build.contains("is for 3.14t: wrong environment?"),
         "{other_build}"
     );
+    let site = told("env/lib/python3.14/site-packages --python 3.14t", 0);
+    assert!(site.contains("cannot import gil_layout") && site.contains("pypi:NAME finds it"), "{site}");
 }
 
 /// A module for the build with the GIL.

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Check(Box<CheckArgs>),
     /// Say what changed between two wheels, folders or saved reports: declarations lost and gained, findings new and gone
     Diff(DiffArgs),
+    /// Import the modules of an environment with a real interpreter, and compare what it does with what was predicted: RUNS CODE
+    Verify(Box<VerifyArgs>),
     /// Say what a rule looks for, why, and what to do about it
     Explain {
         /// The rule's id, as reports show it: enables-gil
@@ -66,14 +68,23 @@ pub(crate) enum PolicyCommand {
         /// The file
         file: PathBuf,
     },
-    /// Print a starting policy for what is audited, with an exception for every module that turns the GIL on
-    Init {
-        /// What to audit, as for gilaudit check; without it, the active environment
-        #[arg(value_name = "PATH")]
-        inputs: Vec<String>,
-        #[command(flatten)]
-        target: TargetArgs,
-    },
+    /// Print a starting policy for what is audited, with an exception for every distribution that turns the GIL on
+    Init(Box<InitArgs>),
+}
+
+/// The arguments of `gilaudit policy init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// What to audit, as for gilaudit check; without it, the active environment
+    #[arg(value_name = "PATH")]
+    pub(crate) inputs: Vec<String>,
+    /// The last day of every exception: YYYY-MM-DD
+    #[arg(long, value_name = "DATE", value_parser = |text: &str| text.parse::<gilaudit_policy::Date>())]
+    pub(crate) expires: Option<gilaudit_policy::Date>,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) imports: ImportArgs,
 }
 
 /// The arguments of `gilaudit check`.
@@ -115,6 +126,71 @@ pub(crate) struct DiffArgs {
     /// The format of the difference
     #[arg(long, value_enum, default_value_t = DiffFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: DiffFormat,
+}
+
+/// The arguments of `gilaudit verify`.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_EXIT_CODES)]
+pub(crate) struct VerifyArgs {
+    /// The folder of a virtual environment, or of packages that --interpreter can import [default: VIRTUAL_ENV]
+    ///
+    /// Each extension is imported in a process of its own; with --import or --entry, the program is run instead, and with --stress
+    /// functions are called. This runs code with all your rights: use it for what you would run anyway, or in a container.
+    #[arg(value_name = "ENV")]
+    pub(crate) environment: Option<PathBuf>,
+    /// The free-threaded interpreter that is run [default: that of the environment]
+    #[arg(long, value_name = "EXE")]
+    pub(crate) interpreter: Option<PathBuf>,
+    /// PYTHON_GIL of the processes: default, 0 or 1; never taken from the environment
+    #[arg(long, value_name = "GIL", default_value = "default", value_parser = |text: &str| text.parse::<Gil>())]
+    pub(crate) gil: Gil,
+    #[command(flatten)]
+    pub(crate) imports: ImportArgs,
+    /// Call this function from several threads without the GIL, and once more with it; may be given several times
+    #[arg(long, value_name = "MODULE:FUNCTION", value_parser = function_name, help_heading = "Stress")]
+    pub(crate) stress: Vec<String>,
+    /// Threads that call it
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(2..=256), help_heading = "Stress")]
+    pub(crate) threads: u16,
+    /// Calls by each thread
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Stress")]
+    pub(crate) calls: u32,
+    /// Seconds after which a process is killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Work")]
+    pub(crate) timeout: u32,
+    /// Processes at a time [default: one per processor]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Work")]
+    pub(crate) jobs: Option<u16>,
+    /// Do not show progress on the terminal
+    #[arg(long, help_heading = "Work")]
+    pub(crate) no_progress: bool,
+    /// The format of the result
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: VerifyFormat,
+    /// Write the result to this file instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// List what agrees, too
+    #[arg(long, short, help_heading = "Output")]
+    pub(crate) verbose: bool,
+}
+
+/// A function as `--stress` takes it.
+fn function_name(text: &str) -> Result<String, String> {
+    let is_name = |part: &str| !part.is_empty() && part.split('.').all(|word| !word.is_empty());
+    match text.split_once(':') {
+        Some((module, function)) if is_name(module) && is_name(function) => Ok(text.to_owned()),
+        _ => Err("expected MODULE:FUNCTION, as in json:loads".to_owned()),
+    }
+}
+
+/// The formats of what `gilaudit verify` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyFormat {
+    /// For people.
+    Text,
+    /// For programs: gilaudit-verify/1.
+    Json,
 }
 
 /// The formats of a difference.
@@ -170,6 +246,9 @@ pub(crate) struct PolicyArgs {
     /// Exit with 1 from this severity on: note, warning or error [default: the policy's, else error]
     #[arg(long, value_name = "SEVERITY", value_parser = |text: &str| text.parse::<Severity>())]
     pub(crate) fail_on: Option<Severity>,
+    /// Exit with 1 unless the GIL stays off for sure, besides what --fail-on says
+    #[arg(long)]
+    pub(crate) fail_on_gil: bool,
 }
 
 /// What is imported, for an answer about the process instead of about files.
@@ -276,10 +355,17 @@ Exit codes, the first that applies:
   1  a module that declared that it runs without the GIL does not any more
   0  otherwise";
 
+const VERIFY_EXIT_CODES: &str = "\
+Exit codes, the first that applies:
+  2  usage, or an interpreter or environment that could not be used
+  1  the interpreter does something else than was predicted, or a function differs without the GIL
+  3  nothing could be put to the test
+  0  otherwise";
+
 const EXIT_CODES: &str = "\
 Exit codes, the first that applies:
   2  usage, a bad policy, or an input that could not be read
-  1  findings at or above --fail-on, or the policy refuses something
+  1  findings at or above --fail-on, the policy refuses something, or --fail-on-gil and the GIL does not stay off for sure
   3  nothing auditable was recognised in the inputs
   0  otherwise";
 

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use crate::delegate::{self, Loaded};
 use crate::elsewhere::Libraries;
+use crate::policies::Applied;
 use crate::reaches::reaches;
 use crate::report::{Answers, Judged};
 use crate::settings::Settings;
@@ -222,6 +223,8 @@ fn judge(extension: Extension, settings: &Settings, target: &Target) -> (Judged,
     findings.retain(|finding| settings.runs(finding.rule));
     settings.policy.level(&mut findings);
     let decision = settings.policy.decide(&extension, &findings, target);
+    let judged = Judged { extension, decision };
+    Applied::accept(&judged, &mut findings);
     findings.retain(|finding| settings.shows(finding));
-    (Judged { extension, decision }, findings)
+    (judged, findings)
 }

@@ -18,6 +18,7 @@ use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::args::ImportArgs;
+use crate::error::Error;
 use crate::report::{Answers, Judged};
 use crate::settings::Settings;
 
@@ -31,6 +32,10 @@ pub(crate) struct Imports {
     pub(crate) ways: Vec<Ways>,
     /// How many Python files were read: those that the imports lead to.
     pub(crate) files: usize,
+    /// The files that the imports lead to, as origins show them.
+    pub(crate) reached: BTreeSet<String>,
+    /// Whether everything was asked about, and not one program.
+    pub(crate) of_all: bool,
 }
 
 /// Who is responsible for a blocker, and what can be done about it.
@@ -90,13 +95,31 @@ pub(crate) fn follow(
         entries.extend(names.into_iter().filter(|name| world.has(name)).map(Entry::Import));
         asked.push("--import-all".to_owned());
     }
-    let answer = answer(&world, run(&world, &entries, !args.import_all));
+    let outcomes = run(&world, &entries, !args.import_all);
+    let reached = outcomes.files.clone();
+    let answer = answer(&world, outcomes);
     let requirements = Requirements::new(&files.roots);
     let ways =
         answer.blockers.iter().map(|blocker| ways(blocker, &answer, &requirements, &answers.extensions)).collect();
     answers.recognised |= count > 0;
     answers.problems.append(&mut reader.problems.borrow_mut());
-    answers.imports = Some(Imports { entries: asked, answer, ways, files: reader.files.get() });
+    let (files, of_all) = (reader.files.get(), args.import_all);
+    answers.imports = Some(Imports { entries: asked, answer, ways, files, reached, of_all });
+}
+
+/// What is asked for as an interpreter is told to do it, in the order in which it is followed.
+pub(crate) fn steps(args: &ImportArgs) -> Result<Vec<(&'static str, String)>, Error> {
+    if args.import_all {
+        return Err(Error::new("--import-all cannot be verified in one process")
+            .hint("without it, each extension is imported in a process of its own"));
+    }
+    let mut steps: Vec<(&'static str, String)> = args.names.iter().map(|name| ("import", name.clone())).collect();
+    for script in &args.scripts {
+        // The process has another current folder.
+        let absolute = std::path::absolute(script).map_err(|error| Error::new(format!("{}: {error}", script.display())))?;
+        steps.push(("script", absolute.to_string_lossy().into_owned()));
+    }
+    Ok(steps)
 }
 
 /// Reads Python files when they are asked for, and remembers what was wrong with them.

@@ -7,6 +7,7 @@ mod command;
 mod delegate;
 mod diff;
 mod elsewhere;
+mod environment;
 mod error;
 mod identity;
 mod imports;
@@ -16,8 +17,10 @@ mod policies;
 mod progress;
 mod reaches;
 mod report;
+mod scope;
 mod settings;
 mod sources;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -41,11 +44,12 @@ fn main() -> ExitCode {
         Command::Explain { rule } => command::explain::run(rule, cli.color),
         Command::Completions { shell } => command::shell::completions(*shell, cli.color),
         Command::Man { subcommand } => command::shell::man(subcommand, cli.color),
+        Command::Verify(args) => command::verify::run(args, cli.color),
         Command::Rules => command::rules::run(cli.color),
         Command::Policy(PolicyCommand::List) => command::policy::list(cli.color),
         Command::Policy(PolicyCommand::Show { name, resolved }) => command::policy::show(name, *resolved, cli.color),
         Command::Policy(PolicyCommand::Check { file }) => command::policy::check(file, cli.color),
-        Command::Policy(PolicyCommand::Init { inputs, target }) => command::policy::init(inputs, target, cli.color),
+        Command::Policy(PolicyCommand::Init(args)) => command::policy::init(args, cli.color),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gilaudit_model::{Decision, Extension, Finding, Target};
+use gilaudit_model::{Decision, Extension, Finding, Location, Outcome, Severity, Target};
 use gilaudit_policy::{Date, Diagnostic, Known, Level, Policy, nearest};
 use gilaudit_rules::RULES;
 
 use crate::error::Error;
 use crate::misspelt;
+use crate::report::Judged;
 
 /// A policy that is part of the command.
 pub(crate) struct BuiltIn {
@@ -142,9 +143,12 @@ impl Applied {
         &self.policy
     }
 
-    /// What is to be said about the policy's file alone.
+    /// What is to be said about the policy's file alone, what is unfinished in it included.
     pub(crate) fn about_the_file(self) -> Vec<Diagnostic> {
-        self.diagnostics
+        let mut diagnostics = self.policy.unfinished_exceptions();
+        diagnostics.extend(self.diagnostics);
+        diagnostics.sort();
+        diagnostics
     }
 
     /// Gives findings the severity that the policy wants, and drops those of rules that it turns off.
@@ -163,15 +167,49 @@ impl Applied {
         gilaudit_policy::decide(&self.policy, extension, findings, target, self.today)
     }
 
+    /// The policy's exceptions that applied to nothing of all that was audited.
+    pub(crate) fn unused<'e>(&self, extensions: impl IntoIterator<Item = &'e Extension>) -> Vec<Diagnostic> {
+        self.policy.unused_exceptions(extensions, self.today)
+    }
+
+    /// Marks the findings about the declaration of a module that an exception lets in: they are what the exception is for.
+    pub(crate) fn accept(judged: &Judged, findings: &mut [Finding]) {
+        const ABOUT_THE_DECLARATION: [&str; 4] =
+            ["enables-gil", "undeclared-module", "declared-but-contradicted", "framework-default-declares"];
+        let (Judged { extension, decision }, Some(waiver)) = (judged, judged.decision.accepted()) else { return };
+        if decision.outcome == Outcome::CannotImport {
+            return;
+        }
+        let until = waiver.expires.as_ref().map_or(String::new(), |date| format!(" until {date}"));
+        let reason = format!("accepted{until} by {}: {}", waiver.at, waiver.reason);
+        let about = |finding: &Finding| match finding.location {
+            Location::Text { .. } => finding.module.as_deref() == Some(extension.module.as_str()),
+            _ => finding.origin == extension.origin,
+        };
+        for finding in findings.iter_mut().filter(|finding| about(finding)) {
+            if ABOUT_THE_DECLARATION.contains(&finding.rule) && finding.suppressed.is_none() {
+                finding.suppressed = Some(reason.clone());
+            }
+        }
+    }
+
     /// What is to be said about the policy once everything is audited.
     pub(crate) fn diagnostics<'e>(
         &self,
         target: &Target,
         extensions: impl IntoIterator<Item = &'e Extension>,
+        unused: Vec<Diagnostic>,
     ) -> Vec<Diagnostic> {
-        let mut diagnostics = self.diagnostics.clone();
+        // One that is out of date is said once, with the modules that it no longer lets in.
+        let lapsed = self.policy.lapsed_exceptions(extensions, self.today);
+        let said_below = |it: &Diagnostic| lapsed.iter().any(|other| other.place == it.place);
+        let mut diagnostics: Vec<Diagnostic> = self.diagnostics.iter().filter(|it| !said_below(it)).cloned().collect();
         diagnostics.extend(self.policy.check_target(target));
-        diagnostics.extend(self.policy.unused_exceptions(extensions, self.today));
+        // A policy that is only begun can be tried; gilaudit policy check refuses it.
+        let unfinished = self.policy.unfinished_exceptions().into_iter();
+        diagnostics.extend(unfinished.map(|it| Diagnostic { severity: Severity::Warning, ..it }));
+        diagnostics.extend(lapsed);
+        diagnostics.extend(unused);
         diagnostics.sort();
         diagnostics
     }

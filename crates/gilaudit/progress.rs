@@ -6,12 +6,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar for `members` files; invisible unless standard error is a terminal and `wanted`.
 pub(crate) fn bar(members: usize, wanted: bool) -> ProgressBar {
+    of(members, "files", wanted)
+}
+
+/// The same for other things than files.
+pub(crate) fn of(members: usize, things: &str, wanted: bool) -> ProgressBar {
     if !wanted || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(members as u64), ProgressDrawTarget::stderr());
     // The template is a constant; should it ever be wrong, the default one does as well.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {things}, {{elapsed}}")) {
         bar.set_style(style);
     }
     bar

@@ -3,12 +3,13 @@
 //! A report knows nothing of formats. Building one sorts it, so that every format prints the same order whatever the number of
 //! jobs was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    Action, Decision, Extension, Finding, Format, Gil, Library, Origin, Outcome, Platform, Problem, Severity, Status,
-    Target,
+    Action, Decision, Extension, Finding, Format, Gil, Library, Location, Origin, Outcome, Platform, Problem, Severity,
+    Status, Target, Waiver,
 };
+use gilaudit_policy::imports::GilAtEnd;
 use gilaudit_policy::{Diagnostic, Exclusion, exclusion};
 
 use crate::baseline::{Baseline, Compared};
@@ -45,6 +46,8 @@ pub(crate) struct Question {
     pub(crate) policy_diagnostics: Vec<Diagnostic>,
     /// The severity from which findings fail the run.
     pub(crate) fail_on: Severity,
+    /// Whether the run fails unless the GIL stays off for sure.
+    pub(crate) fail_on_gil: bool,
 }
 
 /// What was found, in any order.
@@ -66,6 +69,8 @@ pub(crate) struct Answers {
     pub(crate) reaches: Vec<Reach>,
     /// What the imports asked about do to the process, when any were.
     pub(crate) imports: Option<Imports>,
+    /// How many modules were left out, because the imports asked about do not lead to them.
+    pub(crate) outside: usize,
 }
 
 impl Answers {
@@ -88,6 +93,9 @@ pub(crate) struct Environment {
     pub(crate) gil: GilState,
     /// The modules that turn the GIL on, sorted.
     pub(crate) enabled_by: Vec<String>,
+    /// How many modules take part, and those of them whose declaration a finding contradicts, sorted.
+    pub(crate) modules: usize,
+    pub(crate) contradicted: Vec<String>,
     /// Which modules would exclude which, under a policy with a lock in the place of the GIL.
     pub(crate) exclusion: Option<Exclusion>,
 }
@@ -119,6 +127,8 @@ pub(crate) struct Report {
     pub(crate) environments: Vec<Environment>,
     /// What identifies each of the findings, in their order.
     identities: Vec<Identity>,
+    /// For every extension, in their order: the rules whose findings contradict its declaration.
+    contradictions: Vec<Vec<&'static str>>,
     /// What was known before, if a baseline says it.
     pub(crate) baseline: Option<Compared>,
 }
@@ -150,9 +160,10 @@ impl Report {
         answers.libraries.dedup();
         answers.findings.dedup();
         answers.problems.dedup();
-        let environments = environments(&answers, &question.target);
+        let contradictions = contradictions(&answers);
+        let environments = environments(&answers, &contradictions, &question.target);
         let identities = identities(&answers);
-        Self { question, answers, environments, identities, baseline: None }
+        Self { question, answers, environments, identities, contradictions, baseline: None }
     }
 
     /// The same report, measured against what is known.
@@ -173,6 +184,57 @@ impl Report {
     /// Whether a finding makes the run fail: it is new, and says more than what is left to do.
     pub(crate) fn fails(&self, seen: &Seen<'_>) -> bool {
         seen.is_news() && !seen.finding.readiness && seen.finding.severity >= self.question.fail_on
+    }
+
+    /// The extensions, each with the rules whose findings contradict its declaration.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Judged, &[&'static str])> {
+        self.answers.extensions.iter().zip(self.contradictions.iter().map(Vec::as_slice))
+    }
+
+    /// The modules that an exception lets in and that matter: those that turn the GIL on or may, or run without it undeclared.
+    pub(crate) fn accepted(&self) -> impl Iterator<Item = (&Judged, &Waiver)> {
+        let matters = |outcome| {
+            matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
+        };
+        let accepted = move |(judged, rules): (&'_ Judged, &[&str])| matters(judged.decision.outcome) || !rules.is_empty();
+        self.rows()
+            .filter(move |row| accepted(*row))
+            .filter_map(|(judged, _)| Some((judged, judged.decision.accepted()?)))
+    }
+
+    /// What a process with all of this does to its GIL: that of the imports asked about, else the worst of the platforms and of what
+    /// the sources would build.
+    pub(crate) fn gil(&self) -> GilState {
+        if let Some(imports) = &self.answers.imports {
+            return match imports.answer.gil {
+                GilAtEnd::Off if !imports.answer.failed.is_empty() => GilState::Undetermined,
+                GilAtEnd::Off => GilState::Off,
+                GilAtEnd::On => GilState::On,
+                _ => GilState::Undetermined,
+            };
+        }
+        let built = self.answers.extensions.iter().filter(|judged| judged.extension.format == Format::Source);
+        let built = built.map(|judged| match judged.decision.outcome {
+            Outcome::EnablesGil | Outcome::RunsWithGil => GilState::On,
+            Outcome::Undetermined | Outcome::CannotImport => GilState::Undetermined,
+            Outcome::RunsFree | Outcome::RunsFreeForced => GilState::Off,
+        });
+        let states: Vec<GilState> =
+            self.environments.iter().map(|environment| environment.gil).chain(built).collect();
+        let worst = [GilState::On, GilState::Undetermined, GilState::Off].into_iter().find(|it| states.contains(it));
+        let target = &self.question.target;
+        match worst {
+            Some(state) => state,
+            None if !target.free_threaded || target.gil == Gil::On => GilState::On,
+            // Nothing compiled turns nothing on; what cannot be imported says nothing.
+            None if self.answers.extensions.is_empty() => GilState::Off,
+            None => GilState::Undetermined,
+        }
+    }
+
+    /// Whether `--fail-on-gil` makes the run fail.
+    pub(crate) fn fails_on_gil(&self) -> bool {
+        self.question.fail_on_gil && self.gil() != GilState::Off
     }
 
     /// Whether the policy refuses a module, and that is news.
@@ -196,7 +258,7 @@ impl Report {
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
         if bad_policy || unread {
             EXIT_ERROR
-        } else if self.findings().any(|seen| self.fails(&seen)) || self.refused().next().is_some() {
+        } else if self.findings().any(|seen| self.fails(&seen)) || self.refused().next().is_some() || self.fails_on_gil() {
             EXIT_FINDINGS
         } else if !self.answers.recognised {
             EXIT_NOTHING
@@ -237,17 +299,48 @@ fn key(judged: &Judged) -> (&gilaudit_model::Origin, &str) {
     (&judged.extension.origin, &judged.extension.module)
 }
 
+/// For every extension that declares support: the rules whose findings say that it is not true. A finding in a source text is about the
+/// module that it names, one in a compiled file about that very file.
+fn contradictions(answers: &Answers) -> Vec<Vec<&'static str>> {
+    // The text of an init function does not say which package its module is in.
+    let last = |module: &'_ str| module.rsplit('.').next().unwrap_or_default().to_owned();
+    let mut by: BTreeMap<(Option<&Origin>, Option<String>), BTreeSet<&'static str>> = BTreeMap::new();
+    for finding in answers.findings.iter().filter(|finding| gilaudit_rules::contradicts(finding)) {
+        let key = match finding.location {
+            Location::Text { .. } => (None, finding.module.as_deref().map(last)),
+            _ => (Some(&finding.origin), None),
+        };
+        by.entry(key).or_default().insert(finding.rule);
+    }
+    let of = |judged: &Judged| {
+        let extension = &judged.extension;
+        if extension.declaration.status != Status::NotUsed || by.is_empty() {
+            return Vec::new();
+        }
+        let named = by.get(&(None, Some(last(&extension.module))));
+        let here = by.get(&(Some(&extension.origin), None));
+        let rules: BTreeSet<&'static str> = named.into_iter().chain(here).flatten().copied().collect();
+        rules.into_iter().collect()
+    };
+    answers.extensions.iter().map(of).collect()
+}
+
 /// The state of the GIL per platform. Extensions that the target cannot import take no part in it, nor do those that are not built.
-fn environments(answers: &Answers, target: &Target) -> Vec<Environment> {
+fn environments(answers: &Answers, contradictions: &[Vec<&'static str>], target: &Target) -> Vec<Environment> {
     let mut platforms: BTreeMap<Platform, Vec<&Judged>> = BTreeMap::new();
+    let mut contradicted: BTreeMap<Platform, BTreeSet<String>> = BTreeMap::new();
     let takes_part = |judged: &&Judged| {
         judged.decision.outcome != Outcome::CannotImport && judged.extension.format != Format::Source
     };
-    for judged in answers.extensions.iter().filter(takes_part) {
-        platforms.entry(judged.extension.platform()).or_default().push(judged);
+    for (judged, rules) in answers.extensions.iter().zip(contradictions).filter(|(judged, _)| takes_part(judged)) {
+        let platform = judged.extension.platform();
+        platforms.entry(platform).or_default().push(judged);
+        if !rules.is_empty() {
+            contradicted.entry(platform).or_default().insert(judged.extension.module.clone());
+        }
     }
     let always_on = !target.free_threaded || target.gil == Gil::On;
-    let environment = |(platform, judged): (Platform, Vec<&Judged>)| {
+    let mut environment = |(platform, judged): (Platform, Vec<&Judged>)| {
         let with = |outcome: Outcome| judged.iter().filter(move |judged| judged.decision.outcome == outcome);
         let mut enabled_by: Vec<String> =
             with(Outcome::EnablesGil).map(|judged| judged.extension.module.clone()).collect();
@@ -263,14 +356,15 @@ fn environments(answers: &Answers, target: &Target) -> Vec<Environment> {
         let actions = judged.iter().map(|judged| (judged.extension.module.as_str(), judged.decision.action));
         let reaches = answers.reaches.iter().filter(|reach| reach.platform == platform);
         let exclusion = exclusion(actions, reaches.map(|reach| (reach.from.as_str(), reach.to.as_str())));
-        Environment { platform, gil, enabled_by, exclusion }
+        let contradicted = contradicted.remove(&platform).unwrap_or_default().into_iter().collect();
+        Environment { platform, gil, enabled_by, modules: judged.len(), contradicted, exclusion }
     };
-    platforms.into_iter().map(environment).collect()
+    platforms.into_iter().map(&mut environment).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use gilaudit_model::{Confidence, Gil, Location, Stage};
+    use gilaudit_model::{Confidence, Stage};
 
     use super::*;
     use crate::output::sample::{extension, judged, question};

@@ -9,6 +9,7 @@ use gilaudit_rules::{Options, SourceModule, check_project};
 use gilaudit_source::{Limits, SourceText, read_project};
 use rayon::prelude::*;
 
+use crate::policies::Applied;
 use crate::report::Judged;
 use crate::settings::Settings;
 
@@ -117,6 +118,9 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
             Judged { extension, decision }
         })
         .collect();
+    for judged in &linted.extensions {
+        Applied::accept(judged, &mut findings);
+    }
     findings.retain(|finding| settings.shows(finding));
     let mut shown: Vec<_> = findings.iter().map(|finding| &finding.origin).collect();
     shown.sort();

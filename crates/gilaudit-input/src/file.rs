@@ -10,6 +10,7 @@ use gilaudit_model::{Origin, Stage};
 use crate::bytes::Bytes;
 use crate::collector::Collector;
 use crate::folder;
+use crate::installation;
 use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind, SourceFile};
 use crate::names::{is_header, is_source, module_name};
 use crate::problems::{io_text, not_read, origin_of, slashed, unread};
@@ -26,6 +27,9 @@ pub(crate) fn collect(collector: &mut Collector, path: &Path) {
         Err(error) => return collector.problem(unread(origin, Stage::Open, io_text(&error))),
     };
     if metadata.is_dir() {
+        if !path.join("pyvenv.cfg").is_file() && installation::collect(collector, path) {
+            return;
+        }
         return folder::collect(collector, path, None);
     }
     if !metadata.is_file() {

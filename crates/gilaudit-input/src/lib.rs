@@ -34,6 +34,7 @@ mod environment;
 mod file;
 mod folder;
 mod given;
+mod installation;
 mod installed;
 mod inventory;
 mod limits;

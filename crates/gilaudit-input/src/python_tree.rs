@@ -51,13 +51,13 @@ impl Inventory {
         for artifact in &self.artifacts {
             let path = PathBuf::from(artifact.origin.file_path());
             match artifact.kind {
-                ArtifactKind::Environment => sites.extend(site_packages(&path)),
+                ArtifactKind::Environment if path.join("pyvenv.cfg").is_file() => sites.extend(site_packages(&path)),
                 ArtifactKind::SitePackages => sites.push(path),
                 ArtifactKind::Folder if artifact.explicit => applications.push(path),
                 _ => {}
             }
         }
-        // Paths of the active environment are artifacts of their own, beside the environment.
+        // Those of the active environment and of an installation are artifacts of their own, beside the environment.
         applications.extend(sites);
         let mut seen = std::collections::HashSet::new();
         applications.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));

@@ -79,6 +79,28 @@ impl Action {
     }
 }
 
+/// An exception of a policy that is about a module: in force, or out of date.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiver {
+    /// What it matches, as written.
+    pub matches: String,
+    /// Why it is there.
+    pub reason: String,
+    /// Its place in the policy, `file:line:column`.
+    pub at: String,
+    /// Its last day, `YYYY-MM-DD`.
+    pub expires: Option<String>,
+    /// How many days are left after today; negative when it is out of date.
+    pub days_left: Option<i64>,
+}
+
+impl Waiver {
+    /// Whether its last day is over.
+    pub fn expired(&self) -> bool {
+        self.days_left.is_some_and(|days| days < 0)
+    }
+}
+
 /// What happens to one module: CPython's outcome, the policy's action, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -92,4 +114,18 @@ pub struct Decision {
     pub warning: Option<String>,
     /// Why, one reason a line, the most important first. Never empty.
     pub because: Vec<String>,
+    /// The exception that decided, or the one that would have if it were not out of date.
+    pub waiver: Option<Waiver>,
+}
+
+impl Decision {
+    /// The exception that lets the module in, although the policy's other entries would not, or might not.
+    pub fn accepted(&self) -> Option<&Waiver> {
+        self.waiver.as_ref().filter(|waiver| !waiver.expired() && self.action == Action::Allow)
+    }
+
+    /// The exception that is out of date.
+    pub fn lapsed(&self) -> Option<&Waiver> {
+        self.waiver.as_ref().filter(|waiver| waiver.expired())
+    }
 }

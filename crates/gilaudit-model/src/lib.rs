@@ -31,7 +31,7 @@ pub use binary::{
     AbiInfo, BinaryFacts, Definition, Delegate, ExportSlots, Framework, GilCall, Header, Hook, HookKind, HookRun,
     InitResult, Layout, Place, Slot, SlotSource, SlotValue, Slots,
 };
-pub use decision::{Action, Decision, Outcome};
+pub use decision::{Action, Decision, Outcome, Waiver};
 pub use declaration::{Declaration, Evidence, FailureKind, ImportFailure, Init, Loading, Mechanism, Status};
 pub use distribution::{Distribution, WheelTags};
 pub use extension::{Abi, BuiltFor, Extension, Library};

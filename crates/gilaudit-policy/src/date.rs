@@ -37,6 +37,19 @@ impl Date {
             _ => Self::LAST,
         }
     }
+
+    /// How many days this one is after another; negative when it is before.
+    pub fn days_after(self, other: Self) -> i64 {
+        self.number() - other.number()
+    }
+
+    /// Days since 0000-03-01: a year that begins in March ends with its leap day.
+    fn number(self) -> i64 {
+        let month_from_march = (i64::from(self.month) + 9) % 12;
+        let year = i64::from(self.year) - i64::from(self.month <= 2);
+        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+        year * 365 + leap_days + (153 * month_from_march + 2) / 5 + i64::from(self.day) - 1
+    }
 }
 
 fn days_in(year: u16, month: u8) -> u8 {
@@ -99,6 +112,16 @@ mod tests {
         ] {
             assert!(bad.parse::<Date>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn days_between() {
+        let after = |a: &str, b: &str| a.parse::<Date>().unwrap().days_after(b.parse().unwrap());
+        assert_eq!(after("2026-12-01", "2026-11-30"), 1);
+        assert_eq!(after("2024-03-01", "2024-02-28"), 2);
+        assert_eq!(after("2023-03-01", "2023-02-28"), 1);
+        assert_eq!(after("2026-01-01", "2026-12-31"), -364);
+        assert_eq!(after("2026-11-22", "1970-01-01"), 1_795_305_600 / 86_400);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! 4. a `warn` passes the warning filters.
 
 use gilaudit_model::{
-    Action, Decision, Extension, FailureKind, Finding, Gil, Location, Outcome, Severity, Status, Target, cpython,
+    Action, Decision, Extension, FailureKind, Finding, Gil, Location, Outcome, Severity, Status, Target, Waiver, cpython,
 };
 
 use crate::date::Date;
@@ -28,6 +28,9 @@ pub fn decide(policy: &Policy, extension: &Extension, findings: &[Finding], targ
         because.push(format!("{tool} declares this on its own for every module, without an audit by the author"));
     }
     let mut choice = choose(policy, extension, findings, target, today, &mut because);
+    if choice.waiver.as_ref().is_some_and(|waiver| !waiver.expired()) && choice.action == Action::Allow {
+        because.extend(consequence(outcome));
+    }
     filter_warning(policy, extension, outcome, &mut choice, &mut because);
     Decision {
         outcome,
@@ -35,6 +38,20 @@ pub fn decide(policy: &Policy, extension: &Extension, findings: &[Finding], targ
         policy_at: choice.place.map(|place| place.to_string()),
         warning: (outcome == Outcome::EnablesGil).then(|| cpython::warning(&extension.module)),
         because,
+        waiver: choice.waiver,
+    }
+}
+
+/// What letting a module in does not change: CPython knows nothing of policies.
+fn consequence(outcome: Outcome) -> Option<String> {
+    match outcome {
+        Outcome::EnablesGil => Some(
+            "CPython turns the GIL on for it all the same: without PYTHON_GIL=0 or -X gil=0 the program runs with the GIL".to_owned(),
+        ),
+        Outcome::Undetermined => {
+            Some("CPython may turn the GIL on for it all the same: PYTHON_GIL=0 or -X gil=0 keeps it off".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -42,6 +59,8 @@ struct Choice {
     action: Action,
     /// The entry that decided.
     place: Option<Place>,
+    /// The exception about the module.
+    waiver: Option<Waiver>,
 }
 
 fn choose(
@@ -52,7 +71,6 @@ fn choose(
     today: Date,
     because: &mut Vec<String>,
 ) -> Choice {
-    let place = |place: &Place| Some(place.clone());
     if let Some(exception) = exceptions::find(&policy.exceptions, extension, today) {
         because.push(format!(
             "an exception says '{}' for {}: {} ({})",
@@ -61,15 +79,29 @@ fn choose(
             exception.reason,
             exception.place
         ));
-        return Choice { action: exception.action, place: place(&exception.place) };
+        let place = Some(exception.place.clone());
+        return Choice { action: exception.action, place, waiver: Some(exception.waiver(today)) };
     }
     let expired = policy.exceptions.iter().find(|e| e.expired(today) && e.matches.matches(extension));
     if let (Some(exception), Some(date)) = (expired, expired.and_then(|exception| exception.expires)) {
         because.push(format!("an exception for it expired on {date} ({})", exception.expires_place));
     }
+    let (action, place) = by_declaration(policy, extension, findings, target, because);
+    Choice { action, place, waiver: expired.map(|exception| exception.waiver(today)) }
+}
+
+/// What the policy says about a module for which no exception holds, and where.
+fn by_declaration(
+    policy: &Policy,
+    extension: &Extension,
+    findings: &[Finding],
+    target: &Target,
+    because: &mut Vec<String>,
+) -> (Action, Option<Place>) {
+    let place = |place: &Place| Some(place.clone());
     if extension.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NotSearched) {
         because.push("so the policy has nothing to say about it".to_owned());
-        return Choice { action: Action::Follow, place: None };
+        return (Action::Follow, None);
     }
     let status = extension.declaration.status;
     let entry = policy.declarations.get(&status);
@@ -78,14 +110,14 @@ fn choose(
             // Both agree with a target that has the GIL on.
             Some(said) if matches!(said.value, Action::Follow | Action::GilOn) => {
                 because.push(says(said, &format!("for modules that declare '{}'", status.as_str())));
-                Choice { action: said.value, place: place(&said.place) }
+                (said.value, place(&said.place))
             }
             _ => {
                 because.push(
                     "so the policy's entries about declarations, which are about running without it, do not apply"
                         .to_owned(),
                 );
-                Choice { action: Action::Follow, place: None }
+                (Action::Follow, None)
             }
         };
     }
@@ -94,11 +126,11 @@ fn choose(
         if let (Some(said), Some(finding)) = (&policy.contradicted, finding) {
             because.push(format!("{} stands against its declaration: {}", finding.rule, finding.message));
             because.push(says(said, "for modules that declare 'not-used' against a finding"));
-            return Choice { action: said.value, place: place(&said.place) };
+            return (said.value, place(&said.place));
         }
         if let (Some(said), Some(tool)) = (&policy.declared_by_tool, &extension.declaration.declared_by_tool) {
             because.push(says(said, &format!("for modules that only a tool declares 'not-used', here {tool}")));
-            return Choice { action: said.value, place: place(&said.place) };
+            return (said.value, place(&said.place));
         }
     }
     match entry {
@@ -110,7 +142,7 @@ fn choose(
                     _ => format!("for modules that declare '{}'", status.as_str()),
                 },
             ));
-            Choice { action: said.value, place: place(&said.place) }
+            (said.value, place(&said.place))
         }
         None => {
             // A policy that leaves it open leaves it to CPython, as pep703 does.
@@ -120,7 +152,7 @@ fn choose(
                 status.as_str(),
                 action.as_str()
             ));
-            Choice { action, place: None }
+            (action, None)
         }
     }
 }

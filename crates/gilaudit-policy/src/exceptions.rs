@@ -1,6 +1,6 @@
 //! `exceptions`: entries that stand above everything else a policy says; the first one that matches decides.
 
-use gilaudit_model::{Action, Extension};
+use gilaudit_model::{Action, Extension, Waiver};
 
 use crate::date::Date;
 use crate::diagnostic::{Diagnostic, Place};
@@ -26,6 +26,22 @@ impl Exception {
     pub(crate) fn expired(&self, today: Date) -> bool {
         self.expires.is_some_and(|last| last < today)
     }
+
+    /// The same for reports.
+    pub(crate) fn waiver(&self, today: Date) -> Waiver {
+        Waiver {
+            matches: self.matches.to_string(),
+            reason: self.reason.clone(),
+            at: self.place.to_string(),
+            expires: self.expires.map(|date| date.to_string()),
+            days_left: self.expires.map(|date| date.days_after(today)),
+        }
+    }
+
+    /// Whether nobody has written down why it is there.
+    fn unfinished(&self) -> bool {
+        self.reason.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("todo"))
+    }
 }
 
 /// The first entry in force that matches.
@@ -43,7 +59,7 @@ pub(crate) fn review(exceptions: &[Exception], today: Date) -> Vec<Diagnostic> {
                     later.expires_place.clone(),
                     format!("this exception ({}) expired on {expires} and no longer holds", later.matches),
                 )
-                .hint("look at the module again: renew the date, or remove the entry"),
+                .hint(RENEW),
             );
             continue;
         }
@@ -72,6 +88,50 @@ pub(crate) fn review(exceptions: &[Exception], today: Date) -> Vec<Diagnostic> {
     }
     diagnostics
 }
+
+/// Entries that still have the reason of a beginning.
+pub(crate) fn unfinished(exceptions: &[Exception]) -> Vec<Diagnostic> {
+    let own = exceptions.iter().filter(|exception| exception.unfinished() && !exception.inherited);
+    own.map(|exception| {
+        let message = format!("the reason of this exception ({}) still says TODO", exception.matches);
+        Diagnostic::error(exception.place.clone(), message).hint("say why it may be there: whoever reads it later must know")
+    })
+    .collect()
+}
+
+/// Entries that are out of date and would have decided, each with the modules that it no longer lets in.
+pub(crate) fn lapsed<'e>(
+    exceptions: &[Exception],
+    extensions: impl IntoIterator<Item = &'e Extension>,
+    today: Date,
+) -> Vec<Diagnostic> {
+    let mut modules: Vec<Vec<&str>> = vec![Vec::new(); exceptions.len()];
+    for extension in extensions {
+        if find(exceptions, extension, today).is_some() {
+            continue;
+        }
+        let first = exceptions.iter().position(|e| e.expired(today) && e.matches.matches(extension));
+        if let Some(of) = first.and_then(|index| modules.get_mut(index)) {
+            of.push(&extension.module);
+        }
+    }
+    let with = exceptions.iter().zip(modules).filter(|(_, modules)| !modules.is_empty());
+    with.filter_map(|(exception, mut modules)| {
+        modules.sort_unstable();
+        modules.dedup();
+        let date = exception.expires?;
+        let number = if modules.len() == 1 { "1 module".to_owned() } else { format!("{} modules", modules.len()) };
+        let message = format!(
+            "this exception ({}) expired on {date} and no longer holds for {number}: {}",
+            exception.matches,
+            modules.join(", ")
+        );
+        Some(Diagnostic::warning(exception.expires_place.clone(), message).hint(RENEW))
+    })
+    .collect()
+}
+
+const RENEW: &str = "look at the module again: renew the date, or remove the entry";
 
 /// The file's own entries that decided for none of the extensions.
 pub(crate) fn unused<'e>(

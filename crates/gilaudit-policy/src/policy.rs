@@ -127,6 +127,20 @@ impl Policy {
         exceptions::unused(&self.exceptions, extensions, today)
     }
 
+    /// Warnings for the exceptions that are out of date, each with those of these extensions that it no longer lets in.
+    pub fn lapsed_exceptions<'e>(
+        &self,
+        extensions: impl IntoIterator<Item = &'e Extension>,
+        today: Date,
+    ) -> Vec<Diagnostic> {
+        exceptions::lapsed(&self.exceptions, extensions, today)
+    }
+
+    /// Errors for the file's own exceptions whose reason nobody has written yet.
+    pub fn unfinished_exceptions(&self) -> Vec<Diagnostic> {
+        exceptions::unfinished(&self.exceptions)
+    }
+
     /// The policy in YAML with everything that it extends worked in.
     pub fn to_yaml(&self) -> String {
         schema::to_yaml(self)

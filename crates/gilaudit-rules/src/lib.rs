@@ -235,6 +235,11 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
+/// Whether a finding says that the declaration of the module that it is about is not true.
+pub fn contradicts(finding: &gilaudit_model::Finding) -> bool {
+    rules::declared_but_contradicted::contradicts(finding)
+}
+
 /// Every check of every rule.
 fn checks() -> impl Iterator<Item = (&'static Rule, &'static Check)> {
     RULES.iter().flat_map(|rule| rule.checks.iter().map(move |check| (rule, check)))

@@ -26,7 +26,9 @@
     const file = inside ? `${artifact} » ${inside}` : artifact;
     const module = text(it.m);
     const group = distribution || "files of no distribution";
-    return { module, distribution, group, status, outcome, action, mechanism, framework, platform, file, raw: it,
+    // What the interpreter relies on, and whether it is true.
+    const relied = it.c ? `${outcome}, contradicted` : outcome;
+    return { module, distribution, group, status, outcome, relied, contradicted: it.c, action, mechanism, framework, platform, file, raw: it,
       haystack: `${module} ${distribution} ${file} ${framework}`.toLowerCase() };
   });
   const groups = new Map();
@@ -139,12 +141,13 @@
   id("blame-body").append(...asked, ...(on.length > 50 && !data.entries.length ? [el("p", {}, `and ${on.length - 50} more packages`)] : []));
 
   // Table: all rows are filtered and sorted as data, a page of them is drawn
-  const COLUMNS = [["module", "Module"], ["distribution", "Package"], ["status", "Declaration"], ["outcome", "Outcome"], ["framework", "Framework"], ["platform", "Platform"]];
+  const COLUMNS = [["module", "Module"], ["distribution", "Package"], ["status", "Declaration"], ["relied", "Outcome"], ["framework", "Framework"], ["platform", "Platform"]];
   const PAGE = 100;
   let sorted = { column: "module", down: false }, visible = modules, limit = PAGE;
   const cell = (it, column) => {
     if (column === "module") return el("td", {}, link(groups.get(it.group), it.module));
-    if (column === "status") return el("td", { class: `status t-${key(it.status)}` }, it.status);
+    if (column === "relied" && it.contradicted) return el("td", { class: "status t-undeclared" }, it.relied);
+    if (column === "status") return el("td", { class: `status ${it.contradicted ? "t-undeclared" : `t-${key(it.status)}`}` }, it.contradicted ? `${it.status} (contradicted)` : it.status);
     return el("td", {}, it[column]);
   };
   function draw() {
@@ -212,7 +215,7 @@
       ...(help ? [el("p", {}, el("b", {}, "What to do: "), help)] : []));
   };
   const evidence = (it) => el("div", {},
-    el("h3", {}, it.module, " ", el("span", { class: `status t-${key(it.status)}` }, it.status), el("span", { class: "soft" }, ` → ${it.outcome}, ${it.action}`)),
+    el("h3", {}, it.module, " ", el("span", { class: `status ${it.contradicted ? "t-undeclared" : `t-${key(it.status)}`}` }, it.contradicted ? `${it.status} (contradicted)` : it.status), el("span", { class: "soft" }, ` → ${it.outcome}, ${it.action}`)),
     el("p", { class: "soft" }, it.file),
     el("ul", { class: "evidence" }, ...it.raw.e.map(([what, at]) => el("li", {}, el("code", {}, text(what)), ` at ${text(at)}`)),
       ...it.raw.n.map((note) => el("li", {}, text(note))), ...it.raw.b.map((why) => el("li", { class: "soft" }, text(why)))));

@@ -11,6 +11,7 @@ use gilaudit_model::{Origin, Problem, Severity, Stage};
 use crate::args::{CheckArgs, Colour, Format};
 use crate::audit::audit;
 use crate::baseline::Baseline;
+use crate::environment;
 use crate::error::Error;
 use crate::imports;
 use crate::misspelt;
@@ -18,6 +19,7 @@ use crate::output::{self, Detail};
 use crate::policies::{self, Rejected};
 use crate::progress;
 use crate::report::{Answers, Question, Report};
+use crate::scope;
 use crate::settings::{self, Settings};
 
 pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
@@ -70,15 +72,22 @@ fn answer(args: &CheckArgs, policy: &str) -> Result<Report, Rejected> {
         answers
     });
     misspelt::inputs(&mut answers.problems);
+    answers.problems.extend(environment::for_another_interpreter(&inventory, &answers.extensions, &target));
+    // An exception for what this program does not import is no mistake: all that was audited counts.
+    let unused = settings.policy.unused(answers.extensions.iter().map(|judged| &judged.extension));
+    if !args.imports.import_all {
+        scope::limit(&mut answers);
+    }
     let question = Question {
         target,
         target_from,
         policy: policy.to_owned(),
         policy_diagnostics: {
             let extensions = answers.extensions.iter().map(|judged| &judged.extension);
-            settings.policy.diagnostics(&target, extensions)
+            settings.policy.diagnostics(&target, extensions, unused)
         },
         fail_on: settings.fail_on,
+        fail_on_gil: args.policy.fail_on_gil,
     };
     let report = Report::new(question, answers);
     Ok(match baseline {
@@ -134,6 +143,7 @@ fn refused(
         policy,
         policy_diagnostics,
         fail_on: args.policy.fail_on.unwrap_or(Severity::Error),
+        fail_on_gil: args.policy.fail_on_gil,
     };
     let problem = Problem {
         origin: Origin::path("(command line)"),

@@ -89,6 +89,7 @@ fn audited(input: &str, target: &TargetArgs) -> Result<Side, Error> {
         policy: name.to_owned(),
         policy_diagnostics: Vec::new(),
         fail_on: settings.fail_on,
+        fail_on_gil: false,
     };
     let report = Report::new(question, answers);
     output::to_value(&report)

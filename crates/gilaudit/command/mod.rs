@@ -6,3 +6,4 @@ pub(crate) mod explain;
 pub(crate) mod policy;
 pub(crate) mod rules;
 pub(crate) mod shell;
+pub(crate) mod verify;

@@ -1,17 +1,21 @@
 //! `gilaudit policy list`, `show NAME [--resolved]`, `check FILE` and `init [PATH]`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use gilaudit_model::{Outcome, Severity};
+use gilaudit_policy::Date;
 
-use crate::args::{Colour, TargetArgs};
+use crate::args::{Colour, InitArgs};
 use crate::audit::audit;
 use crate::error::Error;
+use crate::imports;
 use crate::output::{self, to_stdout};
 use crate::policies::{self, BUILT_IN, Rejected};
 use crate::progress;
 use crate::report::{EXIT_ERROR, EXIT_OK, Judged};
+use crate::scope;
 use crate::settings::{self, Settings};
 
 /// Each policy with the first line of the comment that says what it is for.
@@ -64,55 +68,77 @@ const HEAD: &str = "\
 # A policy for gilaudit (gilaudit check --policy FILE), begun by gilaudit policy init.
 #
 # It builds on 'nogil', which refuses every extension that does not declare that it can run without the GIL. The exceptions below
-# let in those that were found. Give each a reason, remove those that you do not want, and let each end some day (expires).
+# let in those that were found. Give each a reason (gilaudit policy check refuses TODO), remove those that you do not want, and let
+# each end some day (expires).
+#
+# CPython knows nothing of this file. With an exception the module still turns the GIL on: start the program with PYTHON_GIL=0 to
+# keep it off, at your own risk, or it runs with the GIL.
 extends: nogil
 description: 'TODO: what this policy is for'
 
-# An exception lets a module in, but what was found in it stays found; as an error it would fail the run all the same.
-rules:
-  enables-gil: warning
-
 ";
 
-/// A starting policy for the inputs.
-pub(crate) fn init(inputs: &[String], args: &TargetArgs, colour: Colour) -> Result<u8, Error> {
+/// A starting policy for the inputs, or for what a program imports of them.
+pub(crate) fn init(args: &InitArgs, colour: Colour) -> Result<u8, Error> {
     let applied = policies::load(policies::DEFAULT).map_err(|rejected| rejected.error)?;
-    let settings = Settings::of_everything(inputs, applied)?;
-    let inventory = gilaudit_input::collect(&settings.given, args.python.as_ref(), &settings.input_limits);
-    let (target, _) = settings::target(args, Some(&inventory))?;
+    let settings = Settings::of_everything(&args.inputs, applied)?;
+    let collect = if args.imports.any() { gilaudit_input::collect_with_environments } else { gilaudit_input::collect };
+    let inventory = collect(&settings.given, args.target.python.as_ref(), &settings.input_limits);
+    let (target, _) = settings::target(&args.target, Some(&inventory))?;
     let bar = progress::bar(inventory.members.len(), false);
     let mut answers = audit(&inventory, &settings, &target, &bar);
-    answers.extensions.sort_by(|a, b| a.extension.module.cmp(&b.extension.module));
-    let blocks = |judged: &&Judged| {
-        let outcome = judged.decision.outcome;
-        matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
-    };
-    let mut blockers: Vec<&Judged> = answers.extensions.iter().filter(blocks).collect();
-    blockers.dedup_by(|a, b| {
-        a.extension.module == b.extension.module && a.extension.distribution == b.extension.distribution
-    });
-    let mut text = format!("{HEAD}targets: '>={target}'\n\n");
-    if blockers.is_empty() {
-        text.push_str(
-            "# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n",
-        );
-    } else {
-        text.push_str("exceptions:\n");
+    if args.imports.any() {
+        imports::follow(&args.imports, &inventory, &settings, &target, &mut answers);
+        if !args.imports.import_all {
+            scope::limit(&mut answers);
+        }
     }
-    for Judged { extension, decision } in blockers {
-        let why = decision.because.first().map_or("", String::as_str);
-        let _ = writeln!(text, "# {}: {}", extension.declaration.status.as_str(), why.replace('\n', " "));
-        let of = extension.distribution.as_ref();
-        let of = of.map_or(String::new(), |it| format!(", distribution: '{} =={}'", it.name, it.version));
-        let _ = writeln!(text, "- match: {{module: '{}'{of}}}", extension.module);
-        text.push_str(
-            "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  # expires: YYYY-MM-DD\n",
-        );
-    }
+    let text = format!("{HEAD}targets: '>={target}'\n\n{}", exceptions(&answers.extensions, args.expires));
     to_stdout(text.as_bytes(), colour)?;
     let unread = answers.problems.iter().any(|problem| problem.unread);
     if unread {
         output::problems_to_stderr(&answers.problems, colour);
     }
     Ok(if unread { EXIT_ERROR } else { EXIT_OK })
+}
+
+/// An exception for each distribution that has modules which turn the GIL on or may, and for each such module of none.
+fn exceptions(extensions: &[Judged], expires: Option<Date>) -> String {
+    let blocks = |judged: &&Judged| {
+        let outcome = judged.decision.outcome;
+        matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
+    };
+    let mut groups: BTreeMap<(bool, String), BTreeMap<&str, &Judged>> = BTreeMap::new();
+    for judged in extensions.iter().filter(blocks) {
+        let module = judged.extension.module.as_str();
+        let matches = match &judged.extension.distribution {
+            Some(it) => format!("{{distribution: '{} =={}'}}", it.name, it.version),
+            None => format!("{{module: '{module}'}}"),
+        };
+        let group = groups.entry((judged.extension.distribution.is_none(), matches)).or_default();
+        group.entry(module).or_insert(judged);
+    }
+    if groups.is_empty() {
+        return "# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n".to_owned();
+    }
+    let mut text = "exceptions:\n".to_owned();
+    for ((_, matches), modules) in groups {
+        for (module, judged) in modules {
+            let why = judged.decision.because.first().map_or("", String::as_str);
+            let status = judged.extension.declaration.status.as_str();
+            let _ = writeln!(text, "# {}: {status}: {}", plain(module), plain(why));
+        }
+        let expires = expires.map_or("# expires: YYYY-MM-DD".to_owned(), |date| format!("expires: {date}"));
+        let _ = writeln!(text, "- match: {matches}");
+        let _ = writeln!(
+            text,
+            "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  {expires}"
+        );
+    }
+    text
+}
+
+/// Text that stays in the line of a comment.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }

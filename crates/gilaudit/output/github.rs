@@ -64,12 +64,21 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         });
     }
     annotations.extend(report.findings().filter(|seen| seen.is_news()).filter_map(|seen| in_source(seen.finding)));
+    if report.fails_on_gil() {
+        annotations.push(Annotation {
+            severity: Severity::Error,
+            title: "the GIL does not stay off for sure".to_owned(),
+            message: words::verdicts(report).into_iter().next().unwrap_or_default(),
+            file: None,
+            span: None,
+        });
+    }
     // A stable sort keeps the order of the report among equals.
     annotations.sort_by_key(|annotation| std::cmp::Reverse(annotation.severity));
     for annotation in &annotations {
         annotation.write(out)?;
     }
-    for sentence in words::verdicts(report).into_iter().chain(words::stale(report)) {
+    for sentence in words::verdicts(report).into_iter().chain(words::stale(report)).chain(words::outside(report)) {
         writeln!(out, "::notice title=gilaudit::{}", data(&sentence))?;
     }
     Ok(())
@@ -159,7 +168,7 @@ mod tests {
         assert!(lines.iter().any(|line| line.starts_with(
             "::error title=gilaudit borrowed-list-item,file=src/multi.c,line=3,endLine=3,col=22,endColumn=45::"
         )));
-        let verdict = "::notice title=gilaudit::The GIL will be enabled on linux-x86_64";
+        let verdict = "::notice title=gilaudit::CPython on its own: The GIL will be enabled on linux-x86_64";
         assert!(lines.iter().any(|line| line.starts_with(verdict)));
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use gilaudit_model::{Format, Location, Origin, Outcome};
+use gilaudit_model::{Location, Origin};
 use serde::Serialize;
 
 use super::words;
@@ -53,6 +53,8 @@ struct Module {
     n: Vec<Text>,
     /// Why the decision.
     b: Vec<Text>,
+    /// Whether a finding contradicts the declaration.
+    c: bool,
 }
 
 #[derive(Serialize)]
@@ -110,20 +112,19 @@ pub(super) fn data(report: &Report) -> Data {
     let mut texts = Texts::default();
     let answers = &report.answers;
     let coverage = &answers.coverage;
-    // The worst of the platforms, and of what would be built from sources, gives the page its colour.
-    let built = answers.extensions.iter().filter(|judged| judged.extension.format == Format::Source);
-    let built = built.map(|judged| match judged.decision.outcome {
-        Outcome::EnablesGil | Outcome::RunsWithGil => GilState::On,
-        Outcome::Undetermined | Outcome::CannotImport => GilState::Undetermined,
-        Outcome::RunsFree | Outcome::RunsFreeForced => GilState::Off,
-    });
-    let states: Vec<GilState> = report.environments.iter().map(|environment| environment.gil).chain(built).collect();
-    let worst = [GilState::On, GilState::Undetermined, GilState::Off].into_iter().find(|state| states.contains(state));
+    // A green page over declarations that are not true would say what nobody can rely on.
+    let state = match report.gil() {
+        GilState::Off if report.rows().any(|(_, rules)| !rules.is_empty()) => "contradicted",
+        GilState::Off if answers.extensions.is_empty() && answers.imports.is_none() => "none",
+        state => state.as_str(),
+    };
     let notes = words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report));
+    let notes = notes.chain(words::outside(report)).chain(words::accepted(report).into_iter().map(|(_, line)| line));
+    let notes = notes.chain(words::still_needed(report));
     let refused = report.refused().map(|judged| format!("Refused: {}", words::refusal(report, judged)));
     Data {
         verdicts: words::verdicts(report),
-        state: worst.map_or("none", GilState::as_str),
+        state,
         summary: words::summary(report),
         asked: words::asked(report),
         version: env!("CARGO_PKG_VERSION"),
@@ -135,7 +136,7 @@ pub(super) fn data(report: &Report) -> Data {
             .iter()
             .map(|it| (it.platform.to_string(), it.gil.as_str(), it.enabled_by.len()))
             .collect(),
-        modules: answers.extensions.iter().map(|judged| module(judged, &mut texts)).collect(),
+        modules: report.rows().map(|(judged, rules)| module(judged, rules, &mut texts)).collect(),
         findings: report.findings().map(|seen| finding(seen, report, &mut texts)).collect(),
         problems: answers
             .problems
@@ -151,13 +152,14 @@ pub(super) fn data(report: &Report) -> Data {
     }
 }
 
-fn module(Judged { extension, decision }: &Judged, texts: &mut Texts) -> Module {
+fn module(Judged { extension, decision }: &Judged, rules: &[&str], texts: &mut Texts) -> Module {
     let declaration = &extension.declaration;
     let framework = extension.framework.as_ref().map_or(String::new(), |it| match &it.version {
         Some(version) => format!("{} {version}", it.name),
         None => it.name.to_owned(),
     });
     let said = [
+        (!rules.is_empty()).then(|| format!("its declaration is contradicted by {}", rules.join(", "))),
         declaration.reason.clone(),
         declaration.delegated_to.as_ref().map(|to| format!("initialised by {to}")),
         declaration.declared_by_tool.as_ref().map(|tool| format!("declared by {tool}")),
@@ -180,6 +182,7 @@ fn module(Judged { extension, decision }: &Judged, texts: &mut Texts) -> Module 
         e: declaration.evidence.iter().map(|seen| (texts.of(&seen.what), texts.of(&seen.at))).collect(),
         n: said.iter().flatten().map(|text| texts.of(text)).collect(),
         b: decision.because.iter().map(|text| texts.of(text)).collect(),
+        c: !rules.is_empty(),
     }
 }
 

@@ -15,9 +15,7 @@ const SHOWN: usize = 3;
 
 pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let answer = &imports.answer;
-    for sentence in std::iter::once(words::imports_sentence(report, imports)).chain(words::unread(report)) {
-        writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &sentence, 2))?;
-    }
+    super::text::verdicts(report, detail, out)?;
     let count = format!(
         "{}: {} loaded, {} read; {}",
         imports.entries.join(", "),
@@ -56,7 +54,7 @@ pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mu
     if rest.is_empty() { Ok(()) } else { writeln!(out, "{}\n", rest.join("\n")) }
 }
 
-fn word(blocker: &Blocker) -> &'static str {
+pub(super) fn word(blocker: &Blocker) -> &'static str {
     match (blocker.certain, blocker.later) {
         (true, _) => "imported",
         (false, false) => "may be imported",
@@ -65,7 +63,7 @@ fn word(blocker: &Blocker) -> &'static str {
 }
 
 /// `app.py:3 → pandas → pandas._libs.lib`.
-fn chain(links: &[Link]) -> String {
+pub(super) fn chain(links: &[Link]) -> String {
     let at = links.first().map_or("", |link| &link.at);
     let modules = links.iter().map(|link| link.module.as_str());
     let mut words: Vec<&str> = vec![at];
@@ -99,7 +97,8 @@ fn whole(blocker: &Blocker, ways: &Ways, forced: bool, detail: Detail, out: &mut
     if forced {
         way("PYTHON_GIL=0", &ways.python_gil_0)?;
     }
-    writeln!(out, "  {BOLD}exception:{BOLD:#}")?;
+    let needed = "PYTHON_GIL=0 is still needed, or the program runs with the GIL";
+    writeln!(out, "  {BOLD}exception:{BOLD:#} {}", wrap::hang_after(detail.width, needed, 13, 4))?;
     for line in ways.exception.lines() {
         writeln!(out, "    {}", wrap::clean(line))?;
     }

@@ -31,9 +31,14 @@ pub(super) fn report(audit: &Audit) -> Report<'_> {
             name: &question.policy,
             diagnostics: question.policy_diagnostics.iter().map(diagnostic).collect(),
         },
+        verdict: Verdict {
+            gil: audit.gil().as_str(),
+            contradicted: audit.rows().filter(|(_, rules)| !rules.is_empty()).count(),
+            sentences: super::words::verdicts(audit),
+        },
         environments: audit.environments.iter().map(environment).collect(),
         summary: summary(audit),
-        extensions: audit.answers.extensions.iter().map(extension).collect(),
+        extensions: audit.rows().map(|(judged, rules)| extension(judged, rules)).collect(),
         libraries: audit.answers.libraries.iter().map(library).collect(),
         findings: audit.findings().map(|seen| finding(seen, audit.baseline.is_some())).collect(),
         problems: audit.answers.problems.iter().map(problem).collect(),
@@ -60,6 +65,7 @@ fn environment(environment: &Environment) -> EnvironmentOut<'_> {
         platform: environment.platform.to_string(),
         gil: environment.gil.as_str(),
         enabled_by: &environment.enabled_by,
+        contradicted: &environment.contradicted,
         exclusion: environment.exclusion.as_ref().map(|exclusion| ExclusionOut {
             shared: &exclusion.shared,
             exclusive: &exclusion.exclusive,
@@ -103,10 +109,11 @@ fn summary(audit: &Audit) -> Summary {
             note: audit.count_severity(Severity::Note),
         },
         problems: audit.answers.problems.len(),
+        not_judged: audit.answers.outside,
     }
 }
 
-fn extension(judged: &Judged) -> ExtensionOut<'_> {
+fn extension<'a>(judged: &'a Judged, rules: &'a [&'static str]) -> ExtensionOut<'a> {
     let Judged { extension, decision } = judged;
     ExtensionOut {
         module: &extension.module,
@@ -125,18 +132,25 @@ fn extension(judged: &Judged) -> ExtensionOut<'_> {
             .framework
             .as_ref()
             .map(|framework| Framework { name: framework.name, version: framework.version.as_deref() }),
-        declaration: declaration(extension),
+        declaration: declaration(extension, rules),
         decision: Decision {
             outcome: decision.outcome.as_str(),
             action: decision.action.as_str(),
             policy_at: decision.policy_at.as_deref(),
             warning: decision.warning.as_deref(),
             because: &decision.because,
+            exception: decision.waiver.as_ref().map(|waiver| ExceptionOut {
+                matches: &waiver.matches,
+                reason: &waiver.reason,
+                at: &waiver.at,
+                expires: waiver.expires.as_deref(),
+                days_left: waiver.days_left,
+            }),
         },
     }
 }
 
-fn declaration(extension: &Extension) -> Declaration<'_> {
+fn declaration<'a>(extension: &'a Extension, contradicted_by: &'a [&'static str]) -> Declaration<'a> {
     let declaration = &extension.declaration;
     Declaration {
         status: declaration.status.as_str(),
@@ -145,6 +159,7 @@ fn declaration(extension: &Extension) -> Declaration<'_> {
         reason: declaration.reason.as_deref(),
         delegated_to: declaration.delegated_to.as_deref(),
         declared_by_tool: declaration.declared_by_tool.as_deref(),
+        contradicted_by,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The records of `gilaudit-report/1`, one a line: for programs that read as they go, and for `grep`.
 //!
-//! The first line is `report` (schema, tool, target, policy), then come `environment`, `extension`, `library`, `finding`, `problem`,
+//! The first line is `report` (schema, tool, target, policy, verdict), then come `environment`, `extension`, `library`, `finding`, `problem`,
 //! `imports` and `baseline` lines, and the last one is `summary`.
 
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json;
-use super::report_v1::{Policy, Target, Tool};
+use super::report_v1::{Policy, Target, Tool, Verdict};
 use crate::report::Report as Audit;
 
 /// A line.
@@ -26,11 +26,14 @@ struct Head<'a> {
     tool: &'a Tool,
     target: &'a Target,
     policy: &'a Policy<'a>,
+    verdict: &'a Verdict,
 }
 
 pub(super) fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let report = json::report(audit);
-    let head = Head { schema: report.schema, tool: &report.tool, target: &report.target, policy: &report.policy };
+    let (schema, tool, target, policy, verdict) =
+        (report.schema, &report.tool, &report.target, &report.policy, &report.verdict);
+    let head = Head { schema, tool, target, policy, verdict };
     line("report", &head, out)?;
     lines("environment", &report.environments, out)?;
     lines("extension", &report.extensions, out)?;

@@ -36,14 +36,15 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             by_module.entry((&seen.finding.origin, module)).or_default().push(seen);
         }
     }
-    let extensions = report.answers.extensions.iter().map(|judged| {
+    let extensions = report.rows().map(|(judged, rules)| {
         let key = (&judged.extension.origin, judged.extension.module.as_str());
-        extension(report, judged, by_module.get(&key).map_or(&[], Vec::as_slice))
+        extension(report, judged, rules, by_module.get(&key).map_or(&[], Vec::as_slice))
     });
     let mut suites = vec![
         ("extensions", extensions.collect::<Vec<Case>>()),
         ("sources", report.findings().filter_map(|seen| in_source(report, seen)).collect()),
         ("inputs", inputs(report)),
+        ("verdict", verdict(report)),
     ];
     suites.retain(|(_, cases)| !cases.is_empty());
     let mut writer = Writer::new_with_indent(out, b' ', 2);
@@ -125,7 +126,7 @@ impl Case {
     }
 }
 
-fn extension(report: &Report, judged: &Judged, findings: &[Seen<'_>]) -> Case {
+fn extension(report: &Report, judged: &Judged, contradicted: &[&str], findings: &[Seen<'_>]) -> Case {
     let extension = &judged.extension;
     let result = match findings.iter().find(|seen| report.fails(seen)) {
         Some(seen) => failure(seen.finding),
@@ -138,6 +139,9 @@ fn extension(report: &Report, judged: &Judged, findings: &[Seen<'_>]) -> Case {
     };
     let status = extension.declaration.status.as_str();
     let mut out = vec![format!("{status}, {}", judged.decision.outcome.as_str())];
+    if !contradicted.is_empty() {
+        out.push(format!("its declaration is contradicted by {}", contradicted.join(", ")));
+    }
     out.extend(findings.iter().filter(|seen| !report.fails(seen)).map(said));
     let of = extension.distribution.as_ref().map_or_else(|| words::file(&extension.origin), shown);
     Case { class: of, name: format!("{} ({})", extension.module, extension.platform()), file: None, result, out }
@@ -154,6 +158,21 @@ fn in_source(report: &Report, seen: Seen<'_>) -> Option<Case> {
         result: if fails { failure(finding) } else { Result::Passes },
         out: if fails { Vec::new() } else { vec![said(&seen)] },
     })
+}
+
+/// With `--fail-on-gil`: that the GIL stays off for sure.
+fn verdict(report: &Report) -> Vec<Case> {
+    if !report.question.fail_on_gil {
+        return Vec::new();
+    }
+    let sentence = words::verdicts(report).into_iter().next().unwrap_or_default();
+    let result = if report.fails_on_gil() {
+        Result::Fails { kind: "gil".to_owned(), message: sentence.clone(), text: words::asked(report) }
+    } else {
+        Result::Passes
+    };
+    let name = "the GIL stays off".to_owned();
+    vec![Case { class: "gilaudit".to_owned(), name, file: None, result, out: vec![sentence] }]
 }
 
 fn inputs(report: &Report) -> Vec<Case> {

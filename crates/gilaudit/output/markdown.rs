@@ -29,13 +29,25 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "{} ({})\n", text(&words::summary(report)), text(&words::asked(report)))?;
     for sentence in
-        words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::what_to_try(report))
+        words::coverage(report)
+            .into_iter()
+            .chain(words::readiness(report))
+            .chain(words::outside(report))
+            .chain(words::what_to_try(report))
     {
         writeln!(out, "{}\n", text(&sentence))?;
     }
     table(report, out)?;
     let mut said = String::new();
+    chains(report, &mut said);
     problems(report, &mut said);
+    for (severity, line) in words::accepted(report) {
+        let mark = if severity == Severity::Note { "" } else { ":warning: " };
+        said.push_str(&format!("- {mark}{}\n", text(&line)));
+    }
+    if let Some(needed) = words::still_needed(report) {
+        said.push_str(&format!("- {}\n", text(&needed)));
+    }
     for judged in report.refused().take(LISTED) {
         said.push_str(&format!("- **refused**: {}\n", text(&words::refusal(report, judged))));
     }
@@ -81,6 +93,21 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\nand {}", count(rows.len() - LISTED, "more distribution"))?;
     }
     writeln!(out)
+}
+
+/// Who imports whom until the GIL is on.
+fn chains(report: &Report, said: &mut String) {
+    let Some(imports) = &report.answers.imports else { return };
+    let blockers = &imports.answer.blockers;
+    for blocker in blockers.iter().take(LISTED) {
+        let of = blocker.distribution.as_ref().map_or(String::new(), |it| format!(", {}", words::shown(it)));
+        let word = super::imports::word(blocker);
+        let chain = super::imports::chain(&blocker.chain);
+        said.push_str(&format!("- **{}** ({word}{}): {}\n", text(&blocker.module), text(&of), code(&chain)));
+    }
+    if blockers.len() > LISTED {
+        said.push_str(&format!("- and {}\n", count(blockers.len() - LISTED, "more module")));
+    }
 }
 
 fn problems(report: &Report, said: &mut String) {
@@ -199,8 +226,9 @@ mod tests {
     #[test]
     fn the_verdict_first_and_everything_in_it() {
         let all = markdown(&sample::report());
-        assert!(all.starts_with("## The GIL will be enabled on linux-x86\\_64 by lxml.part00 (lxml 6.1.3)"), "{all}");
+        assert!(all.starts_with("## Policy pep703 refuses loose\n"), "{all}");
         for part in [
+            "**CPython on its own: The GIL will be enabled on linux-x86\\_64 by lxml.part00 (lxml 6.1.3)",
             "| lxml 6.1.3 | 12 |",
             "**not read**: `broken.whl`",
             "**refused**",

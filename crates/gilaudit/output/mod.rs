@@ -21,6 +21,8 @@ mod screen;
 mod snippets;
 mod table;
 mod text;
+pub(crate) mod verify;
+pub(crate) mod verify_v1;
 mod words;
 mod wrap;
 

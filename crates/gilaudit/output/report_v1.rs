@@ -18,6 +18,8 @@ pub(super) struct Report<'a> {
     pub(super) tool: Tool,
     pub(super) target: Target,
     pub(super) policy: Policy<'a>,
+    /// The answer in short.
+    pub(super) verdict: Verdict,
     /// The GIL per platform, if all extensions listed for it were imported.
     pub(super) environments: Vec<EnvironmentOut<'a>>,
     pub(super) summary: Summary,
@@ -31,6 +33,19 @@ pub(super) struct Report<'a> {
     pub(super) imports: Option<super::report_v1_imports::ImportsOut<'a>>,
     /// What `--baseline` or `--write-baseline` says is known; null without them.
     pub(super) baseline: Option<BaselineOut<'a>>,
+}
+
+/// The answer in short.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Verdict {
+    /// What the interpreter does to its GIL: with the imports asked about, else with all modules. `off` only when that is sure.
+    #[cfg_attr(test, schemars(extend("enum" = ["off", "on", "undetermined"])))]
+    pub(super) gil: &'static str,
+    /// How many modules declare support against a finding, so that `off` is not to be relied on.
+    pub(super) contradicted: usize,
+    /// For people: the headline first.
+    pub(super) sentences: Vec<String>,
 }
 
 /// Who wrote the report.
@@ -87,6 +102,8 @@ pub(super) struct EnvironmentOut<'a> {
     pub(super) gil: &'static str,
     /// The modules that turn the GIL on.
     pub(super) enabled_by: &'a [String],
+    /// The modules that declare support against a finding.
+    pub(super) contradicted: &'a [String],
     /// Which modules would exclude which; absent unless the policy has a lock in the place of the GIL (`serialize`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exclusion: Option<ExclusionOut<'a>>,
@@ -127,6 +144,8 @@ pub(super) struct Summary {
     pub(super) outcomes: Outcomes,
     pub(super) findings: Findings,
     pub(super) problems: usize,
+    /// Modules that are not judged, because the imports asked about do not lead to them.
+    pub(super) not_judged: usize,
 }
 
 /// How much of the sources was read.
@@ -238,6 +257,8 @@ pub(super) struct Declaration<'a> {
     pub(super) delegated_to: Option<&'a str>,
     /// The tool that declares without the author's audit.
     pub(super) declared_by_tool: Option<&'a str>,
+    /// The rules whose findings say that the declaration is not true.
+    pub(super) contradicted_by: &'a [&'static str],
 }
 
 /// What was seen, and where.
@@ -263,6 +284,23 @@ pub(super) struct Decision<'a> {
     /// CPython's own warning.
     pub(super) warning: Option<&'a str>,
     pub(super) because: &'a [String],
+    /// The exception of the policy about the module, in force or out of date; null when there is none.
+    pub(super) exception: Option<ExceptionOut<'a>>,
+}
+
+/// An exception of the policy.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Exception"))]
+pub(super) struct ExceptionOut<'a> {
+    /// What it matches, as written.
+    pub(super) matches: &'a str,
+    pub(super) reason: &'a str,
+    /// `file:line:column`.
+    pub(super) at: &'a str,
+    /// Its last day, `YYYY-MM-DD`.
+    pub(super) expires: Option<&'a str>,
+    /// How many days are left after today; negative when it is out of date.
+    pub(super) days_left: Option<i64>,
 }
 
 /// A shared library that is not an extension.

@@ -37,7 +37,8 @@ pub(crate) fn judged(extension: Extension, target: &Target) -> Judged {
     let outcome = cpython::outcome(&extension, target);
     let warning = (outcome == Outcome::EnablesGil).then(|| cpython::warning(&extension.module));
     let because = vec![format!("it declares {}", extension.declaration.status.as_str())];
-    Judged { extension, decision: Decision { outcome, action: Action::Follow, policy_at: None, warning, because } }
+    let (action, policy_at, waiver) = (Action::Follow, None, None);
+    Judged { extension, decision: Decision { outcome, action, policy_at, warning, because, waiver } }
 }
 
 pub(crate) fn question(target: Target) -> Question {
@@ -47,6 +48,7 @@ pub(crate) fn question(target: Target) -> Question {
         policy: "pep703".to_owned(),
         policy_diagnostics: Vec::new(),
         fail_on: Severity::Error,
+        fail_on_gil: false,
     }
 }
 
@@ -130,6 +132,7 @@ pub(crate) fn report() -> Report {
     let answers = Answers {
         reaches: Vec::new(),
         imports: None,
+        outside: 0,
         coverage: Coverage { files: 1, c_api: 1, bytes: 271, unparsed: 0 },
         texts,
         artifacts: 4,

@@ -12,10 +12,12 @@ use crate::report::{Judged, Report};
 /// The header and a row for every distribution; nothing when there are no extensions.
 pub(super) fn rows(report: &Report) -> Vec<Vec<String>> {
     let mut by: BTreeMap<(bool, Option<&Distribution>), Vec<&Judged>> = BTreeMap::new();
-    for judged in &report.answers.extensions {
+    let mut contradicted: BTreeMap<Option<&Distribution>, usize> = BTreeMap::new();
+    for (judged, rules) in report.rows() {
         let distribution = judged.extension.distribution.as_ref();
         // Files that belong to no distribution come last.
         by.entry((distribution.is_none(), distribution)).or_default().push(judged);
+        *contradicted.entry(distribution).or_default() += usize::from(!rules.is_empty());
     }
     if by.is_empty() {
         return Vec::new();
@@ -29,7 +31,11 @@ pub(super) fn rows(report: &Report) -> Vec<Vec<String>> {
             Status::ALL
                 .map(|status| judged.iter().filter(|it| it.extension.declaration.status == status).count().to_string()),
         );
-        row.push(outcomes(&judged));
+        // What the interpreter does, and whether what it relies on is true.
+        row.push(match contradicted.get(&distribution) {
+            None | Some(0) => outcomes(&judged),
+            Some(number) => format!("{}; {number} contradicted", outcomes(&judged)),
+        });
         row
     };
     std::iter::once(header).chain(by.into_iter().map(row)).collect()

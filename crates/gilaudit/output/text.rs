@@ -4,7 +4,7 @@
 //! inputs that could not be read, then a table by distribution, and last one line that counts everything. Of the
 //! terminal only the width and whether it shows links matter; the writer strips the styles where none are wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -83,11 +83,17 @@ pub(super) fn policy_diagnostic(diagnostic: &Diagnostic, detail: Detail, out: &m
     writeln!(out)
 }
 
-/// What happens to the GIL, and under which question.
-fn headline(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+/// The answer, and what completes it.
+pub(super) fn verdicts(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     for verdict in words::verdicts(report) {
         writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &verdict, 2))?;
     }
+    Ok(())
+}
+
+/// What happens to the GIL, and under which question.
+fn headline(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    verdicts(report, detail, out)?;
     writeln!(out, "{DIM}{}{DIM:#}", wrap::hang(detail.width, &words::asked(report), 2))?;
     for sentence in words::what_to_try(report) {
         help(&sentence, detail, out)?;
@@ -170,22 +176,18 @@ fn judged_list(
     writeln!(out)
 }
 
-/// The modules that turn the GIL on, or might, and that the policy lets in all the same, by the entry that says so.
+/// What exceptions let in, and what is needed besides.
 fn excepted(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    let mut entries: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for Judged { extension, decision } in &report.answers.extensions {
-        let matters = matches!(decision.outcome, Outcome::EnablesGil | Outcome::Undetermined);
-        if let Some(at) = decision.policy_at.as_deref().filter(|_| matters && decision.action == Action::Allow) {
-            entries.entry(at).or_default().push(&extension.module);
-        }
+    let lines = words::accepted(report);
+    for (severity, line) in &lines {
+        let (head, rest) = line.split_once(':').unwrap_or((line, ""));
+        let style = if *severity == Severity::Note { BOLD } else { colour(*severity) };
+        writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(detail.width, rest.trim(), head.len() + 2, 4))?;
     }
-    let some = !entries.is_empty();
-    for (at, modules) in entries {
-        let head = format!("allowed by {}", wrap::clean(at));
-        let said = wrap::hang_after(detail.width, &modules.join(", "), head.len() + 2, 4);
-        writeln!(out, "{BOLD}{head}{BOLD:#}: {said}")?;
+    if let Some(needed) = words::still_needed(report).filter(|_| !lines.is_empty()) {
+        help(&needed, detail, out)?;
     }
-    if some { writeln!(out) } else { Ok(()) }
+    if lines.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// The inputs that were not read, those of one stage together, and what can be done about them.
@@ -213,11 +215,15 @@ pub(super) fn problems(problems: &[Problem], detail: Detail, out: &mut dyn Write
 
 /// With `--verbose`: every extension, what it declares, what happens and why.
 fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    for Judged { extension, decision } in &report.answers.extensions {
+    for (Judged { extension, decision }, rules) in report.rows() {
         let declared = extension.declaration.status.as_str();
+        let contradicted = match rules {
+            [] => String::new(),
+            rules => format!(" (contradicted: {})", rules.join(", ")),
+        };
         writeln!(
             out,
-            "{BOLD}{}{BOLD:#}: {declared}, {}, {}",
+            "{BOLD}{}{BOLD:#}: {declared}{contradicted}, {}, {}",
             wrap::clean(&extension.module),
             decision.outcome.as_str(),
             decision.action.as_str()
@@ -239,7 +245,8 @@ fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::
 
 /// One sentence that counts everything, also what was not read.
 fn summary(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    for sentence in words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report)) {
+    let sentences = words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report));
+    for sentence in sentences.chain(words::outside(report)) {
         writeln!(out, "{}", wrap::hang(detail.width, &sentence, 2))?;
     }
     writeln!(out, "{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &words::summary(report), 2))?;

@@ -1,8 +1,8 @@
 //! Sentences that several formats say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gilaudit_model::{Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Severity, Stage};
+use gilaudit_model::{Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Severity, Stage, Waiver};
 use gilaudit_policy::imports::GilAtEnd;
 
 use super::count;
@@ -15,7 +15,14 @@ pub(super) fn gil_sentence(report: &Report, environment: &Environment) -> String
     let platform = environment.platform;
     let target = report.question.target;
     match environment.gil {
-        GilState::Off => format!("The GIL stays off on {platform}: no extension turns it on"),
+        GilState::Off => {
+            let why = match target.gil {
+                Gil::Off => "PYTHON_GIL=0 keeps it off, whatever is loaded",
+                _ => "no extension turns it on",
+            };
+            let doubt = doubt(environment.contradicted.len(), environment.modules, &environment.contradicted);
+            format!("The GIL stays off on {platform}: {why}{doubt}")
+        }
         GilState::Undetermined => {
             format!("It is undetermined whether the GIL stays off on {platform}: see the modules below")
         }
@@ -39,6 +46,16 @@ pub(super) fn gil_sentence(report: &Report, environment: &Environment) -> String
             };
             format!("The GIL will be enabled on {platform} by {first}{from}{more}{packages}")
         }
+    }
+}
+
+/// That a green answer is not to be relied on, because of modules whose declaration a finding contradicts.
+fn doubt(contradicted: usize, modules: usize, names: &[String]) -> String {
+    match (contradicted, names) {
+        (0, _) => String::new(),
+        (1, [name]) => format!(", but {name} contradicts its declaration"),
+        (1, _) => format!(", but 1 of {} contradicts its declaration", count(modules, "module")),
+        (n, _) => format!(", but {n} of {} contradict their declaration", count(modules, "module")),
     }
 }
 
@@ -69,8 +86,107 @@ pub(super) fn asked(report: &Report) -> String {
 }
 
 /// The sentences of a reader's first question: does the GIL stay off? The platforms on which it does not come first. Where no compiled module says anything about it: what was found.
+///
+/// There is one headline, the first: what the policy says where it says something of its own (then what CPython does is below it), what
+/// the imports do where some were asked about, else what the modules do.
 pub(super) fn verdicts(report: &Report) -> Vec<String> {
-    let imports = report.answers.imports.iter().map(|imports| imports_sentence(report, imports));
+    let said = match policy_sentence(report) {
+        Some(policy) => std::iter::once(policy)
+            .chain(of_cpython(report).into_iter().map(|sentence| format!("CPython on its own: {sentence}")))
+            .collect(),
+        None => of_cpython(report),
+    };
+    said.into_iter().chain(unread(report)).collect()
+}
+
+/// What the policy does, where it does something of its own: each policy answers its own question.
+fn policy_sentence(report: &Report) -> Option<String> {
+    let (policy, target) = (&report.question.policy, report.question.target);
+    if !target.free_threaded || target.gil == Gil::On {
+        return None;
+    }
+    let of = |wanted: &dyn Fn(&Judged) -> bool| -> Vec<&Judged> {
+        let can_be_imported = |judged: &&Judged| judged.decision.outcome != Outcome::CannotImport;
+        report.answers.extensions.iter().filter(can_be_imported).filter(|judged| wanted(judged)).collect()
+    };
+    let all = of(&|_| true).len();
+    let with_gil = of(&|judged| judged.decision.action == Action::GilOn);
+    if !with_gil.is_empty() {
+        let which = if with_gil.len() == all { "everything".to_owned() } else { modules(&with_gil) };
+        return Some(format!("Policy {policy} wants the GIL for {which}: start the program with PYTHON_GIL=1"));
+    }
+    let refused: Vec<&Judged> = report.refused().collect();
+    if !refused.is_empty() {
+        let turn_on = refused.iter().filter(|judged| judged.decision.outcome == Outcome::EnablesGil).count();
+        let why = match (turn_on, refused.len()) {
+            (0, _) => String::new(),
+            (1, 1) => ", which would turn the GIL on".to_owned(),
+            (n, all) if n == all => ", which would turn the GIL on".to_owned(),
+            (n, _) => format!(", {n} of which would turn the GIL on"),
+        };
+        return Some(format!("Policy {policy} refuses {}{why}", modules(&refused)));
+    }
+    let alone = of(&|judged| judged.decision.action == Action::Exclusive);
+    let beside = of(&|judged| judged.decision.action == Action::Shared);
+    if !alone.is_empty() || !beside.is_empty() {
+        return Some(match (alone.as_slice(), beside.len()) {
+            ([], n) => format!("Under policy {policy} nothing would run alone: {} share the lock", count(n, "module")),
+            (_, 0) => format!("Under policy {policy} {} would run alone", modules(&alone)),
+            (_, n) => format!(
+                "Under policy {policy} {} would run alone, and {} beside each other",
+                modules(&alone),
+                count(n, "other module")
+            ),
+        });
+    }
+    let accepted: Vec<&Judged> = report.accepted().map(|(judged, _)| judged).collect();
+    let turns_on = |judged: &Judged| judged.decision.outcome == Outcome::EnablesGil;
+    let forced = of(&|judged| {
+        turns_on(judged)
+            && judged.decision.accepted().is_none()
+            && matches!(judged.decision.action, Action::Allow | Action::Warn)
+    });
+    if !forced.is_empty() {
+        return Some(format!(
+            "Policy {policy} keeps the GIL off, which takes PYTHON_GIL=0: {} {} without it undeclared, at your own risk",
+            modules(&forced),
+            if forced.len() == 1 { "runs" } else { "run" }
+        ));
+    }
+    let accepted: Vec<&Judged> = accepted.into_iter().filter(|judged| turns_on(judged)).collect();
+    let others = of(&|judged| turns_on(judged) && judged.decision.accepted().is_none());
+    (!accepted.is_empty() && others.is_empty()).then(|| {
+        let turn = if accepted.len() == 1 { "turns" } else { "turn" };
+        format!(
+            "Policy {policy} accepts {}, which {turn} the GIL on: it stays off only with PYTHON_GIL=0",
+            modules(&accepted)
+        )
+    })
+}
+
+/// `7 modules of lxml 6.1.3`, `2 modules of a 1.0 and b 2.0`, `pkg.x`.
+fn modules(judged: &[&Judged]) -> String {
+    let distributions: BTreeSet<String> =
+        judged.iter().filter_map(|judged| judged.extension.distribution.as_ref()).map(shown).collect();
+    let distributions: Vec<String> = distributions.into_iter().collect();
+    match (judged, distributions.as_slice()) {
+        ([only], [of]) => format!("{} ({of})", only.extension.module),
+        ([only], _) => only.extension.module.clone(),
+        (all, []) => count(all.len(), "module"),
+        (all, [one]) => format!("{} of {one}", count(all.len(), "module")),
+        (all, [one, other]) => format!("{} of {one} and {other}", count(all.len(), "module")),
+        (all, [one, other, more @ ..]) => {
+            format!("{} of {one}, {other} and {}", count(all.len(), "module"), count(more.len(), "other distribution"))
+        }
+    }
+}
+
+/// What CPython does, whatever the policy says.
+fn of_cpython(report: &Report) -> Vec<String> {
+    // Who asks about imports is answered about them; a second sentence about all that is there would be about something else.
+    if let Some(imports) = &report.answers.imports {
+        return vec![imports_sentence(report, imports)];
+    }
     let mut environments: Vec<&Environment> = report.environments.iter().collect();
     environments.sort_by_key(|environment| match environment.gil {
         GilState::On => 0,
@@ -78,9 +194,8 @@ pub(super) fn verdicts(report: &Report) -> Vec<String> {
         GilState::Off => 2,
     });
     let environments = environments.into_iter().map(|environment| gil_sentence(report, environment));
-    let verdicts: Vec<String> = imports.chain(environments).chain(of_sources(report)).collect();
-    let verdicts = if verdicts.is_empty() { otherwise(report).into_iter().collect() } else { verdicts };
-    verdicts.into_iter().chain(unread(report)).collect()
+    let verdicts: Vec<String> = environments.chain(of_sources(report)).collect();
+    if verdicts.is_empty() { otherwise(report).into_iter().collect() } else { verdicts }
 }
 
 /// That something is missing from every answer.
@@ -112,7 +227,16 @@ fn of_sources(report: &Report) -> Option<String> {
             format!("It is undetermined whether {modules}, built from these sources, will enable the GIL")
         }
         Outcome::RunsFreeForced => format!("Built from these sources, {modules} will run without the GIL undeclared"),
-        Outcome::RunsFree => format!("The GIL stays off with {modules}, built from these sources"),
+        Outcome::RunsFree => {
+            let rows = report.rows().filter(|(judged, _)| judged.extension.format == Format::Source);
+            let names: Vec<String> =
+                rows.filter(|(_, rules)| !rules.is_empty()).map(|(judged, _)| judged.extension.module.clone()).collect();
+            let doubt = match (names.len(), built.len()) {
+                (1, 1) => ", but it contradicts its declaration".to_owned(),
+                (number, all) => doubt(number, all, &names),
+            };
+            format!("The GIL stays off with {modules}, built from these sources{doubt}")
+        }
         Outcome::RunsWithGil | Outcome::CannotImport => {
             format!("Built from these sources, {modules} will run with the GIL")
         }
@@ -158,7 +282,16 @@ pub(super) fn imports_sentence(report: &Report, imports: &Imports) -> String {
         (GilAtEnd::Off, _) if answer.modules == 0 && (report.unread() > 0 || !answer.failed.is_empty()) => {
             "Nothing could be imported".to_owned()
         }
-        (GilAtEnd::Off, _) => format!("The GIL stays off: {because}"),
+        (GilAtEnd::Off, _) => {
+            let names: BTreeSet<String> = report
+                .rows()
+                .filter(|(_, rules)| !rules.is_empty())
+                .map(|(judged, _)| judged.extension.module.clone())
+                .collect();
+            let names: Vec<String> = names.into_iter().collect();
+            let doubt = doubt(names.len(), report.answers.extensions.len(), &names);
+            format!("The GIL stays off: {because}{doubt}")
+        }
         (GilAtEnd::OffUnless, _) => format!("The GIL stays off, unless {because}"),
         (GilAtEnd::Undetermined, _) => format!("It is undetermined whether the GIL stays off: {because}"),
         (GilAtEnd::On, None) => format!("The GIL will be on: {because}"),
@@ -175,6 +308,54 @@ pub(super) fn imports_sentence(report: &Report, imports: &Imports) -> String {
             };
             format!("The GIL will be enabled by {first}{of}{at}{others}")
         }
+    }
+}
+
+/// How many modules are not judged, because the imports asked about do not lead to them.
+pub(super) fn outside(report: &Report) -> Option<String> {
+    let imports = report.answers.imports.as_ref().filter(|_| report.answers.outside > 0)?;
+    let option = match imports.entries.first().map(String::as_str) {
+        Some(entry) if entry.starts_with("--") => entry.split(' ').next().unwrap_or_default(),
+        _ => "--entry",
+    };
+    let were = if report.answers.outside == 1 { "was" } else { "were" };
+    Some(format!("{} {were} not judged: drop {option} to see them", count(report.answers.outside, "other module")))
+}
+
+/// What exceptions let in, one line for each of them: until when, what, and what is still needed.
+pub(super) fn accepted(report: &Report) -> Vec<(Severity, String)> {
+    let mut by: BTreeMap<&Waiver, Vec<&Judged>> = BTreeMap::new();
+    for (judged, waiver) in report.accepted() {
+        by.entry(waiver).or_default().push(judged);
+    }
+    let said = |(waiver, judged): (&Waiver, Vec<&Judged>)| {
+        let until = waiver.expires.as_ref().map_or(String::new(), |date| format!(" until {date}"));
+        let left = match waiver.days_left {
+            Some(0) => "; expires today".to_owned(),
+            Some(1) => "; expires tomorrow".to_owned(),
+            Some(days) => format!("; expires in {days} days"),
+            None => "; never expires".to_owned(),
+        };
+        // Whoever has to renew it wants to hear of it in time.
+        let soon = waiver.days_left.is_some_and(|days| days <= SOON);
+        let severity = if soon { Severity::Warning } else { Severity::Note };
+        (severity, format!("accepted{until}: {}{left} ({})", modules(&judged), waiver.at))
+    };
+    by.into_iter().map(said).collect()
+}
+
+/// From how many days on before its end an exception is a warning.
+const SOON: i64 = 14;
+
+/// What an exception does not do by itself.
+pub(super) fn still_needed(report: &Report) -> Option<String> {
+    let of = |outcome: Outcome| report.accepted().any(|(judged, _)| judged.decision.outcome == outcome);
+    if of(Outcome::EnablesGil) {
+        Some("CPython knows nothing of exceptions: PYTHON_GIL=0 keeps the GIL off, without it the program runs with the GIL".to_owned())
+    } else if of(Outcome::Undetermined) {
+        Some("CPython knows nothing of exceptions, and may turn the GIL on for these: PYTHON_GIL=0 keeps it off".to_owned())
+    } else {
+        None
     }
 }
 
@@ -232,8 +413,10 @@ pub(super) fn summary(report: &Report) -> String {
     let some = |number: usize, what: &str| if number == 0 { String::new() } else { format!("; {number} {what}") };
     let refused = some(report.count_action(Action::Refuse), "refused");
     let known = some(report.count_known(), "known");
+    let accepted = some(report.accepted().count(), "accepted");
+    let contradicted = some(report.rows().filter(|(_, rules)| !rules.is_empty()).count(), "contradicted");
     format!(
-        "{} in {}{outcomes}, {}; {}, {}, {}{known}{refused}; {} not read",
+        "{} in {}{outcomes}, {}; {}, {}, {}{known}{contradicted}{accepted}{refused}; {} not read",
         count(answers.extensions.len(), "extension"),
         count(answers.artifacts, "artifact"),
         count(answers.libraries.len(), "library"),
@@ -293,7 +476,7 @@ pub(super) fn encoded(path: &str) -> String {
 /// What to do about inputs that failed at this stage.
 pub(super) fn next_step(stage: Stage) -> String {
     match stage {
-        Stage::Find => "check the name; a download needs pip, the network, and a wheel for the target".to_owned(),
+        Stage::Find => "check the name or the folder; a download needs pip, the network, and a wheel for the target".to_owned(),
         Stage::Open => "check the path, and that the file may be read".to_owned(),
         Stage::Archive => "the file is damaged, or no archive: download or build it again".to_owned(),
         Stage::Metadata => "install the distribution again, so that its metadata is complete".to_owned(),

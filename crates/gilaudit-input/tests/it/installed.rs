@@ -127,3 +127,35 @@ fn a_single_file_of_an_environment_is_named_from_there() {
     scratch.write(file, "");
     assert_eq!(scratch.list(&scratch.collect(file)), [format!("Candidate {file} = namespace.pkg.a")]);
 }
+
+#[test]
+fn an_installation_is_an_environment() {
+    let scratch = Scratch::new();
+    for file in ["usr/lib/python3.13/os.py", "usr/local/lib/python3.14t/os.py", "usr/share/x/setup.py", "usr/share/x/x.so"] {
+        scratch.write(file, "");
+    }
+    scratch.write("usr/local/lib/python3.14t/site-packages/a.so", "");
+    scratch.write("usr/lib/python3/dist-packages/b.so", "");
+    scratch.write("usr/lib/python3.13/dist-packages/old.so", "");
+    let inventory = scratch.collect("usr");
+    assert_eq!(
+        scratch.list(&inventory),
+        [
+            "Candidate usr/lib/python3/dist-packages/b.so = b",
+            "Candidate usr/local/lib/python3.14t/site-packages/a.so = a",
+            "! usr: Python 3.14t is audited here, and not 3.13: name the site-packages of one to have it audited",
+        ]
+    );
+    assert_eq!(
+        scratch.artifacts(&inventory),
+        [
+            "Environment usr 3.14t",
+            "SitePackages usr/lib/python3/dist-packages 3.14t",
+            "SitePackages usr/local/lib/python3.14t/site-packages 3.14t"
+        ]
+    );
+    let roots: Vec<_> = inventory.python_folders();
+    assert_eq!(roots.len(), 2);
+    // A container's root, by what is in it.
+    assert_eq!(scratch.collect("").members.len(), 2);
+}

@@ -1,6 +1,6 @@
 //! Goes through module bodies in the order in which the interpreter would, and notes which extensions are loaded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use gilaudit_model::{Catches, Handler, Import, ImportKind, Init, Outcome, Step};
@@ -59,6 +59,8 @@ pub struct Outcomes {
     pub incomplete: Vec<(String, String)>,
     /// How many modules are loaded.
     pub modules: usize,
+    /// The files that are reached in any of these ways, those of functions that are called included.
+    pub files: BTreeSet<String>,
 }
 
 /// How a module body or an import ends.
@@ -122,6 +124,7 @@ pub fn run(world: &World, entries: &[Entry], follow_later: bool) -> Outcomes {
             }
             Entry::Script(node) => {
                 scripts.push(&**node);
+                run.out.files.insert(node.file.clone());
                 let ended = run.steps(node, "__main__", false, &node.facts.steps, true);
                 (node.file.clone(), ended)
             }
@@ -233,12 +236,16 @@ impl<'w> Run<'w> {
         };
         match self.world.node(index) {
             Some(Node::Python(python)) => {
+                self.out.files.insert(python.file.clone());
                 if let Some(why) = &python.facts.incomplete {
                     self.incomplete(name, why);
                 }
                 self.steps(python, name, is_package, &python.facts.steps, certain)
             }
-            Some(Node::Extension(extension)) => self.extension(name, index, extension, certain),
+            Some(Node::Extension(extension)) => {
+                self.out.files.insert(extension.file.clone());
+                self.extension(name, index, extension, certain)
+            }
             None => Ended::Well,
         }
     }

@@ -51,15 +51,21 @@ const CONTRADICTING: [&str; 27] = [
     "unsafe-sync",
 ];
 
+/// Whether a finding says that a module's declaration is not true: it is this rule's own, or one that this rule is about.
+pub(crate) fn contradicts(finding: &Finding) -> bool {
+    finding.suppressed.is_none()
+        && !finding.readiness
+        && (finding.rule == RULE.id && finding.severity >= Severity::Warning || is_against(finding))
+}
+
+fn is_against(finding: &Finding) -> bool {
+    finding.confidence == Confidence::High
+        && finding.severity == Severity::Error
+        && CONTRADICTING.contains(&finding.rule)
+}
+
 fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut Vec<Finding>) {
-    let against: Vec<&Finding> = findings
-        .iter()
-        .filter(|finding| {
-            finding.confidence == Confidence::High
-                && finding.severity == Severity::Error
-                && CONTRADICTING.contains(&finding.rule)
-        })
-        .collect();
+    let against: Vec<&Finding> = findings.iter().filter(|finding| is_against(finding)).collect();
     if against.is_empty() {
         return;
     }
