@@ -32,7 +32,10 @@ fn top(report: &Value) {
     assert_eq!(keys(&report["target"]), "from gil platform python");
     assert_eq!(keys(&report["policy"]), "diagnostics name");
     let summary = &report["summary"];
-    assert_eq!(keys(summary), "artifacts declarations extensions findings libraries not_judged outcomes problems sources");
+    assert_eq!(
+        keys(summary),
+        "artifacts declarations extensions findings libraries not_judged outcomes problems sources"
+    );
     assert_eq!(keys(&summary["declarations"]), "not-used undeclared unknown used");
     let outcomes = "cannot-import enables-gil runs-free runs-free-forced runs-with-gil undetermined";
     assert_eq!(keys(&summary["outcomes"]), outcomes);

@@ -280,7 +280,10 @@ fn a_policy_is_begun_and_checked() {
     let text = run(["check", "--color", "never", "--policy", policy, site.to_str().unwrap()]).exits(0).stdout;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("which turns the GIL on: it stays off only with PYTHON_GIL=0"), "{text}");
-    assert!(text.contains("accepted: low.mp_used (low 2); never expires") && text.contains("; 1 accepted; 0 not read"), "{text}");
+    assert!(
+        text.contains("accepted: low.mp_used (low 2); never expires") && text.contains("; 1 accepted; 0 not read"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -386,7 +389,10 @@ fn who_excludes_whom() {
     let text = run(["check", "--color", "never", "--policy", "serialize", site.to_str().unwrap()]).stdout;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("mp_used would run alone, and 2 other modules beside each other"), "{text}");
-    assert!(text.contains("gained: 2 modules run in several threads at once; with CPython's GIL, which mp_used"), "{text}");
+    assert!(
+        text.contains("gained: 2 modules run in several threads at once; with CPython's GIL, which mp_used"),
+        "{text}"
+    );
     assert!(text.contains("deadlock possible: mp_import_before shares the lock and reaches mp_used"), "{text}");
     let other = check_json("", &[&site]).json();
     assert_eq!(other["environments"][0]["exclusion"], Value::Null, "only under a policy with such a lock");

@@ -132,13 +132,17 @@ fn a_program_is_compared_with_its_verdict() {
     );
     let verified = |name: &str, text: &str, code: i32| {
         let script = put(here.path(), name, text);
-        verify(here.path(), &format!("--format json --entry {}", script.display())).exits(code).json()["program"].clone()
+        verify(here.path(), &format!("--format json --entry {}", script.display())).exits(code).json()["program"]
+            .clone()
     };
     assert_eq!(verified("free.py", "import mp_declared\n", 0)["agreement"], "agrees");
     let loud = verified("loud.py", "import mp_used\n", 0);
     assert_eq!((&loud["predicted_first"], &loud["warned"]), (&"mp_used".into(), &"mp_used".into()));
     let wrong = verified("wrong.py", "import mp_declared\n", 1);
-    assert_eq!((&wrong["agreement"], &wrong["why"]), (&"differs".into(), &"said to stay off, and sp_plain turned it on".into()));
+    assert_eq!(
+        (&wrong["agreement"], &wrong["why"]),
+        (&"differs".into(), &"said to stay off, and sp_plain turned it on".into())
+    );
 }
 
 #[cfg(unix)]
@@ -147,7 +151,9 @@ fn functions_are_compared_with_a_run_under_the_gil() {
     let here = folder();
     environment(here.path());
     let called = |how: &str, what: &str| {
-        format!("say '{{\"event\":\"called\",\"gil\":false,\"outcomes\":[[\"{how}\",\"{what}\",\"{what}\",9]]}}'; ends false")
+        format!(
+            "say '{{\"event\":\"called\",\"gil\":false,\"outcomes\":[[\"{how}\",\"{what}\",\"{what}\",9]]}}'; ends false"
+        )
     };
     interpreter(
         here.path(),
@@ -171,7 +177,11 @@ fn without_an_interpreter_nothing_runs() {
     let here = folder();
     environment(here.path());
     let told = run(["verify", here.path().to_str().unwrap()]).exits(2);
-    assert!(told.stderr.contains("has no interpreter of its own") && !told.stderr.contains("RUNS CODE"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("has no interpreter of its own") && !told.stderr.contains("RUNS CODE"),
+        "{}",
+        told.stderr
+    );
     let told = run(["verify", here.path().to_str().unwrap(), "--interpreter", "/nowhere/python"]).exits(2);
     assert!(told.stderr.contains("/nowhere/python: "), "{}", told.stderr);
 }

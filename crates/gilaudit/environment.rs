@@ -12,10 +12,8 @@ use crate::report::Judged;
 
 /// A problem for each environment that was named and that has compiled modules, none of which is for the target.
 pub(crate) fn for_another_interpreter(inventory: &Inventory, extensions: &[Judged], target: &Target) -> Vec<Problem> {
-    let named = inventory
-        .artifacts
-        .iter()
-        .filter(|artifact| artifact.explicit && artifact.kind == ArtifactKind::Environment);
+    let named =
+        inventory.artifacts.iter().filter(|artifact| artifact.explicit && artifact.kind == ArtifactKind::Environment);
     let folders: BTreeSet<&str> = named.map(|artifact| artifact.origin.file_path()).collect();
     let problem = |folder: &str| {
         let prefix = format!("{}/", folder.trim_end_matches('/'));

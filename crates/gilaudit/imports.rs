@@ -116,7 +116,8 @@ pub(crate) fn steps(args: &ImportArgs) -> Result<Vec<(&'static str, String)>, Er
     let mut steps: Vec<(&'static str, String)> = args.names.iter().map(|name| ("import", name.clone())).collect();
     for script in &args.scripts {
         // The process has another current folder.
-        let absolute = std::path::absolute(script).map_err(|error| Error::new(format!("{}: {error}", script.display())))?;
+        let absolute =
+            std::path::absolute(script).map_err(|error| Error::new(format!("{}: {error}", script.display())))?;
         steps.push(("script", absolute.to_string_lossy().into_owned()));
     }
     Ok(steps)

@@ -193,10 +193,10 @@ impl Report {
 
     /// The modules that an exception lets in and that matter: those that turn the GIL on or may, or run without it undeclared.
     pub(crate) fn accepted(&self) -> impl Iterator<Item = (&Judged, &Waiver)> {
-        let matters = |outcome| {
-            matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
-        };
-        let accepted = move |(judged, rules): (&'_ Judged, &[&str])| matters(judged.decision.outcome) || !rules.is_empty();
+        let matters =
+            |outcome| matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined);
+        let accepted =
+            move |(judged, rules): (&'_ Judged, &[&str])| matters(judged.decision.outcome) || !rules.is_empty();
         self.rows()
             .filter(move |row| accepted(*row))
             .filter_map(|(judged, _)| Some((judged, judged.decision.accepted()?)))
@@ -219,8 +219,7 @@ impl Report {
             Outcome::Undetermined | Outcome::CannotImport => GilState::Undetermined,
             Outcome::RunsFree | Outcome::RunsFreeForced => GilState::Off,
         });
-        let states: Vec<GilState> =
-            self.environments.iter().map(|environment| environment.gil).chain(built).collect();
+        let states: Vec<GilState> = self.environments.iter().map(|environment| environment.gil).chain(built).collect();
         let worst = [GilState::On, GilState::Undetermined, GilState::Off].into_iter().find(|it| states.contains(it));
         let target = &self.question.target;
         match worst {
@@ -258,7 +257,10 @@ impl Report {
         let unread = self.answers.problems.iter().any(|problem| problem.unread);
         if bad_policy || unread {
             EXIT_ERROR
-        } else if self.findings().any(|seen| self.fails(&seen)) || self.refused().next().is_some() || self.fails_on_gil() {
+        } else if self.findings().any(|seen| self.fails(&seen))
+            || self.refused().next().is_some()
+            || self.fails_on_gil()
+        {
             EXIT_FINDINGS
         } else if !self.answers.recognised {
             EXIT_NOTHING

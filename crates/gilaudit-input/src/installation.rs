@@ -34,7 +34,9 @@ pub(crate) fn collect(collector: &mut Collector, root: &Path) -> bool {
     if pythons.len() > 1 {
         let others: Vec<String> = pythons.keys().rev().skip(1).map(|python| named(*python)).collect();
         let (newest, others) = (named((minor, free_threaded)), others.join(", "));
-        let error = format!("Python {newest} is audited here, and not {others}: name the site-packages of one to have it audited");
+        let error = format!(
+            "Python {newest} is audited here, and not {others}: name the site-packages of one to have it audited"
+        );
         collector.problem(notice(origin_of(root), Stage::Find, error));
     }
     collector.artifact(Artifact {

@@ -60,7 +60,8 @@ impl Project {
     /// The project in this folder; `None` when the folder is none.
     pub(crate) fn of(root: &Path, skips_environments: bool) -> Option<Self> {
         let canonical = root.canonicalize().ok()?;
-        if root.join("pyvenv.cfg").is_file() || canonical.ancestors().filter_map(Path::file_name).any(is_site_packages) {
+        if root.join("pyvenv.cfg").is_file() || canonical.ancestors().filter_map(Path::file_name).any(is_site_packages)
+        {
             return None;
         }
         let has = |name: &&str| root.join(name).exists();

@@ -9,7 +9,8 @@
 //! 4. a `warn` passes the warning filters.
 
 use gilaudit_model::{
-    Action, Decision, Extension, FailureKind, Finding, Gil, Location, Outcome, Severity, Status, Target, Waiver, cpython,
+    Action, Decision, Extension, FailureKind, Finding, Gil, Location, Outcome, Severity, Status, Target, Waiver,
+    cpython,
 };
 
 use crate::date::Date;

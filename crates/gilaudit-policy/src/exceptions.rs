@@ -94,7 +94,8 @@ pub(crate) fn unfinished(exceptions: &[Exception]) -> Vec<Diagnostic> {
     let own = exceptions.iter().filter(|exception| exception.unfinished() && !exception.inherited);
     own.map(|exception| {
         let message = format!("the reason of this exception ({}) still says TODO", exception.matches);
-        Diagnostic::error(exception.place.clone(), message).hint("say why it may be there: whoever reads it later must know")
+        Diagnostic::error(exception.place.clone(), message)
+            .hint("say why it may be there: whoever reads it later must know")
     })
     .collect()
 }

@@ -119,7 +119,8 @@ fn exceptions(extensions: &[Judged], expires: Option<Date>) -> String {
         group.entry(module).or_insert(judged);
     }
     if groups.is_empty() {
-        return "# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n".to_owned();
+        return "# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n"
+            .to_owned();
     }
     let mut text = "exceptions:\n".to_owned();
     for ((_, matches), modules) in groups {
@@ -130,10 +131,7 @@ fn exceptions(extensions: &[Judged], expires: Option<Date>) -> String {
         }
         let expires = expires.map_or("# expires: YYYY-MM-DD".to_owned(), |date| format!("expires: {date}"));
         let _ = writeln!(text, "- match: {matches}");
-        let _ = writeln!(
-            text,
-            "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  {expires}"
-        );
+        let _ = writeln!(text, "  action: allow\n  reason: 'TODO: why this may run without the GIL here'\n  {expires}");
     }
     text
 }

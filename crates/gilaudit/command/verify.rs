@@ -74,8 +74,7 @@ pub(crate) fn run(args: &VerifyArgs, colour: Colour) -> Result<u8, Error> {
         .num_threads(args.jobs.map_or(0, usize::from))
         .build()
         .map_err(|error| Error::new(format!("the threads could not be started: {error}")))?;
-    let inventory =
-        gilaudit_input::collect_with_environments(&settings.given, Some(&target), &settings.input_limits);
+    let inventory = gilaudit_input::collect_with_environments(&settings.given, Some(&target), &settings.input_limits);
     let mut answers = pool.install(|| audit(&inventory, &settings, &target, &progress::bar(0, false)));
     let folder = folder(&inventory, &environment);
     let mut verified = Verified {
@@ -260,9 +259,9 @@ fn write(verified: &Verified, args: &VerifyArgs, colour: Colour) -> Result<(), E
         None => output::to_stdout(&text, colour),
         Some(path) => {
             let mut plain = Vec::new();
-            let written = anstream::StripStream::new(&mut plain).write_all(&text).and_then(|()| std::fs::write(path, &plain));
+            let written =
+                anstream::StripStream::new(&mut plain).write_all(&text).and_then(|()| std::fs::write(path, &plain));
             written.map_err(|error| Error::new(format!("{}: {error}", path.display())))
         }
     }
 }
-

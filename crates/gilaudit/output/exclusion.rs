@@ -47,7 +47,8 @@ pub(super) fn lines(report: &Report, environment: &Environment, most: usize) -> 
     }
     lines.extend(gained_and_lost(environment, &alone, &beside));
     // Modules of one distribution that reach those of another are one thing to know.
-    let of: BTreeMap<&str, String> = alone.iter().chain(&beside).map(|judged| (judged.extension.module.as_str(), whose(judged))).collect();
+    let of: BTreeMap<&str, String> =
+        alone.iter().chain(&beside).map(|judged| (judged.extension.module.as_str(), whose(judged))).collect();
     let whose = |module: &str| of.get(module).cloned().unwrap_or_else(|| module.to_owned());
     let mut pairs: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
     for reentry in &exclusion.reentries {
@@ -111,7 +112,11 @@ fn gained_and_lost(environment: &Environment, alone: &[&Judged], beside: &[&Judg
                 "gained",
                 format!(
                     "{} in several threads at once; with CPython's GIL, which {first} turns on, {} would",
-                    if beside.len() == 1 { "1 module runs".to_owned() } else { format!("{} modules run", beside.len()) },
+                    if beside.len() == 1 {
+                        "1 module runs".to_owned()
+                    } else {
+                        format!("{} modules run", beside.len())
+                    },
                     if beside.len() == 1 { "it never" } else { "none" }
                 ),
             ));
@@ -119,12 +124,18 @@ fn gained_and_lost(environment: &Environment, alone: &[&Judged], beside: &[&Judg
         }
         GilState::On => lines.push(("gained", "nothing: no module would run beside another".to_owned())),
         GilState::Off | GilState::Undetermined if alone.is_empty() => {
-            lines.push(("gained", "nothing: the GIL stays off, and all of them run beside each other as it is".to_owned()));
+            lines.push((
+                "gained",
+                "nothing: the GIL stays off, and all of them run beside each other as it is".to_owned(),
+            ));
         }
         GilState::Off | GilState::Undetermined => {
             lines.push((
                 "gained",
-                format!("{} would be guarded as the GIL guards them, which nothing does with the GIL off", count(alone.len(), "module")),
+                format!(
+                    "{} would be guarded as the GIL guards them, which nothing does with the GIL off",
+                    count(alone.len(), "module")
+                ),
             ));
             lines.push((
                 "lost",
@@ -164,8 +175,7 @@ mod tests {
             from: from.extension.module.clone(),
             to: to.extension.module.clone(),
         };
-        let reaches =
-            extensions.iter().flat_map(|from| extensions.iter().map(move |to| reach(from, to))).collect();
+        let reaches = extensions.iter().flat_map(|from| extensions.iter().map(move |to| reach(from, to))).collect();
         let answers = Answers { recognised: true, extensions, reaches, ..Answers::default() };
         let report = Report::new(sample::question(DEFAULT_TARGET), answers);
         let lines = lines(&report, &report.environments[0], LISTED);
@@ -182,7 +192,10 @@ mod tests {
         ]);
         assert_eq!(said[0], "alone: lxml 6.1.3 (2 modules)");
         assert_eq!(said[1], "beside each other: x, y");
-        assert!(said[2].starts_with("gained: 2 modules run in several threads at once; with CPython's GIL, which lxml.a"), "{said:?}");
+        assert!(
+            said[2].starts_with("gained: 2 modules run in several threads at once; with CPython's GIL, which lxml.a"),
+            "{said:?}"
+        );
         assert!(said[3].starts_with("lost: nothing"));
         assert!(said[4].starts_with("deadlock possible: x shares the lock and reaches lxml 6.1.3,"), "{said:?}");
         assert_eq!(said.len(), 6, "pairs of distributions, not of modules");

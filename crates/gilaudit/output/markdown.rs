@@ -28,12 +28,11 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         None => writeln!(out, "## gilaudit\n")?,
     }
     writeln!(out, "{} ({})\n", text(&words::summary(report)), text(&words::asked(report)))?;
-    for sentence in
-        words::coverage(report)
-            .into_iter()
-            .chain(words::readiness(report))
-            .chain(words::outside(report))
-            .chain(words::what_to_try(report))
+    for sentence in words::coverage(report)
+        .into_iter()
+        .chain(words::readiness(report))
+        .chain(words::outside(report))
+        .chain(words::what_to_try(report))
     {
         writeln!(out, "{}\n", text(&sentence))?;
     }

@@ -119,7 +119,8 @@ fn write_stressed(stressed: &Stressed, detail: Detail, out: &mut dyn Write) -> i
     match (&stressed.not_tested, stressed.differences.as_slice()) {
         (Some(why), _) => line("not tested", OPEN, &format!("{function}: {why}"), detail, out)?,
         (None, []) => {
-            let text = format!("{function}: nothing without the GIL that the control run with the GIL does not show, too");
+            let text =
+                format!("{function}: nothing without the GIL that the control run with the GIL does not show, too");
             line("no difference", GOOD, &text, detail, out)?;
         }
         (None, _) => {
@@ -130,7 +131,8 @@ fn write_stressed(stressed: &Stressed, detail: Detail, out: &mut dyn Write) -> i
         }
     }
     if let Some(module) = &stressed.needs_gil {
-        let text = format!("importing {module} turns the GIL on: this was seen with PYTHON_GIL=0, which overrides that");
+        let text =
+            format!("importing {module} turns the GIL on: this was seen with PYTHON_GIL=0, which overrides that");
         writeln!(out, "  {}", wrap::hang_after(detail.width, &text, 2, 4))?;
     }
     Ok(())
@@ -174,7 +176,8 @@ fn summary(verified: &Verified, detail: Detail, out: &mut dyn Write) -> io::Resu
     let all = verified.modules.len() + usize::from(verified.program.is_some());
     let text = format!("{}: {}; {:.1} s", count(all, "prediction"), parts.join(", "), verified.elapsed.as_secs_f64());
     if all == 0 && !verified.stressed.is_empty() {
-        let text = format!("{} stressed; {:.1} s", count(verified.stressed.len(), "function"), verified.elapsed.as_secs_f64());
+        let text =
+            format!("{} stressed; {:.1} s", count(verified.stressed.len(), "function"), verified.elapsed.as_secs_f64());
         return writeln!(out, "{}", wrap::hang(detail.width, &text, 2));
     }
     writeln!(out, "{}", wrap::hang(detail.width, &text, 2))

@@ -167,10 +167,7 @@ fn module(module: &Module) -> ModuleOut<'_> {
     ModuleOut {
         module: &extension.module,
         origin: extension.origin.parts(),
-        distribution: extension
-            .distribution
-            .as_ref()
-            .map(|it| Distribution { name: &it.name, version: &it.version }),
+        distribution: extension.distribution.as_ref().map(|it| Distribution { name: &it.name, version: &it.version }),
         predicted: module.judged.decision.outcome.as_str(),
         seen: module.did.as_str(),
         detail: module.did.detail(),

@@ -229,8 +229,10 @@ fn of_sources(report: &Report) -> Option<String> {
         Outcome::RunsFreeForced => format!("Built from these sources, {modules} will run without the GIL undeclared"),
         Outcome::RunsFree => {
             let rows = report.rows().filter(|(judged, _)| judged.extension.format == Format::Source);
-            let names: Vec<String> =
-                rows.filter(|(_, rules)| !rules.is_empty()).map(|(judged, _)| judged.extension.module.clone()).collect();
+            let names: Vec<String> = rows
+                .filter(|(_, rules)| !rules.is_empty())
+                .map(|(judged, _)| judged.extension.module.clone())
+                .collect();
             let doubt = match (names.len(), built.len()) {
                 (1, 1) => ", but it contradicts its declaration".to_owned(),
                 (number, all) => doubt(number, all, &names),
@@ -353,7 +355,10 @@ pub(super) fn still_needed(report: &Report) -> Option<String> {
     if of(Outcome::EnablesGil) {
         Some("CPython knows nothing of exceptions: PYTHON_GIL=0 keeps the GIL off, without it the program runs with the GIL".to_owned())
     } else if of(Outcome::Undetermined) {
-        Some("CPython knows nothing of exceptions, and may turn the GIL on for these: PYTHON_GIL=0 keeps it off".to_owned())
+        Some(
+            "CPython knows nothing of exceptions, and may turn the GIL on for these: PYTHON_GIL=0 keeps it off"
+                .to_owned(),
+        )
     } else {
         None
     }
@@ -476,7 +481,9 @@ pub(super) fn encoded(path: &str) -> String {
 /// What to do about inputs that failed at this stage.
 pub(super) fn next_step(stage: Stage) -> String {
     match stage {
-        Stage::Find => "check the name or the folder; a download needs pip, the network, and a wheel for the target".to_owned(),
+        Stage::Find => {
+            "check the name or the folder; a download needs pip, the network, and a wheel for the target".to_owned()
+        }
         Stage::Open => "check the path, and that the file may be read".to_owned(),
         Stage::Archive => "the file is damaged, or no archive: download or build it again".to_owned(),
         Stage::Metadata => "install the distribution again, so that its metadata is complete".to_owned(),

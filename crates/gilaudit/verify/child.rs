@@ -257,7 +257,8 @@ fn messages(stderr: impl Read) -> (Vec<String>, String) {
         }
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        if let Some((name, _)) = text.strip_prefix(NEEDS).and_then(|rest| rest.split_once("', which requires the GIL")) {
+        if let Some((name, _)) = text.strip_prefix(NEEDS).and_then(|rest| rest.split_once("', which requires the GIL"))
+        {
             kept += name.len();
             if kept < MESSAGE_BYTES {
                 needing.push(name.to_owned());

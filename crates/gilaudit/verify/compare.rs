@@ -127,7 +127,8 @@ pub(crate) fn did(module: &str, file: &Path, seen: &Seen, target: &Target) -> Op
         let is_told = target.free_threaded && target.gil == gilaudit_model::Gil::Default;
         return if at_start && is_told { None } else { Some(unseen(module, seen)) };
     };
-    let after = events.iter().skip(begun).find(|event| event.event != "loading" && event.event != "warned" && is_it(event));
+    let after =
+        events.iter().skip(begun).find(|event| event.event != "loading" && event.event != "warned" && is_it(event));
     let Some(after) = after else {
         let last = events.iter().rev().find(|event| event.event == "loading").map_or("", |event| &event.module);
         return Some(match &seen.end {
@@ -211,7 +212,8 @@ pub(crate) fn agreement(judged: &Judged, did: &Did) -> Agreement {
 /// Sets what a program did beside what was said about it.
 pub(crate) fn program(imports: Imports, seen: Seen) -> Program {
     let warning = warned(&seen.events);
-    let (warned, places) = (warning.map(|it| it.module.clone()), warning.map(|it| it.places.clone()).unwrap_or_default());
+    let (warned, places) =
+        (warning.map(|it| it.module.clone()), warning.map(|it| it.places.clone()).unwrap_or_default());
     let gil = seen.events.last().map(|event| event.gil);
     let failed = seen.events.iter().filter(|event| event.event == "done");
     let mut errors: Vec<String> =
@@ -219,7 +221,9 @@ pub(crate) fn program(imports: Imports, seen: Seen) -> Program {
     match &seen.end {
         End::Done => {}
         End::TimedOut => errors.push("it was stopped at the time limit".to_owned()),
-        End::Crashed(how) | End::Left(how) | End::NotStarted(how) => errors.push(format!("the interpreter ended: {how}")),
+        End::Crashed(how) | End::Left(how) | End::NotStarted(how) => {
+            errors.push(format!("the interpreter ended: {how}"))
+        }
     }
     let (agreement, why) = judge(&imports, gil, warned.as_deref(), &errors, &seen.end);
     Program { imports, gil, warned, places, errors, agreement, why, elapsed: seen.elapsed }

@@ -131,7 +131,9 @@ fn a_single_file_of_an_environment_is_named_from_there() {
 #[test]
 fn an_installation_is_an_environment() {
     let scratch = Scratch::new();
-    for file in ["usr/lib/python3.13/os.py", "usr/local/lib/python3.14t/os.py", "usr/share/x/setup.py", "usr/share/x/x.so"] {
+    for file in
+        ["usr/lib/python3.13/os.py", "usr/local/lib/python3.14t/os.py", "usr/share/x/setup.py", "usr/share/x/x.so"]
+    {
         scratch.write(file, "");
     }
     scratch.write("usr/local/lib/python3.14t/site-packages/a.so", "");
