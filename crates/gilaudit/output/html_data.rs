@@ -12,6 +12,8 @@ use crate::report::{GilState, Judged, Report, Seen};
 
 /// Lines shown before and after the one that a finding is about.
 const AROUND: usize = 2;
+/// How many open ends the headline lists.
+const OPEN_ENDS: usize = 10;
 /// Longer lines are cut: nobody wrote them.
 const LONGEST: usize = 400;
 
@@ -120,7 +122,9 @@ pub(super) fn data(report: &Report) -> Data {
     };
     let notes = words::coverage(report).into_iter().chain(words::readiness(report)).chain(words::stale(report));
     let notes = notes.chain(words::outside(report)).chain(words::accepted(report).into_iter().map(|(_, line)| line));
-    let notes = notes.chain(words::still_needed(report));
+    let ends = answers.imports.iter().flat_map(|imports| &imports.answer.open_ends);
+    let ends = ends.filter(|end| !end.meets.is_empty()).map(|end| format!("Open end: {}", words::open_end(end)));
+    let notes = notes.chain(words::still_needed(report)).chain(ends.take(OPEN_ENDS));
     let refused = report.refused().map(|judged| format!("Refused: {}", words::refusal(report, judged)));
     Data {
         verdicts: words::verdicts(report),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use gilaudit_policy::imports::{Blocker, Link};
+use gilaudit_policy::imports::{Blocker, Link, OpenEnd};
 
 use super::text::{BOLD, DIM};
 use super::words::{self, shown};
@@ -12,6 +12,8 @@ use crate::report::Report;
 
 /// How many blockers are shown with their ways out; the others get a line.
 const SHOWN: usize = 3;
+/// How many open ends are listed.
+const OPEN_ENDS: usize = 5;
 
 pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     let answer = &imports.answer;
@@ -41,6 +43,7 @@ pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mu
         let sentence = format!("to free the process: an exception or another version of {}{all}", names.join(", "));
         rest.push(format!("{BOLD}{}{BOLD:#}", wrap::hang(detail.width, &sentence, 2)));
     }
+    rest.extend(open_ends(imports, detail));
     let said =
         |(name, why): &(String, String), what: &str| wrap::hang(detail.width, &format!("{what} {name}: {why}"), 2);
     // A name that is nowhere is an input that was not read, and said to be so below.
@@ -52,6 +55,26 @@ pub(super) fn write(report: &Report, imports: &Imports, detail: Detail, out: &mu
     let incomplete = answer.incomplete.iter().filter(|_| detail.verbose);
     rest.extend(incomplete.map(|module| said(module, "not all is known of what is imported by")));
     if rest.is_empty() { Ok(()) } else { writeln!(out, "{}\n", rest.join("\n")) }
+}
+
+/// The places that may lead to a module that turns the GIL on, and with `--verbose` the others.
+fn open_ends(imports: &Imports, detail: Detail) -> Vec<String> {
+    let all = &imports.answer.open_ends;
+    let matters = |end: &&OpenEnd| detail.verbose || !end.meets.is_empty();
+    let shown: Vec<&OpenEnd> = all.iter().filter(matters).collect();
+    let most = if detail.verbose { usize::MAX } else { OPEN_ENDS };
+    let mut lines: Vec<String> = shown
+        .iter()
+        .take(most)
+        .map(|end| {
+            let text = words::open_end(end);
+            format!("{BOLD}open{BOLD:#}: {}", wrap::hang_after(detail.width, &text, 6, 4))
+        })
+        .collect();
+    if shown.len() > most {
+        lines.push(format!("{DIM}and {} more open ends (--verbose lists them){DIM:#}", shown.len() - most));
+    }
+    lines
 }
 
 pub(super) fn word(blocker: &Blocker) -> &'static str {

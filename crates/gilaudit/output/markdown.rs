@@ -104,6 +104,9 @@ fn chains(report: &Report, said: &mut String) {
         let chain = super::imports::chain(&blocker.chain);
         said.push_str(&format!("- **{}** ({word}{}): {}\n", text(&blocker.module), text(&of), code(&chain)));
     }
+    for end in imports.answer.open_ends.iter().filter(|end| !end.meets.is_empty()).take(LISTED) {
+        said.push_str(&format!("- **open end**: {}\n", text(&words::open_end(end))));
+    }
     if blockers.len() > LISTED {
         said.push_str(&format!("- and {}\n", count(blockers.len() - LISTED, "more module")));
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use gilaudit_policy::imports::GilAtEnd;
 
+use super::report_v1_imports::gil;
 use super::text::{BOLD, DIM, LISTED};
 use super::words::shown;
 use super::{Detail, count, wrap};
@@ -90,11 +90,7 @@ fn differs(module: &Module) -> String {
 }
 
 fn write_program(program: &Program, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    let said = match program.imports.answer.gil {
-        GilAtEnd::Off => "off",
-        GilAtEnd::On => "on",
-        _ => "undetermined",
-    };
+    let said = gil(program.imports.answer.gil);
     let seen = program.gil.map_or("nothing", |on| if on { "on" } else { "off" });
     let by = program.warned.as_ref().map_or(String::new(), |module| format!(", first for {module}"));
     let why = if program.why.is_empty() { String::new() } else { format!(": {}", program.why) };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Severity, Stage, Waiver};
-use gilaudit_policy::imports::GilAtEnd;
+use gilaudit_policy::imports::{GilAtEnd, OpenEnd};
 
 use super::count;
 use crate::identity::relative;
@@ -311,6 +311,27 @@ pub(super) fn imports_sentence(report: &Report, imports: &Imports) -> String {
             format!("The GIL will be enabled by {first}{of}{at}{others}")
         }
     }
+}
+
+/// `app.py:12: computed name, may reach pkgb.*: pkgb._core turns the GIL on`
+pub(super) fn open_end(end: &OpenEnd) -> String {
+    /// How many names are worth reading.
+    const NAMED: usize = 4;
+    let listed = |names: &[String]| match names.len().checked_sub(NAMED) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ")),
+    };
+    let at = if end.line > 0 { format!("{}:{}", end.file, end.line) } else { end.file.clone() };
+    let reach = match end.may_reach.as_slice() {
+        [] => String::new(),
+        [any] if any == "*" => ", may reach any module".to_owned(),
+        some => format!(", may reach {}", listed(some)),
+    };
+    let meets = match end.meets.as_slice() {
+        [] => String::new(),
+        some => format!("; among them, what turns the GIL on: {}", listed(some)),
+    };
+    format!("{at}: {}{reach}{meets}", end.what)
 }
 
 /// How many modules are not judged, because the imports asked about do not lead to them.

@@ -249,6 +249,20 @@ fn judge(
             }
             _ => (Agrees, String::new()),
         },
+        // It says who may turn it on: anybody else is a surprise.
+        (GilAtEnd::OffUnless, true) => {
+            let known = |module: &str| {
+                let answer = &imports.answer;
+                answer.open_ends.iter().any(|end| end.meets.iter().any(|name| name == module))
+                    || answer.blockers.iter().any(|blocker| blocker.module == module)
+            };
+            match warned {
+                Some(module) if !known(module) => {
+                    (Differs, format!("{module} turned it on, which no open end is said to reach"))
+                }
+                _ => (NotPredicted, format!("{named} turned it on, by an open end")),
+            }
+        }
         (GilAtEnd::On, false) if errors.is_empty() => (Differs, "said to be turned on, and it stays off".to_owned()),
         (GilAtEnd::Off | GilAtEnd::On, false) => (NotTested, errors.join("; ")),
         (_, on) => {
