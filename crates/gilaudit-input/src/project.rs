@@ -64,8 +64,7 @@ impl Project {
         {
             return None;
         }
-        let has = |name: &&str| root.join(name).exists();
-        let marked = BUILD_FILES.iter().any(|name| has(name)) || VERSION_CONTROL.iter().any(|name| has(name));
+        let marked = BUILD_FILES.iter().chain(&VERSION_CONTROL).any(|name| root.join(name).exists());
         let mut names = Vec::new();
         if !marked {
             // A folder of plain scripts is a project, too; one in which something is installed is not.
@@ -115,7 +114,7 @@ impl Project {
         if is_folder && is_built(entry.file_name()) {
             let beside = |name: &&str| entry.path().with_file_name(name).is_file();
             // A package of that name is one of the project's own.
-            if BUILD_FILES.iter().any(|name| beside(&name)) && !entry.path().join("__init__.py").is_file() {
+            if BUILD_FILES.iter().any(beside) && !entry.path().join("__init__.py").is_file() {
                 return Some(Reason::Built);
             }
         }

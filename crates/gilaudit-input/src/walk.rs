@@ -72,9 +72,8 @@ pub(crate) fn walk(collector: &mut Collector, root: &Path) -> Listing {
         }
         let kind = entry.file_type();
         if kind.is_dir() {
-            if entry.depth() > 0 && SKIPPED.iter().any(|name| entry.file_name() == OsStr::new(name)) {
-                walk.skip_current_dir();
-            } else if project.as_mut().is_some_and(|project| project.skips(&entry)) {
+            let skipped = entry.depth() > 0 && SKIPPED.iter().any(|name| entry.file_name() == OsStr::new(name));
+            if skipped || project.as_mut().is_some_and(|project| project.skips(&entry)) {
                 walk.skip_current_dir();
             } else if entry.depth() >= depth {
                 let error = format!("more than {depth} folders deep; what is in it was not looked at");
