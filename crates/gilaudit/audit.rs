@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 
 use gilaudit_binary::Hints;
-use gilaudit_input::{ArtifactKind, Inventory, Member, MemberKind};
+use gilaudit_input::{ArtifactKind, Inventory, Member, MemberKind, Problems};
 use gilaudit_model::cpython::{Found, find, module_stem};
 use gilaudit_model::{
     Extension, FailureKind, Finding, ImportFailure, Library, Loading, Platform, Problem, Stage, Target,
@@ -55,14 +55,17 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
         ..Answers::default()
     };
     let (mut loaded, mut sources) = (Vec::new(), Vec::new());
+    let mut problems = Problems::default();
     for (member, read) in reads {
         answers.libraries.extend(read.libraries);
-        answers.problems.extend(read.problems);
+        let artifact = inventory.artifacts.get(member.artifact).map_or(&member.origin, |artifact| &artifact.origin);
+        read.problems.into_iter().for_each(|problem| problems.add(artifact, problem));
         for (file, sha256) in read.loaded {
             loaded.push(file);
             sources.push((member, sha256));
         }
     }
+    answers.problems.extend(problems.all());
     delegate::resolve(&mut loaded, target);
     let judged: Vec<(Judged, Vec<Finding>)> = loaded
         .into_par_iter()
@@ -148,7 +151,8 @@ fn read(
         read.libraries.push(Library { origin: member.origin.clone(), why });
         return read;
     }
-    let bytes = match inventory.read(member) {
+    // What does not begin like an object file is not read on: its beginning is enough to say what it is.
+    let bytes = match inventory.read_if(member, |head| gilaudit_binary::sniff(head).is_some()) {
         Ok(bytes) => bytes,
         Err(problem) => {
             read.problems.push(problem);
@@ -167,6 +171,8 @@ fn read(
     read.problems = problems;
     let wants_hash = member.in_archive() || member.explicit || settings.hash;
     let sha256 = (wants_hash && !facts.is_empty()).then(|| gilaudit_input::sha256_hex(&bytes));
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    read.problems.extend(not_as_recorded(member, sha256.as_deref(), (!facts.is_empty()).then_some(size)));
     for facts in facts {
         let origin = facts.slice.as_ref().map_or_else(|| member.origin.clone(), |arch| member.origin.slice(arch));
         let platform = Platform { os: facts.format.os(), arch: facts.arch };
@@ -180,6 +186,20 @@ fn read(
         }
     }
     read
+}
+
+/// That a file is not the one that RECORD describes.
+fn not_as_recorded(member: &Member, sha256: Option<&str>, size: Option<u64>) -> Option<Problem> {
+    let differs = |claimed: Option<&str>| claimed.zip(sha256).is_some_and(|(claimed, read)| claimed != read);
+    let what = if member.record_size.zip(size).is_some_and(|(claimed, read)| claimed != read) {
+        "size"
+    } else if differs(member.record_sha256.as_deref()) {
+        "hash"
+    } else {
+        return None;
+    };
+    let error = format!("RECORD gives it another {what}: it was changed after the wheel was made");
+    Some(Problem { origin: member.origin.clone(), stage: Stage::Metadata, unread: false, error })
 }
 
 fn no_init_function(others: &[String]) -> String {

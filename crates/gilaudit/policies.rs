@@ -67,7 +67,7 @@ const PYPROJECT: &str = "pyproject.toml";
 pub(crate) fn of_project() -> Option<String> {
     let here = std::env::current_dir().ok()?;
     here.ancestors().map(|folder| folder.join(PYPROJECT)).find_map(|file| {
-        let text = std::fs::read_to_string(&file).ok()?;
+        let text = gilaudit_input::read_text(&file).ok()?;
         let shown = if file.parent() == Some(&*here) { PYPROJECT.to_owned() } else { file.display().to_string() };
         (text.contains("gilaudit") && parse(&shown, &text).is_some()).then_some(shown)
     })
@@ -118,7 +118,7 @@ pub(crate) fn text_of(name: &str) -> Result<String, Error> {
 
 /// The text of a policy file; the error names the file that may be meant.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| {
+    gilaudit_input::read_text(path).map_err(|error| {
         let error = Error::new(format!("{}: {error}", path.display()));
         match misspelt::file(path).filter(|_| !path.exists()) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),

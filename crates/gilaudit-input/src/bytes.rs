@@ -1,90 +1,74 @@
-//! The contents of a file or of an archive member.
-//!
-//! Large files are mapped into memory instead of copied: an audit reads a fraction of most binaries, and a wheel's members are
-//! inflated straight from the map. This is the only file of the workspace that contains `unsafe`.
+//! The contents of a file or of an archive member, in memory.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use crate::budget::{Budget, Permit};
+use crate::open::{Opened, ReadError, read};
 
-/// Files up to this size are read: a system call costs less than the page faults of a map.
-const READ_BELOW: u64 = 64 * 1024;
-
-/// Bytes that are owned, mapped, or part of either. Cheap to clone.
+/// Bytes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bytes {
     store: Arc<Store>,
-    range: Range<usize>,
 }
 
+/// The bytes themselves, which count against a budget while anybody holds them.
 #[derive(Debug)]
-enum Store {
-    Owned(Vec<u8>),
-    Mapped(Mmap),
+struct Store {
+    bytes: Vec<u8>,
+    permit: Option<(Permit, Arc<Budget>)>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some((permit, budget)) = self.permit.take() {
+            budget.give_back(std::mem::take(&mut self.bytes));
+            drop(permit);
+        }
+    }
 }
 
 impl Bytes {
-    /// The contents of a regular file of at most `limit` bytes.
+    /// The contents of a regular file of at most `limit` bytes, which count against no budget: for what is read one by one.
     pub(crate) fn of_file(path: &Path, limit: u64) -> Result<Self, ReadError> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(ReadError::NotAFile);
-        }
-        let size = metadata.len();
-        if size > limit {
-            return Err(ReadError::TooLarge { size, limit });
-        }
-        if size > READ_BELOW {
-            return Ok(Self::whole(Store::Mapped(map(&file)?)));
-        }
-        let mut contents = Vec::new();
-        // A file of /proc has no size, and any file may grow meanwhile: read to the limit, not to the size.
-        let read = file.by_ref().take(limit.saturating_add(1)).read_to_end(&mut contents)?;
-        match u64::try_from(read) {
-            Ok(size) if size <= limit => Ok(Self::from(contents)),
-            _ => Err(ReadError::TooLarge { size: limit.saturating_add(1), limit }),
-        }
+        read(path, limit).map(Self::from)
     }
 
-    /// A part of these bytes, without a copy; `None` when it reaches beyond them.
-    pub(crate) fn part(&self, start: usize, len: usize) -> Option<Self> {
-        let start = self.range.start.checked_add(start)?;
-        let end = start.checked_add(len)?;
-        (end <= self.range.end).then(|| Self { store: Arc::clone(&self.store), range: start..end })
+    /// The contents of a regular file of at most `limit` bytes, as soon as the budget has room for them.
+    pub(crate) fn within(budget: &Arc<Budget>, path: &Path, limit: u64) -> Result<Self, ReadError> {
+        let opened = Opened::open(path, limit)?;
+        Self::filled(budget, opened.len(), opened.len(), |buffer| opened.read_whole(buffer))
+            .unwrap_or(Err(ReadError::TooLarge { size: opened.len(), limit }))
     }
 
-    fn whole(store: Store) -> Self {
-        let len = store.len();
-        Self { store: Arc::new(store), range: 0..len }
+    /// So many bytes as `fill` writes them, as soon as the budget has room for `asked` (what `fill` itself needs, too); `None` when
+    /// there is no memory.
+    pub(crate) fn filled<E>(
+        budget: &Arc<Budget>,
+        asked: u64,
+        size: u64,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Option<Result<Self, E>> {
+        let permit = budget.ask(asked);
+        let mut bytes = budget.buffer(usize::try_from(size).ok()?)?;
+        let result = fill(&mut bytes);
+        let store = Store { bytes, permit: Some((permit, Arc::clone(budget))) };
+        Some(result.map(|()| Self { store: Arc::new(store) }))
     }
-}
 
-impl Store {
-    fn len(&self) -> usize {
-        match self {
-            Self::Owned(bytes) => bytes.len(),
-            Self::Mapped(map) => map.len(),
+    /// The same bytes, which count against no budget any more.
+    pub(crate) fn unbudgeted(mut self) -> Self {
+        if let Some(store) = Arc::get_mut(&mut self.store) {
+            store.permit = None;
         }
+        self
     }
-}
-
-#[allow(unsafe_code)]
-fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the map is private and read-only, so nothing here writes through it. What cannot be ruled out is that another
-    // process changes the file meanwhile: changed bytes are read as any hostile bytes are (no reader here relies on reading the
-    // same value twice), and a file that is cut short raises SIGBUS, which ends this process: the same exposure that every
-    // linker and grep with memory maps has.
-    unsafe { Mmap::map(file) }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::whole(Store::Owned(bytes))
+        Self { store: Arc::new(Store { bytes, permit: None }) }
     }
 }
 
@@ -92,11 +76,7 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let all: &[u8] = match &*self.store {
-            Store::Owned(bytes) => bytes,
-            Store::Mapped(map) => map,
-        };
-        all.get(self.range.clone()).unwrap_or_default()
+        &self.store.bytes
     }
 }
 
@@ -106,59 +86,20 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// Why the contents of a file could not be had.
-#[derive(Debug)]
-pub(crate) enum ReadError {
-    /// The system said so.
-    Io(io::Error),
-    /// It is a folder, a device, a pipe.
-    NotAFile,
-    /// It is over the limit.
-    TooLarge { size: u64, limit: u64 },
-}
-
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl std::fmt::Display for ReadError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Io(error) => f.write_str(&crate::problems::io_text(error)),
-            Self::NotAFile => f.write_str("not a regular file"),
-            Self::TooLarge { size, limit } => write!(f, "{size} bytes, over the limit of {limit}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn small_files_are_read_and_large_ones_mapped() {
+    fn a_file_within_a_budget() {
         let folder = tempfile::tempdir().unwrap();
-        for size in [0, 1, 65_536, 65_537, 300_000] {
-            let path = folder.path().join(size.to_string());
-            std::fs::write(&path, vec![7; size]).unwrap();
-            let bytes = Bytes::of_file(&path, 300_000).unwrap();
-            assert_eq!(bytes.len(), size);
-            assert_eq!(matches!(*bytes.store, Store::Mapped(_)), size > 65_536);
+        let path = folder.path().join("x");
+        std::fs::write(&path, vec![7; 300_000]).unwrap();
+        let budget = Budget::new(10);
+        for _ in 0..2 {
+            let bytes = Bytes::within(&budget, &path, 300_000).unwrap();
+            assert_eq!(*bytes, vec![7; 300_000][..]);
         }
-        assert!(matches!(Bytes::of_file(&folder.path().join("300000"), 299_999), Err(ReadError::TooLarge { .. })));
-        assert!(matches!(Bytes::of_file(&folder.path().join("65536"), 9), Err(ReadError::TooLarge { .. })));
-        assert!(matches!(Bytes::of_file(folder.path(), 9), Err(ReadError::NotAFile | ReadError::Io(_))));
-    }
-
-    #[test]
-    fn parts_stay_inside() {
-        let bytes = Bytes::from(vec![0, 1, 2, 3, 4, 5]);
-        let part = bytes.part(2, 3).unwrap();
-        assert_eq!(&*part, [2, 3, 4]);
-        assert_eq!(&*part.part(1, 2).unwrap(), [3, 4]);
-        assert!(part.part(1, 3).is_none());
-        assert!(part.part(usize::MAX, 1).is_none());
+        assert!(matches!(Bytes::within(&budget, &path, 299_999), Err(ReadError::TooLarge { .. })));
     }
 }

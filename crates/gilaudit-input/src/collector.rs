@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use gilaudit_model::Problem;
+use gilaudit_model::{Origin, Problem};
 use tempfile::TempDir;
 
+use crate::budget::Budget;
 use crate::inventory::{Artifact, Inventory, Member, SourceFile};
 use crate::limits::Limits;
+use crate::problems::{Problems, origin_of};
 use crate::zip::Archive;
 
 /// The inventory in the making, and the files that are in it already: an input that is given twice is listed once.
@@ -16,12 +19,23 @@ pub(crate) struct Collector {
     inventory: Inventory,
     seen: HashSet<PathBuf>,
     reads_nested_environments: bool,
+    problems: Problems,
+    /// Bytes that may still be held in memory for the whole run.
+    kept: u64,
+    /// What is read while collecting waits for nobody: it is read one by one.
+    unlimited: Arc<Budget>,
 }
 
 impl Collector {
     pub(crate) fn new(limits: &Limits, reads_nested_environments: bool) -> Self {
-        let inventory = Inventory { limits: limits.clone(), ..Inventory::default() };
-        Self { inventory, seen: HashSet::new(), reads_nested_environments }
+        Self {
+            inventory: Inventory::new(limits),
+            seen: HashSet::new(),
+            reads_nested_environments,
+            problems: Problems::default(),
+            kept: limits.kept_bytes,
+            unlimited: Budget::new(u64::MAX),
+        }
     }
 
     /// Whether the virtual environments in a project's folder are wanted, too.
@@ -30,7 +44,18 @@ impl Collector {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.inventory.limits
+        self.inventory.limits()
+    }
+
+    pub(crate) fn unlimited(&self) -> Arc<Budget> {
+        Arc::clone(&self.unlimited)
+    }
+
+    /// Whether so many bytes may be held for the whole run, which then count.
+    pub(crate) fn keep(&mut self, bytes: u64) -> bool {
+        let left = self.kept.checked_sub(bytes);
+        self.kept = left.unwrap_or(self.kept);
+        left.is_some()
     }
 
     /// Adds an artifact and gives its index, for [`Member::artifact`].
@@ -47,19 +72,25 @@ impl Collector {
         self.inventory.sources.push(source);
     }
 
+    /// Adds a problem of the file or archive that its origin begins with.
     pub(crate) fn problem(&mut self, problem: Problem) {
-        self.inventory.problems.push(problem);
+        let of = problem.origin.parts().first().map(Origin::path).unwrap_or_else(|| problem.origin.clone());
+        self.problems.add(&of, problem);
     }
 
-    /// Keeps an archive open and gives its index, for [`Handle::Entry`].
-    pub(crate) fn archive(&mut self, archive: Archive) -> usize {
-        self.inventory.archives.push(archive);
-        self.inventory.archives.len().saturating_sub(1)
+    /// Adds a problem that has the origin of one file but is of another, such as the RECORD that names it.
+    pub(crate) fn problem_of(&mut self, of: &Path, problem: Problem) {
+        self.problems.add(&origin_of(of), problem);
+    }
+
+    /// Keeps an archive and gives its index, for [`Handle::Entry`].
+    pub(crate) fn archive(&mut self, archive: Arc<Archive>) -> usize {
+        self.inventory.add_archive(archive)
     }
 
     /// Keeps a folder of downloads until the inventory is dropped.
     pub(crate) fn download(&mut self, folder: TempDir) {
-        self.inventory.downloads.push(folder);
+        self.inventory.add_download(folder);
     }
 
     /// Whether this file is met for the first time. The path must be absolute, its folder without symbolic links.
@@ -68,6 +99,7 @@ impl Collector {
     }
 
     pub(crate) fn finish(mut self) -> Inventory {
+        self.inventory.problems = self.problems.all();
         self.inventory.sort();
         self.inventory
     }

@@ -22,9 +22,18 @@ pub(crate) fn distribution(metadata: &[u8]) -> Result<Distribution, String> {
 
 /// The tags of a WHEEL file's `Tag` lines, `None` when there are none.
 pub(crate) fn wheel_tags(wheel: &[u8]) -> Result<Option<WheelTags>, String> {
+    // A wheel for every platform there is has some dozens.
+    const MOST: usize = 1000;
     let mut tags = WheelTags::default();
-    for line in headers(wheel)?.get_all_values("Tag") {
+    let lines = headers(wheel)?.get_all_values("Tag");
+    if lines.len() > MOST {
+        return Err(format!("{} tags in it, over the limit of {MOST}", lines.len()));
+    }
+    for line in lines {
         let parts: Vec<&str> = line.trim().split('-').collect();
+        if line.len() > MOST {
+            return Err(format!("a tag of {} letters, over the limit of {MOST}", line.len()));
+        }
         let [python, abi, platform] = parts.as_slice() else {
             return Err(format!("'{}' is not a tag", line.trim()));
         };
@@ -77,10 +86,18 @@ fn headers(text: &[u8]) -> Result<Vec<MailHeader<'_>>, String> {
     Ok(headers)
 }
 
-/// What RECORD says of the files named like shared libraries: path as written, and SHA-256 in hex where it has one.
+/// What RECORD says of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// SHA-256 in hex.
+    pub(crate) sha256: Option<String>,
+    pub(crate) size: Option<u64>,
+}
+
+/// What RECORD says of the files named like shared libraries, by path as written.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    pub(crate) libraries: BTreeMap<String, Option<String>>,
+    pub(crate) libraries: BTreeMap<String, Claim>,
     /// Whether it lists a `direct_url.json`: the distribution was not installed from an index.
     pub(crate) direct: bool,
     /// What is wrong with it, if anything; the rest of it counts all the same.
@@ -110,8 +127,9 @@ pub(crate) fn record(text: &[u8]) -> Record {
             continue;
         }
         let path = String::from_utf8_lossy(path).replace('\\', "/");
-        let hash = row.get(1).and_then(|hash| std::str::from_utf8(hash).ok()).unwrap_or_default();
-        record.libraries.insert(path, sha256_of(hash));
+        let field = |index: usize| row.get(index).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+        let claim = Claim { sha256: sha256_of(field(1)), size: field(2).trim().parse().ok() };
+        record.libraries.insert(path, claim);
     }
 }
 
@@ -182,8 +200,8 @@ mod tests {
         let record = record(text);
         assert_eq!(record.libraries.len(), 3);
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(record.libraries["pkg/x,y.so"].as_deref(), Some(empty));
-        assert_eq!(record.libraries["pkg/b.pyd"], None);
+        assert_eq!(record.libraries["pkg/x,y.so"], Claim { sha256: Some(empty.to_owned()), size: Some(0) });
+        assert_eq!(record.libraries["pkg/b.pyd"], Claim { sha256: None, size: Some(3) });
         assert!(record.fault.is_none());
         assert_eq!(sha256_of("sha256=AAAA"), None);
     }

@@ -1,23 +1,21 @@
 //! A path that the user named: what it is, from what is there.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use gilaudit_model::{Origin, Stage};
 
-use crate::bytes::Bytes;
 use crate::collector::Collector;
 use crate::folder;
 use crate::installation;
 use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind, SourceFile};
 use crate::names::{is_header, is_source, module_name};
+use crate::open::{Opened, ReadError};
 use crate::problems::{io_text, not_read, origin_of, slashed, unread};
 use crate::sdist;
 use crate::walk::is_site_packages;
 use crate::wheel;
-use crate::zip::Archive;
+use crate::zip::{Archive, Source};
 
 /// Lists what the user named.
 pub(crate) fn collect(collector: &mut Collector, path: &Path) {
@@ -50,7 +48,7 @@ pub(crate) fn collect(collector: &mut Collector, path: &Path) {
     let head = match head(path) {
         Ok(head) => head,
         Err(error) => {
-            let problem = unread(origin.clone(), Stage::Open, io_text(&error));
+            let problem = not_read(origin.clone(), &error);
             return collector.problem(problem);
         }
     };
@@ -72,34 +70,36 @@ fn absolute(path: &Path) -> Option<PathBuf> {
     Some(folder.ok()?.join(path.file_name()?))
 }
 
-fn head(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(8).read_to_end(&mut head)?;
+fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let opened = Opened::open(path, u64::MAX)?;
+    let mut head = vec![0; usize::try_from(opened.len()).unwrap_or(usize::MAX).min(8)];
+    opened.read_at(&mut head, 0)?;
     Ok(head)
 }
 
-/// A zip archive that is not named like a wheel: an old source distribution, or a wheel under another name.
+/// A zip archive that is not named like a wheel: an old source distribution, a wheel under another name, or a bag of others.
 fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
-    let opened = match Bytes::of_file(path, u64::MAX) {
-        Ok(bytes) => Archive::open(bytes).map_err(|fault| unread(origin.clone(), fault.stage, fault.error)),
-        Err(error) => Err(not_read(origin.clone(), &error)),
-    };
-    let artifact =
-        Artifact { origin, kind: ArtifactKind::Wheel, explicit: true, distribution: None, tags: None, python: None };
-    let archive = match opened {
-        Ok(archive) => archive,
+    let opened = Source::file(path).map_err(|error| not_read(origin.clone(), &error)).and_then(|source| {
+        let archive = Archive::new(source);
+        let directory = archive.directory(collector.limits());
+        directory.map(|directory| (archive, directory)).map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
+    });
+    let artifact = wheel::artifact(origin, true);
+    let (archive, directory) = match opened {
+        Ok(opened) => opened,
         Err(problem) => {
             collector.artifact(artifact);
             return collector.problem(problem);
         }
     };
-    let is_sdist = archive.directory(collector.limits()).entries.iter().any(|entry| {
+    let is_sdist = directory.entries.iter().any(|entry| {
         entry.name.split_once('/').is_some_and(|(folder, file)| file == "PKG-INFO" && !folder.ends_with(".egg-info"))
+            && !entry.name.starts_with("EGG-INFO/")
     });
     if is_sdist {
-        sdist::collect_zip(collector, archive, &artifact.origin);
+        sdist::collect_zip(collector, archive, directory, &artifact.origin);
     } else {
-        wheel::list(collector, archive, artifact);
+        wheel::list(collector, archive, directory, artifact, 0);
     }
 }
 
@@ -159,6 +159,7 @@ fn binary(collector: &mut Collector, path: &Path, origin: Origin, absolute: &Pat
         distribution: None,
         tags: None,
         record_sha256: None,
+        record_size: None,
         artifact,
         handle: Handle::File(path.to_owned()),
     });

@@ -39,7 +39,7 @@ pub(crate) fn collect(collector: &mut Collector, root: &Path, python: Option<Tar
         if !collector.first_time(&canonical.join(&found.path)) {
             continue;
         }
-        let (distribution, tags, record_sha256) = installed.of(&slashed(&found.path));
+        let (distribution, tags, claim) = installed.of(&slashed(&found.path));
         let path = root.join(&found.path);
         collector.member(Member {
             origin: origin_of(&path),
@@ -48,7 +48,8 @@ pub(crate) fn collect(collector: &mut Collector, root: &Path, python: Option<Tar
             module: layout.module(&found.path, &listing.packages),
             distribution,
             tags,
-            record_sha256,
+            record_sha256: claim.sha256,
+            record_size: claim.size,
             artifact: layout.artifact_of(&found.path),
             handle: Handle::File(path),
         });

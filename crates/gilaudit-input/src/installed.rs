@@ -1,14 +1,13 @@
 //! What the RECORD files of installed distributions say about shared libraries.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
 use std::path::Path;
 
 use gilaudit_model::{Distribution, Stage, WheelTags};
 
-use crate::bytes::{Bytes, ReadError};
+use crate::bytes::Bytes;
 use crate::collector::Collector;
-use crate::dist_info;
+use crate::dist_info::{self, Claim};
 use crate::inventory::MemberKind;
 use crate::names::{inside, shared_library};
 use crate::problems::{notice, origin_of, slashed};
@@ -24,7 +23,7 @@ pub(crate) struct Installed {
 #[derive(Debug)]
 struct Recorded {
     distribution: usize,
-    sha256: Option<String>,
+    claim: Claim,
 }
 
 impl Installed {
@@ -58,16 +57,16 @@ impl Installed {
         self.distributions.push((distribution.or_else(by_folder), tags));
 
         let site = slashed(site);
-        for (file, sha256) in record.libraries {
+        for (file, claim) in record.libraries {
             // Scripts and data files are recorded as `../../../bin/x` all the time; only a shared library there is worth a word.
             let Some(file) = inside(&file) else {
                 let error =
-                    format!("lists '{}', which is outside this folder and was not looked at", file.escape_debug());
+                    format!("lists '{}', which is outside this folder and was not looked at", crate::zip::quoted(&file));
                 say(collector, "RECORD", error);
                 continue;
             };
             let file = if site.is_empty() { file.into_owned() } else { format!("{site}/{file}") };
-            self.files.insert(file, Recorded { distribution: index, sha256 });
+            self.files.insert(file, Recorded { distribution: index, claim });
         }
     }
 
@@ -83,17 +82,17 @@ impl Installed {
                 found.push(Found { path: path.into(), kind, symlink: true });
             } else if kind == MemberKind::Candidate {
                 let error = "RECORD lists this file, but it is not there";
-                collector.problem(notice(origin_of(&full), Stage::Metadata, error));
+                collector.problem_of(root, notice(origin_of(&full), Stage::Metadata, error));
             }
         }
         found
     }
 
-    /// The distribution, tags and hash of a file.
-    pub(crate) fn of(&self, path: &str) -> (Option<Distribution>, Option<WheelTags>, Option<String>) {
-        let Some(recorded) = self.files.get(path) else { return (None, None, None) };
+    /// The distribution and tags of a file, and what RECORD says of it.
+    pub(crate) fn of(&self, path: &str) -> (Option<Distribution>, Option<WheelTags>, Claim) {
+        let Some(recorded) = self.files.get(path) else { return (None, None, Claim::default()) };
         let (distribution, tags) = self.distributions.get(recorded.distribution).cloned().unwrap_or_default();
-        (distribution, tags, recorded.sha256.clone())
+        (distribution, tags, recorded.claim.clone())
     }
 }
 
@@ -101,7 +100,7 @@ impl Installed {
 fn read(collector: &mut Collector, path: &Path) -> Option<Bytes> {
     match Bytes::of_file(path, collector.limits().metadata_bytes) {
         Ok(bytes) => Some(bytes),
-        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) if error.is_not_found() => None,
         Err(error) => {
             collector.problem(notice(origin_of(path), Stage::Metadata, error.to_string()));
             None

@@ -1,17 +1,20 @@
 //! What was found: artifacts, the members worth reading, and what could not be listed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gilaudit_model::{Distribution, Origin, Problem, Stage, Target, WheelTags};
 use tempfile::TempDir;
 
+use crate::budget::Budget;
 use crate::bytes::Bytes;
 use crate::limits::Limits;
+use crate::open::Opened;
 use crate::problems::{not_read, unread};
 use crate::zip::{Archive, Entry};
 
-/// Everything that was found, sorted by origin. Holds the archives open, and what was downloaded until it is dropped.
-#[derive(Debug, Default)]
+/// Everything that was found, sorted by origin. Holds what was downloaded until it is dropped.
+#[derive(Debug)]
 pub struct Inventory {
     /// What was given, and the wheels, environments and `site-packages` found inside given folders.
     pub artifacts: Vec<Artifact>,
@@ -21,9 +24,10 @@ pub struct Inventory {
     pub problems: Vec<Problem>,
     /// The source files that are linted, and those that are read for what they define.
     pub sources: Vec<SourceFile>,
-    pub(crate) archives: Vec<Archive>,
-    pub(crate) downloads: Vec<TempDir>,
-    pub(crate) limits: Limits,
+    archives: Vec<Arc<Archive>>,
+    downloads: Vec<TempDir>,
+    limits: Limits,
+    budget: Arc<Budget>,
 }
 
 /// What kind of thing an artifact is.
@@ -88,6 +92,8 @@ pub struct Member {
     pub tags: Option<WheelTags>,
     /// SHA-256 that RECORD claims, in hex.
     pub record_sha256: Option<String>,
+    /// The size that RECORD claims, where it is still to be compared.
+    pub record_size: Option<u64>,
     /// The index in [`Inventory::artifacts`] of the innermost artifact it is in.
     pub artifact: usize,
     pub(crate) handle: Handle,
@@ -131,8 +137,76 @@ pub(crate) enum Handle {
     Memory(Bytes),
 }
 
+/// Files up to this size are read as a whole without looking at their beginning first.
+const SMALL: u64 = 64 << 10;
+
+/// Bytes of a file's beginning that tell what it is.
+const HEAD: usize = 512;
+
 impl Inventory {
-    /// The contents of a member. May be called from several threads at once.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            artifacts: Vec::new(),
+            members: Vec::new(),
+            problems: Vec::new(),
+            sources: Vec::new(),
+            archives: Vec::new(),
+            downloads: Vec::new(),
+            budget: Budget::new(limits.flight_bytes),
+            limits: limits.clone(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn add_archive(&mut self, archive: Arc<Archive>) -> usize {
+        self.archives.push(archive);
+        self.archives.len().saturating_sub(1)
+    }
+
+    pub(crate) fn add_download(&mut self, folder: TempDir) {
+        self.downloads.push(folder);
+    }
+
+    /// The contents of a member if `matters` says so of its first bytes, else only these. So what is merely named like an extension
+    /// is not inflated, however large it says it is.
+    pub fn read_if(&self, member: &Member, matters: impl Fn(&[u8]) -> bool) -> Result<Bytes, Problem> {
+        match self.head(&member.handle) {
+            Some(head) if !head.is_empty() && !matters(&head) => Ok(Bytes::from(head)),
+            _ => self.read(member),
+        }
+    }
+
+    /// The first bytes of what is not small; `None` when it is read as a whole anyway.
+    fn head(&self, handle: &Handle) -> Option<Vec<u8>> {
+        match handle {
+            Handle::File(path) => {
+                let opened = Opened::open(path, self.limits.member_bytes).ok()?;
+                let mut head = vec![0; HEAD];
+                (opened.len() > SMALL).then(|| opened.read_at(&mut head, 0).ok())?.map(|()| head)
+            }
+            Handle::Entry { archive, entry } if entry.size > SMALL => Some(self.archives.get(*archive)?.head(entry, HEAD)),
+            Handle::Entry { .. } | Handle::Memory(_) => None,
+        }
+    }
+
+    /// Whether this is one of the files that are audited: a report written there would destroy it.
+    pub fn is_input(&self, path: &Path) -> bool {
+        let Ok(file) = path.canonicalize() else { return false };
+        let same = |other: &Path| other.canonicalize().is_ok_and(|other| other == file) || is_same_file(path, other);
+        let handles = self.members.iter().map(|it| &it.handle).chain(self.sources.iter().map(|it| &it.handle));
+        let files = handles.filter_map(|handle| if let Handle::File(path) = handle { Some(path.as_path()) } else { None });
+        let artifacts = self.artifacts.iter().map(|artifact| Path::new(artifact.origin.file_path()));
+        // Compared by name first, since asking the system about every file of an environment takes a while.
+        let name = file.file_name();
+        let alike = |other: &&Path| other.file_name() == name || has_other_names(path);
+        path.is_file() && files.chain(artifacts).filter(alike).any(same)
+    }
+
+    /// The contents of a member. May be called from several threads at once; waits while they together hold too many bytes, so what
+    /// is no longer needed should be dropped.
     ///
     /// A member of an archive is inflated in memory, its length and checksum verified. The problem of one that cannot be read says
     /// `unread` when it is a candidate: a library that cannot be read leaves no extension unread.
@@ -149,12 +223,12 @@ impl Inventory {
     fn bytes(&self, handle: &Handle, origin: &Origin) -> Result<Bytes, Problem> {
         match handle {
             Handle::File(path) => {
-                Bytes::of_file(path, self.limits.member_bytes).map_err(|error| not_read(origin.clone(), &error))
+                Bytes::within(&self.budget, path, self.limits.member_bytes).map_err(|error| not_read(origin.clone(), &error))
             }
             Handle::Entry { archive, entry } => match self.archives.get(*archive) {
-                Some(archive) => {
-                    archive.read(entry, &self.limits).map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
-                }
+                Some(archive) => archive
+                    .read(entry, &self.limits, &self.budget)
+                    .map_err(|fault| unread(origin.clone(), fault.stage, fault.error)),
                 None => Err(unread(origin.clone(), Stage::Internal, "it is of another inventory")),
             },
             Handle::Memory(bytes) => Ok(bytes.clone()),
@@ -184,4 +258,22 @@ impl Inventory {
         self.problems.sort();
         self.problems.dedup();
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let open = |path: &Path| Opened::open(path, u64::MAX);
+    cfg!(unix) && matches!((open(a), open(b)), (Ok(a), Ok(b)) if a.identity() == b.identity())
+}
+
+/// Whether a file has more than one name.
+fn has_other_names(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        path.metadata().is_ok_and(|metadata| metadata.nlink() > 1 || metadata.file_type().is_symlink())
+            || path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+    }
+    #[cfg(not(unix))]
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }

@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Nothing from an archive is written to disk, every size and count has a limit ([`Limits`]), and an input that is broken becomes a
-//! [`gilaudit_model::Problem`] while the rest goes on.
+//! [`gilaudit_model::Problem`] while the rest goes on. Every file is opened in one place (`open.rs`), for other readers of the command
+//! too ([`read_text`]).
 
 // What is read here may be hostile: nothing may panic on it. Tests may.
 #![cfg_attr(
@@ -27,6 +28,7 @@
     warn(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+mod budget;
 mod bytes;
 mod collector;
 mod dist_info;
@@ -34,18 +36,23 @@ mod environment;
 mod file;
 mod folder;
 mod given;
+mod index;
 mod installation;
 mod installed;
 mod inventory;
 mod limits;
 mod names;
+mod nested;
+mod open;
 mod pip;
 mod platform_tags;
 mod problems;
 mod project;
 mod python;
 mod python_tree;
+mod record;
 mod sdist;
+mod tar;
 mod walk;
 mod wheel;
 mod wheel_name;
@@ -58,6 +65,8 @@ pub use bytes::Bytes;
 pub use given::Given;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
 pub use limits::Limits;
+pub use open::{ReadError, read_text};
+pub use problems::Problems;
 pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
 
 /// Lists what there is to read in what the user named, sorted by origin. Reads no member's contents.

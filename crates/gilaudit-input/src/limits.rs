@@ -1,7 +1,7 @@
 //! How much of an input is looked at before it counts as hostile.
 //!
 //! Every limit is far above what real packages need: it exists so that a crafted input costs bounded time and memory, and what it
-//! cuts off is reported as a problem. Archives inside archives are not opened, so there is no limit on nesting.
+//! cuts off is reported as a problem.
 
 /// Bounds on what one run reads. The default suits real packages, the largest included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,12 +10,19 @@ pub struct Limits {
     pub member_bytes: u64,
     /// Bytes of all members of one archive together, inflated, as the archive declares them.
     pub archive_bytes: u64,
+    /// Bytes of the central directory of a zip archive.
+    pub directory_bytes: u64,
     /// Bytes of a compressed tar, inflated: it is read from front to back, whatever is in it.
     pub stream_bytes: u64,
-    /// Bytes of the sources and binaries of one source distribution, which are held in memory together.
+    /// Bytes that are held in memory for the whole run: sources and binaries of source distributions, and archives inside archives,
+    /// of all inputs together.
     pub kept_bytes: u64,
+    /// Bytes of files and inflated members that all threads hold at one time; what is larger is held alone.
+    pub flight_bytes: u64,
     /// Members of one archive.
     pub archive_members: usize,
+    /// How deep an archive in an archive is opened.
+    pub archive_depth: usize,
     /// How many times larger than its compressed bytes a member, or a tar as a whole, may be; asked only beyond 16 MiB,
     /// because a small one harms nobody.
     pub ratio: u64,
@@ -33,9 +40,12 @@ impl Default for Limits {
         Self {
             member_bytes: 2048 * MIB,
             archive_bytes: 16_384 * MIB,
+            directory_bytes: 128 * MIB,
             stream_bytes: 4096 * MIB,
             kept_bytes: 1024 * MIB,
+            flight_bytes: 192 * MIB,
             archive_members: 500_000,
+            archive_depth: 3,
             ratio: 250,
             metadata_bytes: 64 * MIB,
             walk_depth: 128,

@@ -53,14 +53,34 @@ fn is_identifier(text: &str) -> bool {
     text.chars().all(word) && text.chars().next().is_some_and(|first| !first.is_numeric())
 }
 
-/// The path of a wheel's member as it is below `site-packages` once installed: without `X.data/platlib/` and `X.data/purelib/`.
-pub(crate) fn installed_path(member: &str) -> &str {
-    let Some((folder, rest)) = member.split_once('/') else { return member };
-    let scheme = ["platlib/", "purelib/"].into_iter().find_map(|scheme| rest.strip_prefix(scheme));
-    match scheme {
-        Some(path) if folder.ends_with(".data") => path,
-        _ => member,
+/// Where pip puts a member of a wheel: what it puts there later wins, and it does the `.data` folders after the rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Destination {
+    /// Below `site-packages`, or with the name of another scheme in front.
+    pub(crate) path: String,
+    pub(crate) late: bool,
+}
+
+/// Where a member of a wheel is installed, from its normalised path.
+pub(crate) fn destination(member: &str) -> Destination {
+    let at = |path: &str, late: bool| Destination { path: path.to_owned(), late };
+    let Some((_, rest)) = member.split_once('/').filter(|(folder, _)| folder.ends_with(".data")) else {
+        return at(member, false);
+    };
+    match rest.split_once('/') {
+        Some(("platlib" | "purelib", path)) => at(path, true),
+        // Below the prefix, where `site-packages` is as well.
+        Some(("data", path)) => match path.split_once("/site-packages/") {
+            Some((lib, path)) if lib == "Lib" || is_python_folder(lib) => at(path, true),
+            _ => at(&format!("/data/{path}"), true),
+        },
+        _ => at(&format!("/{rest}"), true),
     }
+}
+
+/// `lib/python3.14t`
+fn is_python_folder(path: &str) -> bool {
+    path.split_once('/').is_some_and(|(lib, python)| lib.starts_with("lib") && python.starts_with("python"))
 }
 
 /// A relative path with `/`, without empty and `.` parts. `None` when it leaves the folder it is relative to: absolute, with a
@@ -161,11 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn data_folders() {
-        assert_eq!(installed_path("x-1.data/platlib/pkg/x.so"), "pkg/x.so");
-        assert_eq!(installed_path("x-1.data/purelib/x.so"), "x.so");
-        assert_eq!(installed_path("x-1.data/data/x.so"), "x-1.data/data/x.so");
-        assert_eq!(installed_path("pkg/platlib/x.so"), "pkg/platlib/x.so");
+    fn destinations() {
+        let at = |path: &str| destination(path).path;
+        assert_eq!(at("pkg/x.so"), "pkg/x.so");
+        assert_eq!(at("x-1.data/platlib/pkg/x.so"), "pkg/x.so");
+        assert_eq!(at("any.data/data/lib/python3.14t/site-packages/pkg/x.so"), "pkg/x.so");
+        assert_eq!(at("any.data/data/share/x.so"), "/data/share/x.so");
+        assert_eq!(at("any.data/scripts/x"), "/scripts/x");
+        assert!(destination("x.data/purelib/y").late && !destination("y").late);
     }
 
     #[test]

@@ -11,14 +11,43 @@ use std::path::{Path, PathBuf};
 use gilaudit_model::{Gil, Origin, Stage, Target, Version, WheelTags};
 
 use crate::collector::Collector;
+use crate::index::Listed;
 use crate::platform_tags::platform_tags;
 use crate::problems::{io_text, notice, slashed, unread};
-use crate::python::{interpreters, last_message, run};
+use crate::python::{interpreters, last_message, run_in};
 use crate::wheel;
-use crate::wheel_name::{WheelName, same_version};
+use crate::wheel_name::WheelName;
+use crate::zip::Source;
 
-/// `python -m pip`, but without the current folder on `sys.path`.
-const RUN_PIP: &str = "import runpy\nrunpy.run_module('pip', run_name='__main__', alter_sys=True)\n";
+/// `python -m pip`, but without the current folder on `sys.path`, and not for longer than somebody waits for it: when standard input
+/// ends, it is interrupted as from a keyboard, so that it removes what it has begun, and the folder is removed.
+const RUN_PIP: &str = "\
+import _thread, os, runpy, shutil, signal, threading, time
+folder = sys.argv.pop(1)
+alone = False
+def watch():
+    global alone
+    try:
+        while os.read(0, 4096):
+            pass
+    except OSError:
+        pass
+    alone = True
+    if os.name == 'posix':
+        os.kill(os.getpid(), signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+    time.sleep(5)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Thread(target=watch, daemon=True).start()
+try:
+    runpy.run_module('pip', run_name='__main__', alter_sys=True)
+finally:
+    if alone:
+        shutil.rmtree(folder, ignore_errors=True)
+";
 
 /// Downloads a distribution for the target (3.14t without one) and lists its wheel.
 pub(crate) fn collect(collector: &mut Collector, name: &str, version: Option<&str>, target: Option<&Target>) {
@@ -33,27 +62,44 @@ pub(crate) fn collect(collector: &mut Collector, name: &str, version: Option<&st
             return collector.problem(unread(origin, Stage::Find, error));
         }
     };
-    match wanted.download(folder.path()) {
-        Ok(path) => {
-            let file = path.file_name().map(|name| slashed(Path::new(name))).unwrap_or_default();
-            let wheel = WheelName::parse(&file);
-            let version = wheel.as_ref().map(|wheel| wheel.distribution.version.as_str()).or(version);
-            let origin = Origin::path(match version {
-                Some(version) => format!("pypi:{name}=={version}/{file}"),
-                None => format!("pypi:{name}/{file}"),
-            });
-            if let Some(wheel) = wheel.filter(|wheel| !accepts(&target, &wheel.tags)) {
-                let error = format!(
-                    "{target} cannot load this wheel, which is for {} ({}), and pip offered none for {target}",
-                    wheel.tags.abi.join(" and "),
-                    wheel.tags.python.join(" and "),
-                );
-                collector.problem(notice(origin.clone(), Stage::Find, error));
-            }
-            wheel::collect(collector, &path, origin, true);
-            collector.download(folder);
+    let (path, listed) = match wanted.download(folder.path()) {
+        Ok(downloaded) => downloaded,
+        Err(error) => return collector.problem(unread(origin, Stage::Find, error)),
+    };
+    let file = path.file_name().map(|name| slashed(Path::new(name))).unwrap_or_default();
+    let wheel = WheelName::parse(&file);
+    let taken = wheel.as_ref().map(|wheel| wheel.distribution.version.as_str()).or(version);
+    let origin = Origin::path(match taken {
+        Some(version) => format!("pypi:{name}=={version}/{file}"),
+        None => format!("pypi:{name}/{file}"),
+    });
+    if let Some(wheel) = wheel.as_ref().filter(|wheel| !accepts(&target, &wheel.tags)) {
+        let error = format!(
+            "{target} cannot load this wheel, which is for {} ({}), and pip offered none for {target}",
+            wheel.tags.abi.join(" and "),
+            wheel.tags.python.join(" and "),
+        );
+        collector.problem(notice(origin.clone(), Stage::Find, error));
+    }
+    // A file that is open can be removed at once, but for Windows: then nothing is left behind, however this process ends.
+    let source = if cfg!(unix) { Source::held(&path) } else { Source::file(&path) };
+    if cfg!(unix) {
+        drop(folder);
+    } else {
+        collector.download(folder);
+    }
+    let candidates = wheel::open(collector, source, wheel::artifact(origin.clone(), true));
+    // Whoever names a version gets it. Whoever does not means the newest, and must hear when that is not what was read.
+    if let (None, Some(taken)) = (version, taken) {
+        let told = listed.told(name, taken, &target);
+        let empty = told.is_none() && candidates == 0 && taken.split('.').all(|number| number == "0");
+        if let Some(told) = told {
+            let problem = if told.unread { unread } else { notice };
+            collector.problem(problem(origin, Stage::Find, told.error));
+        } else if empty {
+            let error = format!("version {taken} without any extension: a placeholder, by the look of it");
+            collector.problem(notice(origin, Stage::Find, error));
         }
-        Err(error) => collector.problem(unread(origin, Stage::Find, error)),
     }
 }
 
@@ -66,8 +112,8 @@ struct Wanted<'a> {
 
 /// Why a run of pip gave nothing.
 enum Failure {
-    /// pip answered that there is no such wheel; its last message.
-    NoMatch(String),
+    /// pip answered that there is no such wheel; its last message, and what the index has.
+    NoMatch(String, Listed),
     /// Anything else, ready to be shown.
     Other(String),
 }
@@ -82,30 +128,35 @@ impl Wanted<'_> {
 
     /// Downloads one wheel into `folder`. For a free-threaded target that has none, a wheel for the stable ABI of GIL builds is
     /// fetched all the same, so that the report can show what the target makes of it.
-    fn download(&self, folder: &Path) -> Result<PathBuf, String> {
+    fn download(&self, folder: &Path) -> Result<(PathBuf, Listed), String> {
         let platforms = platform_tags();
         if platforms.is_empty() {
             return Err("no platform tags are known for this system: download the wheel and give its path".to_owned());
         }
         let first = self.attempt(&abis(&self.target), &platforms, folder);
-        let message = match first {
-            Ok(path) => return Ok(path),
+        let (message, listed) = match first {
+            Ok(downloaded) => return Ok(downloaded),
             Err(Failure::Other(error)) => return Err(error),
-            Err(Failure::NoMatch(message)) => message,
+            Err(Failure::NoMatch(message, listed)) => (message, listed),
         };
         if self.target.free_threaded
-            && let Ok(path) = self.attempt(&["abi3".to_owned()], &platforms, folder)
+            && let Ok(downloaded) = self.attempt(&["abi3".to_owned()], &platforms, folder)
         {
-            return Ok(path);
+            return Ok(downloaded);
         }
-        let hint = if self.has_sdist() { "; it has a source distribution, which gilaudit does not build" } else { "" };
+        let hint = if listed.has_sdist(self.version) {
+            "; it has a source distribution, which gilaudit does not build"
+        } else {
+            ""
+        };
         Err(format!("no wheel that {} can load on this system{hint} (pip: {message})", self.target))
     }
 
-    fn attempt(&self, abis: &[String], platforms: &[String], folder: &Path) -> Result<PathBuf, Failure> {
+    fn attempt(&self, abis: &[String], platforms: &[String], folder: &Path) -> Result<(PathBuf, Listed), Failure> {
         let mut arguments: Vec<OsString> = [
             "download",
-            "--quiet",
+            // It then names every file that the index has, also those that it does not take.
+            "-vv",
             "--no-input",
             "--disable-pip-version-check",
             "--progress-bar=off",
@@ -122,9 +173,11 @@ impl Wanted<'_> {
         arguments.push(folder.into());
         arguments.push(self.requirement().into());
 
-        let output = run_pip(&arguments).map_err(Failure::Other)?;
+        let output = run_pip(folder, &arguments).map_err(Failure::Other)?;
+        let listed = Listed::from_output(self.name, &String::from_utf8_lossy(&output.stdout));
         if output.status.success() {
-            return wheel_in(folder).ok_or_else(|| Failure::Other("pip succeeded but left no wheel".to_owned()));
+            let left = wheel_in(folder).map(|path| (path, listed));
+            return left.ok_or_else(|| Failure::Other("pip succeeded but left no wheel".to_owned()));
         }
         let message = last_message(&output.stderr);
         let text = String::from_utf8_lossy(&output.stderr);
@@ -134,39 +187,19 @@ impl Wanted<'_> {
             return Err(Failure::Other(format!("pip could not reach the index (pip: {})", line.trim())));
         }
         if message.contains("No matching distribution found") {
-            Err(Failure::NoMatch(message))
+            Err(Failure::NoMatch(message, listed))
         } else {
             Err(Failure::Other(format!("pip failed (pip: {message})")))
         }
     }
-
-    /// Whether the index has a source distribution of it. Asks for a list only: downloading one would build it.
-    fn has_sdist(&self) -> bool {
-        let arguments = [
-            "index",
-            "versions",
-            "--no-input",
-            "--disable-pip-version-check",
-            "--no-binary=:all:",
-            "--ignore-requires-python",
-            self.name,
-        ]
-        .map(OsString::from);
-        let Ok(output) = run_pip(&arguments) else { return false };
-        let text = String::from_utf8_lossy(&output.stdout);
-        let mut versions =
-            text.lines().filter_map(|line| line.strip_prefix("Available versions:")).flat_map(|line| line.split(','));
-        output.status.success()
-            && versions.any(|known| self.version.is_none_or(|version| same_version(known.trim(), version)))
-    }
 }
 
 /// Runs pip with the first Python that has it.
-fn run_pip(arguments: &[OsString]) -> Result<std::process::Output, String> {
+fn run_pip(folder: &Path, arguments: &[OsString]) -> Result<std::process::Output, String> {
     let mut failures = Vec::new();
     for program in interpreters() {
         let shown = slashed(Path::new(&program));
-        match run(&program, RUN_PIP, arguments) {
+        match run_in(&program, RUN_PIP, folder, arguments) {
             Ok(output) if String::from_utf8_lossy(&output.stderr).contains("No module named pip") => {
                 failures.push(format!("{shown} has no pip"));
             }

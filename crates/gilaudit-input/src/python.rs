@@ -5,7 +5,7 @@
 //! stays, because version managers choose the interpreter by it.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -33,6 +33,42 @@ fn in_environment(folder: &Path) -> PathBuf {
 pub(crate) fn run<S: AsRef<OsStr>>(program: &OsStr, script: &str, arguments: &[S]) -> io::Result<Output> {
     let script = format!("{SAFE_PATH}{script}");
     Command::new(program).arg("-c").arg(script).args(arguments).stdin(Stdio::null()).output()
+}
+
+/// Bytes of what a program prints that are looked at.
+const PRINTED: u64 = 64 << 20;
+
+/// Runs a script that works in a folder of its own, and waits for it. Its standard input stays open as long as this process lives, so
+/// that the script can tell when nobody waits for it any more: it is to stop then, and to remove the folder.
+pub(crate) fn run_in<S: AsRef<OsStr>>(
+    program: &OsStr,
+    script: &str,
+    folder: &Path,
+    arguments: &[S],
+) -> io::Result<Output> {
+    let script = format!("{SAFE_PATH}{script}");
+    let mut command = Command::new(program);
+    command.arg("-c").arg(script).arg(folder).args(arguments);
+    for variable in ["TMPDIR", "TEMP", "TMP"] {
+        command.env(variable, folder);
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let lifeline = child.stdin.take();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let stderr = std::thread::spawn(move || stderr.map(printed).transpose());
+    let stdout = stdout.map(printed).transpose();
+    let stderr = stderr.join().unwrap_or(Ok(None));
+    let status = child.wait()?;
+    drop(lifeline);
+    Ok(Output { status, stdout: stdout?.unwrap_or_default(), stderr: stderr?.unwrap_or_default() })
+}
+
+/// What a program prints, up to a limit; the rest is read, so that it does not wait, and forgotten.
+fn printed(mut pipe: impl Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    pipe.by_ref().take(PRINTED).read_to_end(&mut text)?;
+    io::copy(&mut pipe, &mut io::sink())?;
+    Ok(text)
 }
 
 /// The last line of a program's messages that says something, the last error before any other.

@@ -53,7 +53,7 @@ impl Inventory {
             match artifact.kind {
                 ArtifactKind::Environment if path.join("pyvenv.cfg").is_file() => sites.extend(site_packages(&path)),
                 ArtifactKind::SitePackages => sites.push(path),
-                ArtifactKind::Folder if artifact.explicit => applications.push(path),
+                ArtifactKind::Folder if artifact.explicit && path.is_dir() => applications.push(path),
                 _ => {}
             }
         }

@@ -5,19 +5,22 @@
 //! limits ends its reading with a problem.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use gilaudit_model::{Distribution, Origin, Problem, Stage};
-use tar::{Archive as Tar, EntryType};
 
 use crate::bytes::Bytes;
 use crate::collector::Collector;
 use crate::dist_info;
 use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind, SourceFile};
 use crate::names::{inside, is_source, module_name, shared_library};
+use crate::nested;
+use crate::open::{Opened, Stream};
 use crate::problems::{io_text, not_read, notice, unread};
-use crate::zip::Archive;
+use crate::tar::{Kind, Tar};
+use crate::zip::{Archive, Directory, quoted};
 
 /// The names that compressed tars of sources have.
 const ENDINGS: [&str; 4] = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"];
@@ -34,20 +37,36 @@ pub(crate) fn stem(file_name: &str) -> Option<&str> {
 
 /// Lists a compressed tar.
 pub(crate) fn collect_tar(collector: &mut Collector, path: &Path, origin: &Origin, stem: &str) {
-    let mut listing = Listing::new(origin, stem);
-    match Bytes::of_file(path, u64::MAX) {
-        Ok(bytes) => listing.read_tar(&bytes, collector),
+    let mut listing = Listing::new(origin, stem, true);
+    match Opened::open(path, u64::MAX) {
+        Ok(opened) => {
+            let size = opened.len();
+            listing.read_tar(BufReader::with_capacity(1 << 16, Stream::new(opened)), size, collector);
+        }
         Err(error) => collector.problem(not_read(origin.clone(), &error)),
     }
     listing.finish(collector);
 }
 
-/// Lists an open zip archive.
-pub(crate) fn collect_zip(collector: &mut Collector, archive: Archive, origin: &Origin) {
-    let stem = origin.file_name();
-    let mut listing = Listing::new(origin, stem.rsplit_once('.').map_or(stem, |(stem, _)| stem));
-    listing.read_zip(archive, collector);
+/// Lists a compressed tar that is in memory, because it is in another archive.
+pub(crate) fn collect_bytes(collector: &mut Collector, bytes: &Bytes, origin: &Origin) {
+    let name = origin.file_name().to_owned();
+    let mut listing = Listing::new(origin, stem(&name).unwrap_or(&name), false);
+    listing.read_tar(&bytes[..], u64::try_from(bytes.len()).unwrap_or(u64::MAX), collector);
     listing.finish(collector);
+}
+
+/// Lists an open zip archive.
+pub(crate) fn collect_zip(collector: &mut Collector, archive: Archive, directory: Directory, origin: &Origin) {
+    let stem = origin.file_name();
+    let mut listing = Listing::new(origin, stem.rsplit_once('.').map_or(stem, |(stem, _)| stem), true);
+    listing.read_zip(archive, directory, collector);
+    listing.finish(collector);
+}
+
+/// Whether these bytes begin like one of the compressed streams that are read.
+pub(crate) fn is_compressed_tar(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(b"BZh") || bytes.starts_with(b"\xfd7zXZ\0")
 }
 
 /// What one archive holds of interest, in the order of the archive.
@@ -58,8 +77,9 @@ struct Listing<'a> {
     found: Vec<Found>,
     /// The index in `found`, by path.
     by_path: HashMap<String, usize>,
-    /// Bytes kept, or declared by the members of a zip.
-    bytes: u64,
+    explicit: bool,
+    /// Packages inside it: name and contents.
+    packages: Vec<(String, Bytes)>,
 }
 
 struct Found {
@@ -68,26 +88,31 @@ struct Found {
 }
 
 impl<'a> Listing<'a> {
-    fn new(origin: &'a Origin, stem: &'a str) -> Self {
-        Self { origin, stem, metadata: None, found: Vec::new(), by_path: HashMap::new(), bytes: 0 }
+    fn new(origin: &'a Origin, stem: &'a str, explicit: bool) -> Self {
+        let (found, by_path) = (Vec::new(), HashMap::new());
+        Self { origin, stem, metadata: None, found, by_path, explicit, packages: Vec::new() }
     }
 
-    fn read_tar(&mut self, bytes: &Bytes, collector: &mut Collector) {
-        let decoder: Box<dyn Read + '_> = match &bytes[..] {
-            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(&bytes[..])),
-            [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(&bytes[..])),
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-                Box::new(lzma_rust2::XzReader::new_mem_limit(&bytes[..], true, XZ_MEMORY))
+    fn read_tar(&mut self, mut compressed: impl BufRead, size: u64, collector: &mut Collector) {
+        let head = compressed.fill_buf().map(|head| head.get(..6).unwrap_or_default().to_owned());
+        let head = match head {
+            Ok(head) => head,
+            Err(error) => return collector.problem(unread(self.origin.clone(), Stage::Open, reason(&error))),
+        };
+        let decoder: Box<dyn Read + '_> = match head.as_slice() {
+            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(compressed)),
+            [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(compressed)),
+            [0xfd, b'7', b'z', b'X', b'Z', 0] => {
+                Box::new(lzma_rust2::XzReader::new_mem_limit(compressed, true, XZ_MEMORY))
             }
             _ => {
                 let error = "named like a source distribution, but not compressed data";
                 return collector.problem(unread(self.origin.clone(), Stage::Archive, error));
             }
         };
-        let compressed = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let limits = collector.limits();
         const ALWAYS_FINE: u64 = 16 << 20;
-        let most = limits.stream_bytes.min(compressed.saturating_mul(limits.ratio).max(ALWAYS_FINE));
+        let limits = collector.limits();
+        let most = limits.stream_bytes.min(size.saturating_mul(limits.ratio).max(ALWAYS_FINE));
         let mut tar = Tar::new(Bounded { inner: decoder, left: most });
         if let Err(problem) = self.entries(&mut tar, collector) {
             collector.problem(problem);
@@ -102,43 +127,33 @@ impl<'a> Listing<'a> {
         };
         let origin = self.origin;
         let mut count: usize = 0;
-        for entry in tar.entries().map_err(|error| cut(origin, count, &error))? {
-            let mut entry = entry.map_err(|error| cut(origin, count, &error))?;
+        while let Some(member) = tar.next().map_err(|error| cut(origin, count, &error))? {
             count = count.saturating_add(1);
             if count > collector.limits().archive_members {
                 let most = collector.limits().archive_members;
                 let error = format!("more than {most} members; the rest was not looked at");
                 return Err(unread(origin.clone(), Stage::Limits, error));
             }
-            let kind = entry.header().entry_type();
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            if kind.is_dir() || matches!(kind, EntryType::XGlobalHeader) {
-                continue;
-            }
-            if !kind.is_file() && !matches!(kind, EntryType::Continuous) {
-                if matters(&name) {
-                    let what = if kind.is_symlink() || kind.is_hard_link() {
-                        "a link, which is not followed"
-                    } else {
-                        "not a regular file"
-                    };
-                    collector.problem(self.complaint(&name, Stage::Archive, what.to_owned()));
+            let what = match member.kind {
+                Kind::File => None,
+                Kind::Folder => continue,
+                Kind::Link => Some("a link, which is not followed"),
+                Kind::Special => Some("not a regular file"),
+                Kind::Sparse => Some("a file with holes, which is not read"),
+            };
+            if let Some(what) = what {
+                if matters(&member.name) {
+                    // A link is not read, but what it leads to is, if that is in the archive.
+                    let stage = if member.kind == Kind::Sparse { Stage::Limits } else { Stage::Archive };
+                    collector.problem(self.complaint(&member.name, stage, what.to_owned()));
                 }
                 continue;
             }
-            let Some(path) = self.place(&name, collector) else { continue };
-            let size = entry.size();
-            if !self.fits(&name, size, collector) {
+            let Some(path) = self.place(&member.name, collector) else { continue };
+            if !self.fits(&member.name, member.size, collector) {
                 continue;
             }
-            let mut contents = Vec::new();
-            if let Err(error) = entry.by_ref().take(size).read_to_end(&mut contents) {
-                return Err(cut(origin, count.saturating_sub(1), &error));
-            }
-            if u64::try_from(contents.len()).ok() != Some(size) {
-                let error = "truncated: the archive ends inside it".to_owned();
-                return Err(unread(origin.member(name.escape_debug().to_string()), Stage::Archive, error));
-            }
+            let contents = tar.data(member.size).map_err(|error| cut(origin, count.saturating_sub(1), &error))?;
             self.add(path, Handle::Memory(Bytes::from(contents)), collector);
         }
         if count == 0 {
@@ -147,28 +162,34 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    fn read_zip(&mut self, archive: Archive, collector: &mut Collector) {
-        let directory = archive.directory(collector.limits());
+    fn read_zip(&mut self, archive: Archive, directory: Directory, collector: &mut Collector) {
         if let Some(fault) = &directory.cut {
             collector.problem(unread(self.origin.clone(), fault.stage, fault.error.as_str()));
         }
-        let mut kept = Vec::new();
+        let archive = Arc::new(archive);
+        let index = collector.archive(Arc::clone(&archive));
         for entry in directory.entries {
+            let names = std::iter::once(&entry.name).chain(&entry.other_names);
+            if !entry.other_names.is_empty() && names.clone().any(|name| matters(name)) {
+                let error = format!("also called '{}': installers disagree about it", quoted(&entry.other_names.join("', '")));
+                collector.problem(unread(self.origin.member(quoted(&entry.name)), Stage::Archive, error));
+            }
             let Some(path) = self.place(&entry.name, collector) else { continue };
-            if self.fits(&entry.name, entry.size, collector) {
-                if is_metadata(&path) {
+            if nested::is_package(&path) {
+                nested::look(collector, &archive, &entry, self.origin, false, 0);
+            } else if entry.size > collector.limits().member_bytes {
+                let error = format!("has {} bytes, over the limit of {}", entry.size, collector.limits().member_bytes);
+                collector.problem(self.complaint(&entry.name, Stage::Limits, error));
+            } else {
+                if is_metadata(&path) && entry.size <= collector.limits().metadata_bytes {
                     self.metadata = archive
-                        .read(&entry, collector.limits())
+                        .read(&entry, collector.limits(), &collector.unlimited())
                         .ok()
                         .and_then(|bytes| dist_info::distribution(&bytes).ok())
                         .or(self.metadata.take());
                 }
-                kept.push((path, entry));
+                self.add(path, Handle::Entry { archive: index, entry }, collector);
             }
-        }
-        let archive = collector.archive(archive);
-        for (path, entry) in kept {
-            self.add(path, Handle::Entry { archive, entry }, collector);
         }
     }
 
@@ -182,21 +203,20 @@ impl<'a> Listing<'a> {
             }
             return None;
         };
-        (matters(&path) || is_metadata(&path)).then(|| path.into_owned())
+        (matters(&path) || is_metadata(&path) || nested::is_package(&path)).then(|| path.into_owned())
     }
 
-    /// Whether a member of this size is within the limits, which it then counts against.
-    fn fits(&mut self, name: &str, size: u64, collector: &mut Collector) -> bool {
+    /// Whether a member of this size is within the limits. It is then held in memory for the whole run.
+    fn fits(&self, name: &str, size: u64, collector: &mut Collector) -> bool {
         let limits = collector.limits();
         let member = if is_metadata(name) { limits.metadata_bytes } else { limits.member_bytes };
-        let all = self.bytes.saturating_add(size);
+        let kept = limits.kept_bytes;
         let error = if size > member {
             format!("has {size} bytes, over the limit of {member}")
-        } else if all > limits.kept_bytes {
-            format!("what is read of the archive is over the limit of {} bytes together", limits.kept_bytes)
-        } else {
-            self.bytes = all;
+        } else if collector.keep(size) {
             return true;
+        } else {
+            format!("what is held in memory is over the limit of {kept} bytes together")
         };
         collector.problem(self.complaint(name, Stage::Limits, error));
         false
@@ -204,7 +224,7 @@ impl<'a> Listing<'a> {
 
     /// A member that is not read. A source or a binary that is missing makes the audit incomplete.
     fn complaint(&self, name: &str, stage: Stage, error: String) -> Problem {
-        let at = self.origin.member(name.escape_debug().to_string());
+        let at = self.origin.member(quoted(name));
         let candidate = shared_library(file_name(name)) == Some(MemberKind::Candidate);
         let problem = if candidate || stage == Stage::Limits { unread } else { notice };
         problem(at, stage, error)
@@ -213,6 +233,10 @@ impl<'a> Listing<'a> {
     fn add(&mut self, path: String, handle: Handle, collector: &mut Collector) {
         if let (Handle::Memory(bytes), true) = (&handle, is_metadata(&path)) {
             self.metadata = dist_info::distribution(bytes).ok().or(self.metadata.take());
+        }
+        if let (Handle::Memory(bytes), true) = (&handle, nested::is_package(&path)) {
+            self.packages.push((path, bytes.clone()));
+            return;
         }
         if !matters(&path) {
             return;
@@ -232,7 +256,10 @@ impl<'a> Listing<'a> {
     }
 
     /// Hands everything to the inventory.
-    fn finish(self, collector: &mut Collector) {
+    fn finish(mut self, collector: &mut Collector) {
+        for (name, bytes) in std::mem::take(&mut self.packages) {
+            nested::look_in_memory(collector, &name, bytes, self.origin);
+        }
         let by_name = || {
             let (name, version) = self.stem.rsplit_once('-')?;
             Some(Distribution { name: name.to_owned(), version: version.to_owned() })
@@ -241,7 +268,7 @@ impl<'a> Listing<'a> {
         let artifact = collector.artifact(Artifact {
             origin: self.origin.clone(),
             kind: ArtifactKind::Sdist,
-            explicit: true,
+            explicit: self.explicit,
             distribution: distribution.clone(),
             tags: None,
             python: None,
@@ -261,6 +288,7 @@ impl<'a> Listing<'a> {
                     distribution: distribution.clone(),
                     tags: None,
                     record_sha256: None,
+                    record_size: None,
                     artifact,
                     handle,
                 });
@@ -275,7 +303,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether a member of this name is read.
+/// Whether a member of this name is read as a source or a binary.
 fn matters(path: &str) -> bool {
     let name = file_name(path);
     is_source(name) || shared_library(name).is_some()

@@ -1,59 +1,87 @@
 //! A wheel: which of its members are worth reading, and what its metadata says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
-use gilaudit_model::{Distribution, Origin, Stage, WheelTags};
+use gilaudit_model::{Distribution, Origin, Problem, Stage, WheelTags};
 
-use crate::bytes::Bytes;
 use crate::collector::Collector;
 use crate::dist_info;
 use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind};
-use crate::names::{inside, installed_path, module_name, shared_library};
+use crate::names::{Destination, destination, inside, module_name, shared_library};
+use crate::nested;
+use crate::open::ReadError;
 use crate::problems::{not_read, notice, unread};
+use crate::record;
 use crate::wheel_name::{WheelName, same_name, same_tags, same_version};
-use crate::zip::{Archive, Directory, Entry, Misplaced};
+use crate::zip::{Archive, Directory, Entry, Misplaced, Source, quoted};
 
 /// Lists a wheel on disk.
 pub(crate) fn collect(collector: &mut Collector, path: &Path, origin: Origin, explicit: bool) {
-    let artifact = Artifact {
-        origin: origin.clone(),
-        kind: ArtifactKind::Wheel,
-        explicit,
-        distribution: None,
-        tags: None,
-        python: None,
-    };
-    // A wheel may well be larger than one member may: what it holds has limits of its own.
-    let opened = match Bytes::of_file(path, u64::MAX) {
-        Ok(bytes) => Archive::open(bytes).map_err(|fault| unread(origin.clone(), fault.stage, fault.error)),
-        Err(error) => Err(not_read(origin.clone(), &error)),
-    };
+    let artifact = artifact(origin, explicit);
+    open(collector, Source::file(path), artifact);
+}
+
+/// A wheel of which nothing is known yet.
+pub(crate) fn artifact(origin: Origin, explicit: bool) -> Artifact {
+    Artifact { origin, kind: ArtifactKind::Wheel, explicit, distribution: None, tags: None, python: None }
+}
+
+/// Lists what may be opened as a wheel, and gives how many of its members are named like extensions.
+pub(crate) fn open(collector: &mut Collector, source: Result<Source, ReadError>, artifact: Artifact) -> usize {
+    let origin = artifact.origin.clone();
+    let opened = source.map_err(|error| not_read(origin.clone(), &error)).and_then(|source| {
+        let archive = Archive::new(source);
+        let directory = archive.directory(collector.limits());
+        directory.map(|directory| (archive, directory)).map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
+    });
     match opened {
-        Ok(archive) => list(collector, archive, artifact),
+        Ok((archive, directory)) => list(collector, archive, directory, artifact, 0),
         Err(problem) => {
-            let name = WheelName::parse(origin.file_name());
-            let (distribution, tags) = name.map(|name| (name.distribution, name.tags)).unzip();
-            collector.artifact(Artifact { distribution, tags, ..artifact });
-            collector.problem(problem);
+            cannot_be_opened(collector, problem, artifact);
+            0
         }
     }
 }
 
-/// Lists an open archive as a wheel.
-pub(crate) fn list(collector: &mut Collector, archive: Archive, artifact: Artifact) {
-    let origin = artifact.origin.clone();
-    let directory = archive.directory(collector.limits());
-    report_directory(collector, &archive, &directory, &origin);
-    let entries = sound_entries(collector, &archive, directory.entries, &origin);
-    let metadata = Metadata::read(collector, &archive, &entries, &origin);
+/// Lists a wheel that cannot be opened by what its name says.
+pub(crate) fn cannot_be_opened(collector: &mut Collector, problem: Problem, artifact: Artifact) {
+    let name = WheelName::parse(artifact.origin.file_name());
+    let (distribution, tags) = name.map(|name| (name.distribution, name.tags)).unzip();
+    collector.artifact(Artifact { distribution, tags, ..artifact });
+    collector.problem(problem);
+}
 
-    let artifact = Artifact { distribution: metadata.distribution.clone(), tags: metadata.tags.clone(), ..artifact };
-    let artifact = collector.artifact(artifact);
-    let archive = collector.archive(archive);
+/// Lists an open archive as a wheel, or as a bag of other things when nothing in it says that it is one. `depth` is in how many other
+/// archives it is. Gives how many of its members are named like extensions.
+pub(crate) fn list(
+    collector: &mut Collector,
+    archive: Archive,
+    directory: Directory,
+    artifact: Artifact,
+    depth: usize,
+) -> usize {
+    let origin = artifact.origin.clone();
+    report_directory(collector, &directory, &origin);
+    let is_wheel = origin.file_name().to_ascii_lowercase().ends_with(".whl")
+        || directory.entries.iter().any(|entry| is_installable(&entry.name));
+    let entries = sound_entries(collector, directory.entries, &origin);
+    let metadata =
+        if is_wheel { Metadata::read(collector, &archive, &entries, &origin) } else { Metadata::default() };
+
+    let kind = if is_wheel { artifact.kind } else { ArtifactKind::Folder };
+    let (distribution, tags) = (metadata.distribution.clone(), metadata.tags.clone());
+    let artifact = collector.artifact(Artifact { kind, distribution, tags, ..artifact });
+    let archive = Arc::new(archive);
+    let index = collector.archive(Arc::clone(&archive));
     let mut budget = collector.limits().archive_bytes;
-    for (path, entry) in entries {
-        let Some(kind) = library_kind(&path) else { continue };
+    let mut candidates: usize = 0;
+    for (path, entry) in installed(collector, entries, metadata.tags.as_ref(), &origin) {
+        let Some(kind) = library_kind(&path) else {
+            nested::look(collector, &archive, &entry, &origin, !is_wheel, depth);
+            continue;
+        };
         let origin = origin.member(entry.name.as_str());
         let Some(rest) = budget.checked_sub(entry.size) else {
             let error = format!(
@@ -65,26 +93,47 @@ pub(crate) fn list(collector: &mut Collector, archive: Archive, artifact: Artifa
             continue;
         };
         budget = rest;
+        candidates = candidates.saturating_add(usize::from(kind == MemberKind::Candidate));
+        let claim = metadata.record.libraries.get(&path).cloned().unwrap_or_default();
         collector.member(Member {
             origin,
             kind,
             explicit: false,
-            module: module_name(installed_path(&path)),
+            module: module_name(destination(&path).path.trim_start_matches('/')),
             distribution: metadata.distribution.clone(),
             tags: metadata.tags.clone(),
-            record_sha256: metadata.record.libraries.get(&path).cloned().flatten(),
+            record_sha256: claim.sha256,
+            // The size was compared with the directory's.
+            record_size: None,
             artifact,
-            handle: Handle::Entry { archive, entry },
+            handle: Handle::Entry { archive: index, entry },
         });
     }
+    candidates
+}
+
+/// Whether a member of this name says that the archive is one that is installed: a wheel, or an egg.
+fn is_installable(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(folder, _)| folder.ends_with(".dist-info") || folder == "EGG-INFO")
 }
 
 fn library_kind(path: &str) -> Option<MemberKind> {
     shared_library(path.rsplit('/').next().unwrap_or_default())
 }
 
+/// Whether a spelling of a name, `\\` read as `/`, is that of an extension.
+fn is_candidate(name: &str) -> bool {
+    let until_nul = name.split('\0').next().unwrap_or_default();
+    [name, until_nul].iter().any(|name| library_kind(&name.replace('\\', "/")) == Some(MemberKind::Candidate))
+}
+
+/// A problem that leaves an extension unread, or one that does not.
+fn problem_if(matters: bool) -> fn(Origin, Stage, String) -> Problem {
+    if matters { unread } else { notice }
+}
+
 /// Says what is wrong with the directory as a whole.
-fn report_directory(collector: &mut Collector, archive: &Archive, directory: &Directory, origin: &Origin) {
+fn report_directory(collector: &mut Collector, directory: &Directory, origin: &Origin) {
     if let Some(fault) = &directory.cut {
         collector.problem(unread(origin.clone(), fault.stage, fault.error.as_str()));
     }
@@ -92,65 +141,112 @@ fn report_directory(collector: &mut Collector, archive: &Archive, directory: &Di
         let error = format!("the archive says it has {declared} entries, which is not the number it has");
         collector.problem(notice(origin.clone(), Stage::Archive, error));
     }
-    for misplaced in archive.misplaced(&directory.entries) {
+    if directory.prepended > 0 {
+        let error = format!("{} bytes are in front of the archive", directory.prepended);
+        collector.problem(notice(origin.clone(), Stage::Archive, error));
+    }
+    for misplaced in &directory.misplaced {
         match misplaced {
             Misplaced::Shared(first, second) => {
-                let error = format!("'{}' and '{}' share data", first.escape_debug(), second.escape_debug());
+                let error = format!("'{}' and '{}' share data", quoted(first), quoted(second));
                 collector.problem(notice(origin.clone(), Stage::Archive, error));
             }
             Misplaced::Unlisted(name) => {
-                let matters = library_kind(&name.replace('\\', "/")) == Some(MemberKind::Candidate);
                 let error =
                     "a local entry that the central directory does not list: installers disagree about this member";
-                let at = origin.member(name.escape_debug().to_string());
-                collector.problem(if matters { unread } else { notice }(at, Stage::Archive, error));
+                let at = origin.member(quoted(name));
+                collector.problem(problem_if(is_candidate(name))(at, Stage::Archive, error.to_owned()));
             }
         }
     }
 }
 
-/// The entries that every installer agrees about, by the path they are installed from; each of the others becomes a problem.
-fn sound_entries(
+/// The entries that have a place to be installed to, by that path in the archive. What installers may read in another way is said.
+fn sound_entries(collector: &mut Collector, entries: Vec<Entry>, origin: &Origin) -> Vec<(String, Entry)> {
+    let mut sound: Vec<(String, Entry)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let at = || origin.member(quoted(&entry.name));
+        let matters = is_candidate(&entry.name) || entry.other_names.iter().any(|name| is_candidate(name));
+        if !entry.other_names.is_empty() {
+            let others: Vec<String> =
+                entry.other_names.iter().take(3).map(|name| format!("'{}'", quoted(name))).collect();
+            let error = format!("also called {}: installers disagree about this member", others.join(", "));
+            collector.problem(problem_if(matters)(at(), Stage::Archive, error));
+        }
+        if let Some(what) = entry.disagreement {
+            let error = format!("local header and central directory disagree about {what}");
+            collector.problem(problem_if(matters)(at(), Stage::Archive, error));
+        }
+        if entry.name.ends_with('/') {
+            continue;
+        }
+        let path = if entry.name.contains('\\') { None } else { inside(&entry.name) };
+        match path.map(std::borrow::Cow::into_owned).filter(|path| !path.is_empty()) {
+            Some(path) => sound.push((path, entry)),
+            None => {
+                let error = "a name that leaves the folder it is installed to, or that systems read differently";
+                collector.problem(problem_if(matters)(at(), Stage::Archive, error.to_owned()));
+            }
+        }
+    }
+    sound
+}
+
+/// The entries that are there once pip has installed all of them: of those that go to one place, the last one, as pip does it. It asks
+/// for an entry by its name, and `zipfile` then takes the last of that name.
+fn installed(
     collector: &mut Collector,
-    archive: &Archive,
-    entries: Vec<Entry>,
+    entries: Vec<(String, Entry)>,
+    tags: Option<&WheelTags>,
     origin: &Origin,
 ) -> Vec<(String, Entry)> {
-    let mut sound: Vec<(String, Entry)> = Vec::with_capacity(entries.len());
-    let mut times: HashMap<String, usize> = HashMap::with_capacity(entries.len());
-    for entry in entries {
-        let at = || origin.member(entry.name.escape_debug().to_string());
-        let matters = library_kind(&entry.name.replace('\\', "/")) == Some(MemberKind::Candidate);
-        let path = if entry.name.contains(['\\', '\0']) { None } else { inside(&entry.name) };
-        let Some(path) = path else {
-            let error = "a name that leaves the folder it is installed to, or that systems read differently";
-            collector.problem(if matters { unread } else { notice }(at(), Stage::Archive, error));
-            continue;
-        };
-        let path = path.into_owned();
-        if let Some(local) = archive.other_name(&entry) {
-            let matters = matters || library_kind(&local) == Some(MemberKind::Candidate);
-            let error =
-                format!("its local header calls it '{}': installers disagree about this member", local.escape_debug());
-            collector.problem(if matters { unread } else { notice }(at(), Stage::Archive, error));
-            continue;
-        }
-        let count = times.entry(path.clone()).or_default();
-        *count = count.saturating_add(1);
-        sound.push((path, entry));
+    let mut places: HashMap<Destination, Vec<usize>> = HashMap::with_capacity(entries.len());
+    for (index, (path, _)) in entries.iter().enumerate() {
+        let key = Destination { late: false, ..destination(path) };
+        places.entry(key).or_default().push(index);
     }
-    let mut told: HashMap<String, ()> = HashMap::new();
-    sound.retain(|(path, entry)| {
-        let count = times.get(path).copied().unwrap_or(1);
-        if count > 1 && told.insert(path.clone(), ()).is_none() {
-            let matters = library_kind(path) == Some(MemberKind::Candidate);
-            let error = format!("{count} members of this name: installers disagree which one wins");
-            let at = origin.member(entry.name.as_str());
-            collector.problem(if matters { unread } else { notice }(at, Stage::Archive, error));
+    let mut winners: Vec<Option<bool>> = vec![Some(false); entries.len()];
+    for indices in places.into_values().filter(|indices| indices.len() > 1) {
+        let late = |index: &usize| entries.get(*index).is_some_and(|(path, _)| destination(path).late);
+        let winner = indices.iter().copied().max_by_key(|index| (late(index), *index));
+        for index in indices {
+            if let Some(place) = winners.get_mut(index) {
+                *place = (Some(index) == winner).then_some(true);
+            }
         }
-        count == 1
-    });
-    sound
+    }
+    let mut kept = Vec::with_capacity(entries.len());
+    for ((path, entry), winner) in entries.into_iter().zip(winners) {
+        match winner {
+            None => continue,
+            Some(true) => {
+                let error = "several members are installed at this place: this one wins with pip, another with others";
+                let at = origin.member(quoted(&entry.name));
+                collector.problem(problem_if(is_candidate(&path))(at, Stage::Archive, error.to_owned()));
+            }
+            Some(false) => {}
+        }
+        kept.push((path, entry));
+    }
+    let ignores_case = |tag: &String| tag.starts_with("macosx") || tag.starts_with("win") || tag == "any";
+    if tags.is_none_or(|tags| tags.platform.iter().any(ignores_case)) {
+        report_case(collector, &kept, origin);
+    }
+    kept
+}
+
+/// Says which extensions are one file where systems do not tell capitals from small letters.
+fn report_case(collector: &mut Collector, entries: &[(String, Entry)], origin: &Origin) {
+    let mut by_lower: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (path, _) in entries.iter().filter(|(path, _)| is_candidate(path)) {
+        by_lower.entry(destination(path).path.to_lowercase()).or_default().push(path);
+    }
+    for paths in by_lower.into_values().filter(|paths| paths.len() > 1) {
+        let error = "differs from another member only in capitals: macOS and Windows install one of them";
+        for path in paths {
+            collector.problem(unread(origin.member(quoted(path)), Stage::Archive, error));
+        }
+    }
 }
 
 /// What the `.dist-info` folder of a wheel and its file name say.
@@ -177,7 +273,7 @@ impl Metadata {
             };
             let mut limits = collector.limits().clone();
             limits.member_bytes = limits.member_bytes.min(limits.metadata_bytes);
-            match archive.read(entry, &limits) {
+            match archive.read(entry, &limits, &collector.unlimited()) {
                 Ok(bytes) => Some(bytes),
                 Err(fault) => {
                     collector.problem(notice(origin.member(path), fault.stage, fault.error));
@@ -187,6 +283,7 @@ impl Metadata {
         };
         let (metadata, wheel, record) = (text("METADATA"), text("WHEEL"), text("RECORD"));
         let folder = folder.unwrap_or_default();
+        let rows = record.as_ref().map(|text| record::rows(text, collector.limits().archive_members));
         let mut understood = |file: &str, error: String| {
             let at = origin.member(format!("{folder}/{file}"));
             collector.problem(notice(at, Stage::Metadata, error));
@@ -202,7 +299,9 @@ impl Metadata {
         }
         let mut all = Self { distribution, tags, record };
         all.compare_names(collector, name, origin);
-        all.compare_record(collector, entries, &folder, origin);
+        if let Some(rows) = rows {
+            record::compare(collector, &rows, entries, &folder, origin);
+        }
         all
     }
 
@@ -235,32 +334,6 @@ impl Metadata {
             }
         }
     }
-
-    /// Says which extensions are in RECORD or in the archive but not in both.
-    fn compare_record(&self, collector: &mut Collector, entries: &[(String, Entry)], folder: &str, origin: &Origin) {
-        if self.record.libraries.is_empty() {
-            return;
-        }
-        let candidate = |path: &str| library_kind(path) == Some(MemberKind::Candidate);
-        let present: HashMap<&str, ()> = entries.iter().map(|(path, _)| (path.as_str(), ())).collect();
-        let mut missing: Vec<&String> = self
-            .record
-            .libraries
-            .keys()
-            .filter(|path| candidate(path) && !present.contains_key(path.as_str()))
-            .collect();
-        missing.sort();
-        for path in missing {
-            let error = format!("{folder}/RECORD lists it, but the archive does not have it");
-            collector.problem(notice(origin.member(path.as_str()), Stage::Metadata, error));
-        }
-        for (path, entry) in entries {
-            if candidate(path) && !self.record.libraries.contains_key(path) {
-                let error = format!("{folder}/RECORD does not list it");
-                collector.problem(notice(origin.member(entry.name.as_str()), Stage::Metadata, error));
-            }
-        }
-    }
 }
 
 /// The top-level `.dist-info` folder: the one that the file name announces, if there are several.
@@ -280,7 +353,7 @@ fn dist_info_folder(
     let problem = match folders.as_slice() {
         [] => Some("no .dist-info folder in it: not a wheel".to_owned()),
         [_] => None,
-        several => Some(format!("several .dist-info folders: {}", several.join(", "))),
+        [first, ..] => Some(format!("{} .dist-info folders, '{}' first: pip refuses such a wheel", folders.len(), quoted(first))),
     };
     if let Some(error) = problem {
         collector.problem(notice(origin.clone(), Stage::Metadata, error));

@@ -12,6 +12,10 @@ pub(crate) struct WheelName {
 impl WheelName {
     /// Reads a file name; `None` when it is not that of a wheel.
     pub(crate) fn parse(file_name: &str) -> Option<Self> {
+        // No file system has longer names; an archive may.
+        if file_name.len() > 255 {
+            return None;
+        }
         let stem = file_name.strip_suffix(".whl")?;
         let parts: Vec<&str> = stem.split('-').collect();
         let (name, version, python, abi, platform) = match parts.as_slice() {

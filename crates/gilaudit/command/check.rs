@@ -109,7 +109,7 @@ fn read_baseline(path: &Path) -> Result<(Baseline, String), Error> {
             None => error.hint("gilaudit check --write-baseline FILE makes one"),
         }
     };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = gilaudit_input::read_text(path).map_err(|error| failed(error.to_string()))?;
     let baseline = Baseline::parse(&text).map_err(failed)?;
     Ok((baseline, file))
 }

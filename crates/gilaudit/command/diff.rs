@@ -60,7 +60,7 @@ fn saved(input: &str) -> Result<Option<Side>, Error> {
             None => error.hint("gilaudit check --format json --output FILE saves a report"),
         }
     };
-    let text = std::fs::read_to_string(input).map_err(|error| failed(error.to_string()))?;
+    let text = gilaudit_input::read_text(Path::new(input)).map_err(|error| failed(error.to_string()))?;
     let side: Side =
         serde_json::from_str(&text).map_err(|error| failed(format!("not a report of gilaudit: {error}")))?;
     if side.schema != output::REPORT_SCHEMA {

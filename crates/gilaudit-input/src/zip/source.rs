@@ -1,0 +1,91 @@
+//! Where the bytes of an archive are: in a file, or in memory for an archive inside another one.
+//!
+//! A file is opened anew for every member, so that a folder with thousands of wheels does not keep as many files open. It must be the
+//! file that it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gilaudit_model::Stage;
+
+use super::Fault;
+use crate::bytes::Bytes;
+use crate::open::{Identity, Opened, ReadError};
+
+/// The bytes of an archive.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A file that is opened when it is read.
+    File { path: PathBuf, identity: Identity },
+    /// A file that stays open, because it has no name any more.
+    Held(Arc<Opened>),
+    /// In memory.
+    Memory(Bytes),
+}
+
+/// An archive that can be read now.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    File(Arc<Opened>),
+    Memory(Bytes),
+}
+
+impl Source {
+    pub(crate) fn file(path: &Path) -> Result<Self, ReadError> {
+        // A wheel may well be larger than one member may: what it holds has limits of its own.
+        let opened = Opened::open(path, u64::MAX)?;
+        Ok(Self::File { path: path.to_owned(), identity: opened.identity().clone() })
+    }
+
+    pub(crate) fn held(path: &Path) -> Result<Self, ReadError> {
+        Ok(Self::Held(Arc::new(Opened::open(path, u64::MAX)?)))
+    }
+
+    pub(crate) fn reader(&self) -> Result<Reader, Fault> {
+        Ok(match self {
+            Self::File { path, identity } => Reader::File(Arc::new(Opened::again(path, identity).map_err(fault)?)),
+            Self::Held(opened) => Reader::File(Arc::clone(opened)),
+            Self::Memory(bytes) => Reader::Memory(bytes.clone()),
+        })
+    }
+}
+
+impl Reader {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::File(opened) => opened.len(),
+            Self::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Fills a buffer; `false` when the archive ends before.
+    pub(crate) fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Fault> {
+        let end = u64::try_from(buffer.len()).ok().and_then(|size| offset.checked_add(size));
+        if end.is_none_or(|end| end > self.len()) {
+            return Ok(false);
+        }
+        match self {
+            Self::File(opened) => opened.read_at(buffer, offset).map_err(fault)?,
+            Self::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                let Some(part) = bytes.get(start..).and_then(|rest| rest.get(..buffer.len())) else { return Ok(false) };
+                buffer.copy_from_slice(part);
+            }
+        }
+        Ok(true)
+    }
+
+    /// So many bytes at an offset; `None` when the archive ends before.
+    pub(crate) fn bytes(&self, offset: u64, size: u64) -> Result<Option<Vec<u8>>, Fault> {
+        if offset.checked_add(size).is_none_or(|end| end > self.len()) {
+            return Ok(None);
+        }
+        let no_memory = || Fault::limits(format!("no memory for {size} bytes of it"));
+        let mut buffer = crate::open::zeroed(size).ok_or_else(no_memory)?;
+        Ok(self.fill(&mut buffer, offset)?.then_some(buffer))
+    }
+}
+
+fn fault(error: ReadError) -> Fault {
+    Fault { stage: Stage::Open, error: error.to_string() }
+}
