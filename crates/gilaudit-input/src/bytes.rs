@@ -42,13 +42,13 @@ impl Bytes {
             .unwrap_or(Err(ReadError::TooLarge { size: opened.len(), limit }))
     }
 
-    /// So many bytes as `fill` writes them, as soon as the budget has room for `asked` (what `fill` itself needs, too); `None` when
-    /// there is no memory.
+    /// Bytes as `fill` appends them to a buffer for `size`, as soon as the budget has room for `asked` (what `fill` itself needs, too);
+    /// `None` when there is no memory.
     pub(crate) fn filled<E>(
         budget: &Arc<Budget>,
         asked: u64,
         size: u64,
-        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Option<Result<Self, E>> {
         let permit = budget.ask(asked);
         let mut bytes = budget.buffer(usize::try_from(size).ok()?)?;

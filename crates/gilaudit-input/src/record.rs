@@ -56,18 +56,19 @@ pub(crate) fn compare(
     };
     let sizes: Vec<&str> = entries.iter().filter(differs).map(|(path, _)| path.as_str()).collect();
     let differences = [
-        (gone, format!("{folder}/RECORD lists it, but the archive does not have it"), "lists but the archive does not have"),
-        (unlisted, format!("{folder}/RECORD does not list it"), "does not list"),
-        (sizes, format!("{folder}/RECORD gives it another size"), "gives another size"),
+        (gone, "lists it, but the archive does not have it", "lists {}, which the archive does not have"),
+        (unlisted, "does not list it", "does not list {}"),
+        (sizes, "gives it another size", "gives another size for {}"),
     ];
-    for (paths, error, summary) in differences {
+    for (paths, of_one, of_many) in differences {
         let (candidates, others): (Vec<&str>, Vec<&str>) = paths.into_iter().partition(|path| is_candidate(path));
         for path in candidates {
-            collector.problem(notice(origin.member(path), Stage::Metadata, error.as_str()));
+            let error = format!("{folder}/RECORD {of_one}");
+            collector.problem(notice(origin.member(path), Stage::Metadata, error));
         }
         if let [first, rest @ ..] = others.as_slice() {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            let error = format!("what it {summary}: '{}'{more}", quoted(first));
+            let error = of_many.replace("{}", &format!("'{}'{more}", quoted(first)));
             collector.problem(notice(at_record.clone(), Stage::Metadata, error));
         }
     }

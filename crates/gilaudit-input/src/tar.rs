@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_first_of_several_names_counts() {
-        let pax = b"13 path=pax\n12 size=0\n";
+        let pax = b"12 path=pax\n10 size=0\n";
         let long = [header("", b'L', "4"), data(b"long")].concat();
         let extended = [header("", b'x', "26"), data(pax)].concat();
         let file = header("short", b'0', "0");

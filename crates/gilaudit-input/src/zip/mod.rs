@@ -176,11 +176,15 @@ impl Archive {
         // One permit for both buffers: whoever asked twice could wait for itself.
         let bytes = Bytes::filled(budget, all, entry.size, |buffer| {
             if entry.method == STORED {
-                return if reader.fill(buffer, start)? { Ok(()) } else { Err(cut_short()) };
+                return if reader.append(buffer, start, entry.size)? { Ok(()) } else { Err(cut_short()) };
             }
-            let size = usize::try_from(entry.compressed).map_err(|_| no_memory())?;
-            let mut compressed = budget.buffer(size).ok_or_else(no_memory)?;
-            let result = if reader.fill(&mut compressed, start)? { inflate(&compressed, buffer) } else { Err(cut_short()) };
+            let size = |bytes: u64| usize::try_from(bytes).map_err(|_| no_memory());
+            buffer.resize(size(entry.size)?, 0);
+            let mut compressed = budget.buffer(size(entry.compressed)?).ok_or_else(no_memory)?;
+            let result = match reader.append(&mut compressed, start, entry.compressed)? {
+                true => inflate(&compressed, buffer),
+                false => Err(cut_short()),
+            };
             budget.give_back(compressed);
             result
         });

@@ -10,7 +10,7 @@ use gilaudit_model::Stage;
 
 use super::Fault;
 use crate::bytes::Bytes;
-use crate::open::{Identity, Opened, ReadError};
+use crate::open::{Identity, Opened, ReadError, reserved};
 
 /// The bytes of an archive.
 #[derive(Clone, Debug)]
@@ -58,18 +58,18 @@ impl Reader {
         }
     }
 
-    /// Fills a buffer; `false` when the archive ends before.
-    pub(crate) fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<bool, Fault> {
-        let end = u64::try_from(buffer.len()).ok().and_then(|size| offset.checked_add(size));
-        if end.is_none_or(|end| end > self.len()) {
+    /// Appends so many bytes at an offset to a buffer; `false` when the archive ends before.
+    pub(crate) fn append(&self, buffer: &mut Vec<u8>, offset: u64, size: u64) -> Result<bool, Fault> {
+        if offset.checked_add(size).is_none_or(|end| end > self.len()) {
             return Ok(false);
         }
         match self {
-            Self::File(opened) => opened.read_at(buffer, offset).map_err(fault)?,
+            Self::File(opened) => opened.append(buffer, offset, size).map_err(fault)?,
             Self::Memory(bytes) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX);
-                let Some(part) = bytes.get(start..).and_then(|rest| rest.get(..buffer.len())) else { return Ok(false) };
-                buffer.copy_from_slice(part);
+                let (start, size) = (usize::try_from(offset).ok(), usize::try_from(size).ok());
+                let part = start.zip(size).and_then(|(start, size)| bytes.get(start..)?.get(..size));
+                let Some(part) = part else { return Ok(false) };
+                buffer.extend_from_slice(part);
             }
         }
         Ok(true)
@@ -81,8 +81,8 @@ impl Reader {
             return Ok(None);
         }
         let no_memory = || Fault::limits(format!("no memory for {size} bytes of it"));
-        let mut buffer = crate::open::zeroed(size).ok_or_else(no_memory)?;
-        Ok(self.fill(&mut buffer, offset)?.then_some(buffer))
+        let mut buffer = reserved(size).ok_or_else(no_memory)?;
+        Ok(self.append(&mut buffer, offset, size)?.then_some(buffer))
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) struct Entry {
     pub(crate) data: Vec<u8>,
     pub(crate) descriptor: bool,
     pub(crate) zip64: bool,
+    /// More extra fields, in both headers.
+    pub(crate) extra: Vec<u8>,
+    /// The name's bytes, where they are no text.
+    pub(crate) raw_name: Option<Vec<u8>>,
 }
 
 /// An entry that is not compressed.
@@ -30,6 +34,8 @@ pub(crate) fn stored(name: &str, contents: impl AsRef<[u8]>) -> Entry {
         data: contents.to_vec(),
         descriptor: false,
         zip64: false,
+        extra: Vec::new(),
+        raw_name: None,
     }
 }
 
@@ -60,7 +66,8 @@ pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
             extra.extend(entry.size.to_le_bytes());
             extra.extend(compressed.to_le_bytes());
         }
-        let fixed = |crc: u32, compressed: u32, size: u32, name: &str, extra: &[u8]| {
+        extra.extend(&entry.extra);
+        let fixed = |crc: u32, compressed: u32, size: u32, name: &[u8], extra: &[u8]| {
             let mut out = Vec::new();
             out.extend(20u16.to_le_bytes());
             out.extend(flags.to_le_bytes());
@@ -73,14 +80,15 @@ pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
             out.extend((extra.len() as u16).to_le_bytes());
             out
         };
-        let local_name = entry.local_name.as_deref().unwrap_or(&entry.name);
+        let name = entry.raw_name.as_deref().unwrap_or(entry.name.as_bytes());
+        let local_name = entry.local_name.as_deref().map_or(name, str::as_bytes);
         archive.extend(b"PK\x03\x04");
         archive.extend(if entry.descriptor {
             fixed(0, 0, 0, local_name, &extra)
         } else {
             fixed(entry.crc, small_compressed, small, local_name, &extra)
         });
-        archive.extend(local_name.as_bytes());
+        archive.extend(local_name);
         archive.extend(&extra);
         archive.extend(&entry.data);
         if entry.descriptor {
@@ -91,10 +99,10 @@ pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
         }
         directory.extend(b"PK\x01\x02");
         directory.extend(20u16.to_le_bytes());
-        directory.extend(fixed(entry.crc, small_compressed, small, &entry.name, &extra));
+        directory.extend(fixed(entry.crc, small_compressed, small, name, &extra));
         directory.extend([0; 10]);
         directory.extend(offset.to_le_bytes());
-        directory.extend(entry.name.as_bytes());
+        directory.extend(name);
         directory.extend(&extra);
     }
     let offset = archive.len() as u32;
@@ -113,16 +121,21 @@ pub(crate) fn metadata() -> Vec<Entry> {
     vec![
         stored("x-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: X\nVersion: 1.0\n\nText\n"),
         stored("x-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: cp314-cp314t-linux_x86_64\n"),
-        stored("x-1.0.dist-info/RECORD", ""),
+        stored("x-1.0.dist-info/RECORD", "x-1.0.dist-info/METADATA,,\nx-1.0.dist-info/WHEEL,,\n"),
     ]
 }
 
 /// The file name that goes with [`metadata`].
 pub(crate) const NAME: &str = "x-1.0-cp314-cp314t-linux_x86_64.whl";
 
-/// A wheel with these members and the usual metadata.
+/// A wheel with these members and the usual metadata, a RECORD of those among it that can be installed.
 pub(crate) fn wheel(members: impl IntoIterator<Item = Entry>) -> Vec<u8> {
     let mut entries: Vec<Entry> = members.into_iter().collect();
     entries.extend(metadata());
+    let sound = |entry: &&Entry| entry.local_name.is_none() && !entry.name.contains(['\\', '\0', ':']);
+    let inside = |entry: &&Entry| !entry.name.starts_with('/') && !entry.name.contains("..");
+    let record: String = entries.iter().filter(sound).filter(inside).map(|entry| format!("{},,\n", entry.name)).collect();
+    entries.pop();
+    entries.push(stored("x-1.0.dist-info/RECORD", record));
     zip(&entries)
 }

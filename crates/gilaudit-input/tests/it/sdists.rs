@@ -196,7 +196,7 @@ fn limits() {
     );
     assert_eq!(
         with(Limits { kept_bytes: 9, ..Limits::default() }),
-        ["!! x-1.tar.gz!x-1/c.c: what is read of the archive is over the limit of 9 bytes together"]
+        ["!! x-1.tar.gz!x-1/c.c: what is held in memory is over the limit of 9 bytes together"]
     );
     assert_eq!(
         with(Limits { archive_members: 2, ..Limits::default() }),
@@ -206,4 +206,66 @@ fn limits() {
         with(Limits { stream_bytes: 1000, ..Limits::default() }),
         ["!! x-1.tar.gz: the archive breaks off after 1 members: it inflates to more than the limit"]
     );
+}
+
+/// Headers that are not a member's own: PAX records and long names, which `tarfile` applies in its own order.
+#[test]
+fn a_name_is_where_tarfile_finds_it() {
+    let scratch = Scratch::new();
+    let mut builder = Builder::new(Vec::new());
+    builder.append_pax_extensions([("path", &b"x-1/pax.c"[..])]).unwrap();
+    let add = |builder: &mut Builder<Vec<u8>>, name: &str, prefix: &str| {
+        let mut header = Header::new_gnu();
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.as_mut_bytes()[345..345 + prefix.len()].copy_from_slice(prefix.as_bytes());
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(1);
+        header.set_cksum();
+        builder.append(&header, &b"1"[..]).unwrap();
+    };
+    add(&mut builder, "x-1/header.txt", "");
+    builder.append_pax_extensions([("GNU.sparse.name", &b"x-1/hidden.so"[..])]).unwrap();
+    add(&mut builder, "x-1/doc.txt", "");
+    // GNU's headers have times where others have the beginning of a path; `tarfile` takes it for that all the same.
+    add(&mut builder, "m.c", "x-1/deep");
+    scratch.write("x-1.tar.gz", gzip(&builder.into_inner().unwrap()));
+    let inventory = scratch.collect("x-1.tar.gz");
+    assert_eq!(sources(&inventory), ["deep/m.c = 1", "pax.c = 1"]);
+    assert_eq!(
+        scratch.list(&inventory),
+        ["!! x-1.tar.gz!x-1/hidden.so: a file with holes, which is not read"]
+    );
+}
+
+#[test]
+fn streams_one_after_the_other_are_one() {
+    let scratch = Scratch::new();
+    let plain = files(&[("x-1/a.c", "int a;"), ("x-1/b.c", "int b;")]);
+    for (name, compress) in [("x-1.tar.gz", gzip as fn(&[u8]) -> Vec<u8>), ("x-1.tar.bz2", bzip2), ("x-1.tar.xz", xz)] {
+        let (first, second) = plain.split_at(700);
+        scratch.write(name, [compress(first), compress(second)].concat());
+        assert_eq!(sources(&scratch.collect(name)), ["a.c = int a;", "b.c = int b;"], "{name}");
+    }
+}
+
+#[test]
+fn a_wheel_inside_is_read() {
+    let scratch = Scratch::new();
+    let inner = crate::archives::wheel([crate::archives::stored("x/a.so", "inner")]);
+    let bytes = tar(&[
+        ("x-1/a.c", EntryType::Regular, "", b"int a;"),
+        ("x-1/vendor/x-1.0-cp314-cp314t-linux_x86_64.whl", EntryType::Regular, "", &inner),
+        ("x-1/broken.whl", EntryType::Regular, "", b"none"),
+        ("x-1/tests/data.zip", EntryType::Regular, "", b"none"),
+    ]);
+    scratch.write("x-1.tar.gz", gzip(&bytes));
+    let inventory = scratch.collect("x-1.tar.gz");
+    assert_eq!(
+        scratch.list(&inventory),
+        [
+            "Candidate x-1.tar.gz!x-1/vendor/x-1.0-cp314-cp314t-linux_x86_64.whl!x/a.so = x.a (X 1.0)",
+            "!! x-1.tar.gz!x-1/broken.whl: an archive inside the archive, of a kind that is not read",
+        ]
+    );
+    assert_eq!(inventory.read(&inventory.members[0]).unwrap().as_ref(), b"inner");
 }

@@ -78,6 +78,8 @@ fn record_gives_hashes() {
         [
             "Candidate x/a.so = x.a (X 1.0) [e3b0]",
             "Candidate x/b.so = x.b (X 1.0)",
+            "! x-1.0.dist-info/RECORD: does not list 'x-1.0.dist-info/METADATA' and 1 more",
+            "! x-1.0.dist-info/RECORD: lists 'x/gone.py', which the archive does not have",
             "! x/b.so: x-1.0.dist-info/RECORD does not list it",
             "! x/gone.so: x-1.0.dist-info/RECORD lists it, but the archive does not have it",
         ]
@@ -114,7 +116,7 @@ fn no_metadata_at_all() {
 }
 
 #[test]
-fn duplicates_are_refused() {
+fn of_duplicates_the_one_that_pip_installs_is_listed() {
     let entries = [
         stored("x/a.so", "one"),
         stored("x/a.so", "two"),
@@ -122,13 +124,31 @@ fn duplicates_are_refused() {
         stored("x/b.so", ""),
         stored("t.py", ""),
     ];
+    let told = "several members are installed at this place: this one wins with pip, another with others";
     assert_eq!(
         list(&wheel(entries)),
         [
-            "!! x//b.so: 2 members of this name: installers disagree which one wins",
-            "!! x/a.so: 2 members of this name: installers disagree which one wins",
+            "Candidate x/a.so = x.a (X 1.0)".to_owned(),
+            "Candidate x/b.so = x.b (X 1.0)".to_owned(),
+            format!("!! x/a.so: {told}"),
+            format!("!! x/b.so: {told}"),
         ]
     );
+    // `.data` folders come last, whatever their place in the archive, and `data` is the prefix, where site-packages is.
+    let entries = [
+        stored("x-1.0.data/platlib/x/a.so", "late"),
+        stored("x/a.so", "early"),
+        stored("y.so", "early"),
+        stored("x-1.0.data/data/lib/python3.14t/site-packages/y.so", "late"),
+        stored("x/z.so", "first"),
+        stored("x/z.so", "second"),
+        stored("x/t.py", ""),
+        stored("x/./t.py", ""),
+    ];
+    let archive = wheel(entries);
+    assert_eq!(read(&archive), [Ok(b"late".to_vec()), Ok(b"late".to_vec()), Ok(b"second".to_vec())]);
+    let lines = list(&archive);
+    assert!(lines.contains(&format!("! x/./t.py: {told}")), "{lines:?}");
 }
 
 #[test]
@@ -154,7 +174,10 @@ fn local_headers_must_agree() {
     let hidden = Entry { local_name: Some("x/evil.so".to_owned()), ..stored("x/doc.txt", "") };
     assert_eq!(
         list(&wheel([hidden])),
-        ["!! x/doc.txt: its local header calls it 'x/evil.so': installers disagree about this member"]
+        [
+            "! x-1.0.dist-info/RECORD: does not list 'x/doc.txt'",
+            "!! x/doc.txt: also called 'x/evil.so': installers disagree about this member",
+        ]
     );
 }
 
@@ -234,7 +257,8 @@ fn entries_that_share_data_are_told() {
     archive[second + 42..second + 46].copy_from_slice(&[0; 4]);
     let lines = list(&archive);
     assert!(lines.contains(&"! wheel: 'x/a.so' and 'x/b.so' share data".to_owned()), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("!! x/b.so: its local header calls it 'x/a.so'")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("!! x/b.so: also called 'x/a.so'")), "{lines:?}");
+    assert_eq!(read(&archive).pop(), Some(Err("!! its local header calls it 'x/a.so'".to_owned())));
 }
 
 #[test]
@@ -283,4 +307,128 @@ fn damage_anywhere_is_survived() {
             try_one(&bytes);
         }
     }
+}
+
+/// An entry whose name is decided by something else than its plain bytes is read under the name that pip installs it by, and said.
+#[test]
+fn names_that_pip_reads_otherwise() {
+    let unicode = |of: &str, name: &str| {
+        let mut crc = libdeflater::Crc::new();
+        crc.update(of.as_bytes());
+        let field = [&[1], &crc.sum().to_le_bytes()[..], name.as_bytes()].concat();
+        [&0x7075u16.to_le_bytes()[..], &(field.len() as u16).to_le_bytes(), &field].concat()
+    };
+    let lines = list(&wheel([
+        Entry { extra: unicode("q.txt", "x/hidden.so"), ..stored("q.txt", "1") },
+        Entry { extra: unicode("other", "x/not.so"), ..stored("r.txt", "2") },
+        stored("x/nul.so\0.txt", "3"),
+        Entry { flags: 0x800, ..stored("x/é.so", "4") },
+        stored("x/ü.so", "5"),
+    ]));
+    let told: Vec<&str> = lines.iter().map(String::as_str).filter(|line| !line.contains("RECORD")).collect();
+    assert_eq!(
+        told,
+        [
+            "Candidate x/hidden.so = x.hidden (X 1.0)",
+            "Candidate x/nul.so = x.nul (X 1.0)",
+            "Candidate x/é.so = x.é (X 1.0)",
+            "Candidate x/├╝.so = x.├╝ (X 1.0)",
+            "!! r.txt: also called 'x/not.so': installers disagree about this member",
+            "!! x/hidden.so: also called 'q.txt': installers disagree about this member",
+            "!! x/nul.so: also called 'x/nul.so\\0.txt': installers disagree about this member",
+            "!! x/├╝.so: also called 'x/ü.so': installers disagree about this member",
+        ]
+    );
+}
+
+#[test]
+fn what_python_refuses_is_not_read() {
+    let refused = |bytes: &[u8], text: &str| {
+        let lines = list(bytes);
+        assert!(lines.iter().any(|line| line.starts_with("!! ") && line.contains(text)), "{text}: {lines:?}");
+    };
+    refused(&wheel([Entry { flags: 0x800, raw_name: Some(b"\xff.so".to_vec()), ..stored("x", "") }]), "not the UTF-8");
+    let whole = wheel([stored("x/a.so", "contents")]);
+    refused(&[&whole[..], b"rubbish"].concat(), "bytes after its end");
+    // A comment with an end record in it: readers that ask where the comment ends take the outer one.
+    let mut commented = whole.clone();
+    let inner = zip(&[stored("x/evil.so", "evil")]);
+    let at = commented.len() - 2;
+    commented[at..].copy_from_slice(&(inner.len() as u16).to_le_bytes());
+    commented.extend(&inner);
+    refused(&commented, "two end records");
+    let lines = list(&[b"#!/bin/sh\n", &whole[..]].concat());
+    assert!(lines.contains(&"Candidate x/a.so = x.a (X 1.0)".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"! wheel: 10 bytes are in front of the archive".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn names_that_differ_in_capitals_only() {
+    let twice = || [stored("x/a.so", ""), stored("x/A.so", "")];
+    assert!(!list(&wheel(twice())).iter().any(|line| line.contains("capitals")));
+    let scratch = Scratch::new();
+    let name = "x-1.0-cp314-cp314t-win_amd64.whl";
+    let mut entries = metadata();
+    entries[1] = stored("x-1.0.dist-info/WHEEL", "Tag: cp314-cp314t-win_amd64\n");
+    entries.extend(twice());
+    scratch.write(name, zip(&entries));
+    let lines = scratch.list(&scratch.collect(name));
+    assert_eq!(lines.iter().filter(|line| line.starts_with("!!") && line.contains("capitals")).count(), 2, "{lines:?}");
+}
+
+#[test]
+fn archives_inside_archives() {
+    let scratch = Scratch::new();
+    let inner = wheel([stored("x/a.so", "inner")]);
+    let list = |name: &str, entries: &[Entry]| {
+        scratch.write(name, zip(entries));
+        let inventory = scratch.collect(name);
+        let lines = scratch.list(&inventory);
+        lines.into_iter().map(|line| line.replace(&format!("{name}!"), "")).collect::<Vec<String>>()
+    };
+    let bag = [deflated(&format!("dist/{NAME}"), &inner), stored("readme.txt", ""), stored("info.tar.zst", b"\x28\xb5\x2f\xfd")];
+    assert_eq!(
+        list("bag.zip", &bag),
+        [
+            format!("Candidate dist/{NAME}!x/a.so = x.a (X 1.0)"),
+            "!! info.tar.zst: an archive inside the archive, of a kind that is not read".to_owned(),
+        ]
+    );
+    let inventory = scratch.collect("bag.zip");
+    assert_eq!(inventory.read(&inventory.members[0]).unwrap().as_ref(), b"inner");
+    let mut entries = metadata();
+    entries.extend([stored("x/_vendor/broken.whl", "none"), stored("x/data.zip", "none"), stored(&format!("x/{NAME}"), &inner)]);
+    let lines = list(NAME, &entries);
+    assert!(lines[0].starts_with("Candidate x/") && lines[0].ends_with("x/a.so = x.a (X 1.0)"), "{lines:?}");
+    assert!(lines.contains(&"!! x/_vendor/broken.whl: an archive inside the archive, of a kind that is not read".to_owned()));
+    assert!(lines.contains(&"! x/data.zip: an archive inside the archive, which was not opened".to_owned()));
+    // Each in the one before, deeper than anybody packs.
+    let mut bytes = inner;
+    for _ in 0..5 {
+        bytes = zip(&[stored("a.zip", bytes)]);
+    }
+    scratch.write("deep.zip", bytes);
+    let lines = scratch.list(&scratch.collect("deep.zip"));
+    assert!(lines[0].starts_with("!! deep.zip!a.zip!a.zip!a.zip!a.zip: an archive inside the archive: more than 3"), "{lines:?}");
+}
+
+#[test]
+fn the_beginning_of_what_is_no_binary_is_enough() {
+    let scratch = Scratch::new();
+    let text = b"not a binary ".repeat(20_000);
+    let binary = [b"\x7fELF".to_vec(), vec![1; 200_000]].concat();
+    scratch.write(NAME, wheel([deflated("x/a.so", &text), stored("x/b.so", &text), deflated("x/c.so", &binary)]));
+    let inventory = scratch.collect(NAME);
+    let is_elf = |head: &[u8]| head.starts_with(b"\x7fELF");
+    let read: Vec<usize> =
+        inventory.members.iter().map(|member| inventory.read_if(member, is_elf).unwrap().len()).collect();
+    assert_eq!(read, [512, 512, 200_004]);
+}
+
+#[test]
+fn problems_are_not_without_end() {
+    let names: Vec<String> = (0..3000).map(|index| format!("../{index}.so")).collect();
+    let lines = list(&wheel(names.iter().map(|name| stored(name, ""))));
+    assert_eq!(lines.len(), 101, "{lines:?}");
+    assert!(lines.contains(&"!! wheel: and 2900 more problems like these, 2900 of them of something that was not read".to_owned()));
 }
