@@ -110,7 +110,8 @@ fn files_are_opened_in_one_place() {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         let words = ["File::open", "OpenOptions", "fs::read(", "fs::read_to_string", "io::stdin", "Mmap"];
-        if words.iter().any(|word| code.lines().any(|line| line.contains(word) && !line.trim_start().starts_with("//"))) {
+        if words.iter().any(|word| code.lines().any(|line| line.contains(word) && !line.trim_start().starts_with("//")))
+        {
             openers.push(path.file_name().unwrap().to_string_lossy().into_owned());
         }
     }

@@ -82,7 +82,9 @@ fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
     let opened = Source::file(path).map_err(|error| not_read(origin.clone(), &error)).and_then(|source| {
         let archive = Archive::new(source);
         let directory = archive.directory(collector.limits());
-        directory.map(|directory| (archive, directory)).map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
+        directory
+            .map(|directory| (archive, directory))
+            .map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
     });
     let artifact = wheel::artifact(origin, true);
     let (archive, directory) = match opened {

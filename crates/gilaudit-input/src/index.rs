@@ -74,7 +74,8 @@ impl Listed {
                 Some(Told { error, unread: false })
             }
             None if self.versions.is_empty() => {
-                let error = format!("pip took {taken}; whether the index has a newer one was not to be told from what it said");
+                let error =
+                    format!("pip took {taken}; whether the index has a newer one was not to be told from what it said");
                 Some(Told { error, unread: false })
             }
             _ => None,
@@ -125,7 +126,10 @@ Found link file:///i/demo_x-1.2%2Bcu12-py3-none-any.whl, version: 1.2+cu12
         let told = |output: &str, taken: &str| Listed::from_output("demo-x", output).told("demo-x", taken, &target);
         assert_eq!(told(OUTPUT, "1.4"), None);
         let older = told(OUTPUT, "0.0.0").unwrap();
-        assert!(older.unread && older.error.contains("pip took 0.0.0; the newest on the index is 1.4, of which pip would build"));
+        assert!(
+            older.unread
+                && older.error.contains("pip took 0.0.0; the newest on the index is 1.4, of which pip would build")
+        );
         assert!(told(OUTPUT, "1.3rc1").unwrap().error.contains("the pre-release 1.3rc1"));
         let wheels = OUTPUT.replace("demo-x-1.4.tar.gz", "demo_x-1.4-cp39-abi3-win32.whl");
         assert!(told(&wheels, "0.0.0").unwrap().error.contains("which has nothing that 3.14t can install"));

@@ -60,8 +60,10 @@ impl Installed {
         for (file, claim) in record.libraries {
             // Scripts and data files are recorded as `../../../bin/x` all the time; only a shared library there is worth a word.
             let Some(file) = inside(&file) else {
-                let error =
-                    format!("lists '{}', which is outside this folder and was not looked at", crate::zip::quoted(&file));
+                let error = format!(
+                    "lists '{}', which is outside this folder and was not looked at",
+                    crate::zip::quoted(&file)
+                );
                 say(collector, "RECORD", error);
                 continue;
             };

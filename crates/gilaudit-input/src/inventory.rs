@@ -187,7 +187,9 @@ impl Inventory {
                 let mut head = vec![0; HEAD];
                 (opened.len() > SMALL).then(|| opened.read_at(&mut head, 0).ok())?.map(|()| head)
             }
-            Handle::Entry { archive, entry } if entry.size > SMALL => Some(self.archives.get(*archive)?.head(entry, HEAD)),
+            Handle::Entry { archive, entry } if entry.size > SMALL => {
+                Some(self.archives.get(*archive)?.head(entry, HEAD))
+            }
             Handle::Entry { .. } | Handle::Memory(_) => None,
         }
     }
@@ -197,7 +199,8 @@ impl Inventory {
         let Ok(file) = path.canonicalize() else { return false };
         let same = |other: &Path| other.canonicalize().is_ok_and(|other| other == file) || is_same_file(path, other);
         let handles = self.members.iter().map(|it| &it.handle).chain(self.sources.iter().map(|it| &it.handle));
-        let files = handles.filter_map(|handle| if let Handle::File(path) = handle { Some(path.as_path()) } else { None });
+        let files =
+            handles.filter_map(|handle| if let Handle::File(path) = handle { Some(path.as_path()) } else { None });
         let artifacts = self.artifacts.iter().map(|artifact| Path::new(artifact.origin.file_path()));
         // Compared by name first, since asking the system about every file of an environment takes a while.
         let name = file.file_name();
@@ -222,9 +225,8 @@ impl Inventory {
 
     fn bytes(&self, handle: &Handle, origin: &Origin) -> Result<Bytes, Problem> {
         match handle {
-            Handle::File(path) => {
-                Bytes::within(&self.budget, path, self.limits.member_bytes).map_err(|error| not_read(origin.clone(), &error))
-            }
+            Handle::File(path) => Bytes::within(&self.budget, path, self.limits.member_bytes)
+                .map_err(|error| not_read(origin.clone(), &error)),
             Handle::Entry { archive, entry } => match self.archives.get(*archive) {
                 Some(archive) => archive
                     .read(entry, &self.limits, &self.budget)

@@ -46,7 +46,11 @@ pub(crate) fn look(
     let Some(kind) = kind(&entry.name) else { return };
     let origin = origin.member(entry.name.as_str());
     if kind == Kind::Plain && !in_bag {
-        return collector.problem(notice(origin, Stage::Archive, "an archive inside the archive, which was not opened"));
+        return collector.problem(notice(
+            origin,
+            Stage::Archive,
+            "an archive inside the archive, which was not opened",
+        ));
     }
     let problem = match contents(collector, archive, entry, depth) {
         Ok(bytes) => return open(collector, bytes, origin, depth.saturating_add(1)),

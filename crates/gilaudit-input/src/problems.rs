@@ -41,7 +41,9 @@ impl Problems {
             if more > 0 {
                 let error = match unread {
                     0 => format!("and {more} more problems like these"),
-                    _ => format!("and {more} more problems like these, {unread} of them of something that was not read"),
+                    _ => {
+                        format!("and {more} more problems like these, {unread} of them of something that was not read")
+                    }
                 };
                 all.push(Problem { origin: of, stage: Stage::Limits, unread: unread > 0, error });
             }

@@ -24,7 +24,9 @@ pub(crate) fn rows(record: &[u8], most: usize) -> BTreeMap<String, Row> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record);
     let mut row = csv::ByteRecord::new();
     let mut rows = BTreeMap::new();
-    while rows.len() < most && let Ok(true) = reader.read_byte_record(&mut row) {
+    while rows.len() < most
+        && let Ok(true) = reader.read_byte_record(&mut row)
+    {
         let Some(path) = row.get(0) else { continue };
         let path = String::from_utf8_lossy(path).replace('\\', "/");
         let path = inside(&path).map(std::borrow::Cow::into_owned).unwrap_or(path);

@@ -171,7 +171,8 @@ impl<'a> Listing<'a> {
         for entry in directory.entries {
             let names = std::iter::once(&entry.name).chain(&entry.other_names);
             if !entry.other_names.is_empty() && names.clone().any(|name| matters(name)) {
-                let error = format!("also called '{}': installers disagree about it", quoted(&entry.other_names.join("', '")));
+                let error =
+                    format!("also called '{}': installers disagree about it", quoted(&entry.other_names.join("', '")));
                 collector.problem(unread(self.origin.member(quoted(&entry.name)), Stage::Archive, error));
             }
             let Some(path) = self.place(&entry.name, collector) else { continue };

@@ -152,9 +152,9 @@ impl<R: Read> Tar<R> {
         if block.len() < BLOCK {
             return Err(if self.first { broken("not a tar archive") } else { io::ErrorKind::UnexpectedEof.into() });
         }
-        Header::parse(&block).map(Some).ok_or_else(|| {
-            broken(if self.first { "not a tar archive" } else { "a header that is damaged" })
-        })
+        Header::parse(&block)
+            .map(Some)
+            .ok_or_else(|| broken(if self.first { "not a tar archive" } else { "a header that is damaged" }))
     }
 
     /// The data of a header that says something of the next one.
@@ -334,6 +334,9 @@ mod tests {
         archive[BLOCK] = b'c';
         assert!(list(&archive).is_err());
         assert!(list(&archive[..BLOCK + 100]).is_err());
-        assert_eq!(list(&[header("a", b'0', "0"), vec![0; BLOCK], b"rubbish".to_vec()].concat()).map(|it| it.len()), Ok(1));
+        assert_eq!(
+            list(&[header("a", b'0', "0"), vec![0; BLOCK], b"rubbish".to_vec()].concat()).map(|it| it.len()),
+            Ok(1)
+        );
     }
 }

@@ -34,7 +34,9 @@ pub(crate) fn open(collector: &mut Collector, source: Result<Source, ReadError>,
     let opened = source.map_err(|error| not_read(origin.clone(), &error)).and_then(|source| {
         let archive = Archive::new(source);
         let directory = archive.directory(collector.limits());
-        directory.map(|directory| (archive, directory)).map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
+        directory
+            .map(|directory| (archive, directory))
+            .map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
     });
     match opened {
         Ok((archive, directory)) => list(collector, archive, directory, artifact, 0),
@@ -67,8 +69,7 @@ pub(crate) fn list(
     let is_wheel = origin.file_name().to_ascii_lowercase().ends_with(".whl")
         || directory.entries.iter().any(|entry| is_installable(&entry.name));
     let entries = sound_entries(collector, directory.entries, &origin);
-    let metadata =
-        if is_wheel { Metadata::read(collector, &archive, &entries, &origin) } else { Metadata::default() };
+    let metadata = if is_wheel { Metadata::read(collector, &archive, &entries, &origin) } else { Metadata::default() };
 
     let kind = if is_wheel { artifact.kind } else { ArtifactKind::Folder };
     let (distribution, tags) = (metadata.distribution.clone(), metadata.tags.clone());
@@ -353,7 +354,9 @@ fn dist_info_folder(
     let problem = match folders.as_slice() {
         [] => Some("no .dist-info folder in it: not a wheel".to_owned()),
         [_] => None,
-        [first, ..] => Some(format!("{} .dist-info folders, '{}' first: pip refuses such a wheel", folders.len(), quoted(first))),
+        [first, ..] => {
+            Some(format!("{} .dist-info folders, '{}' first: pip refuses such a wheel", folders.len(), quoted(first)))
+        }
     };
     if let Some(error) = problem {
         collector.problem(notice(origin.clone(), Stage::Metadata, error));

@@ -79,7 +79,8 @@ pub(crate) fn read(reader: &Reader, limit: usize, bytes: u64) -> Result<Records,
     let prepended = start.checked_sub(end.offset).ok_or_else(misplaced)?;
     let mut records = Records { start, prepended, ..Records::default() };
     if prepended > 0 && reader.bytes(end.offset, 4)?.as_deref() == Some(CENTRAL) {
-        let error = "two directories in it, before and after the bytes that are in front of the archive: installers disagree";
+        let error =
+            "two directories in it, before and after the bytes that are in front of the archive: installers disagree";
         records.cut = Some(Fault::archive(error));
     }
     if end.size > bytes {

@@ -19,8 +19,8 @@ use crate::bytes::Bytes;
 use crate::limits::Limits;
 use directory::Record;
 use names::{Written, other_spellings};
-pub(crate) use source::Source;
 use source::Reader;
+pub(crate) use source::Source;
 
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -164,7 +164,10 @@ impl Archive {
         check_ratio(entry, limits)?;
         let inflated = match entry.method {
             STORED if entry.size != entry.compressed => {
-                return Err(Fault::archive(format!("stored in {} bytes but declares {}", entry.compressed, entry.size)));
+                return Err(Fault::archive(format!(
+                    "stored in {} bytes but declares {}",
+                    entry.compressed, entry.size
+                )));
             }
             STORED => 0,
             DEFLATED => entry.size,
@@ -205,8 +208,7 @@ fn cut_short() -> Fault {
 
 /// What the local header adds to a record of the directory. The inner error is why Python refuses the whole archive.
 fn entry(reader: &Reader, record: &Record) -> Result<Result<Entry, &'static str>, Fault> {
-    let central =
-        Written { name: &record.name, flags: record.flags, unicode_path: record.unicode_path.as_deref() };
+    let central = Written { name: &record.name, flags: record.flags, unicode_path: record.unicode_path.as_deref() };
     let name = match central.of_python() {
         Ok(name) => name,
         Err(error) => return Ok(Err(error)),
@@ -269,10 +271,16 @@ impl Local {
             return Ok(None);
         }
         let short = |at: usize| {
-            head.get(at..).and_then(|bytes| bytes.first_chunk()).map(|bytes| u16::from_le_bytes(*bytes)).unwrap_or_default()
+            head.get(at..)
+                .and_then(|bytes| bytes.first_chunk())
+                .map(|bytes| u16::from_le_bytes(*bytes))
+                .unwrap_or_default()
         };
         let long = |at: usize| {
-            head.get(at..).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes)).unwrap_or_default()
+            head.get(at..)
+                .and_then(|bytes| bytes.first_chunk())
+                .map(|bytes| u32::from_le_bytes(*bytes))
+                .unwrap_or_default()
         };
         let (name, extra) = (usize::from(short(26)), usize::from(short(28)));
         let length = LOCAL_SIZE.saturating_add(name as u64).saturating_add(extra as u64);
@@ -399,7 +407,8 @@ fn check_ratio(entry: &Entry, limits: &Limits) -> Result<(), Fault> {
     // The most that deflate can do is 258 bytes from two bits. Checked before the memory is asked for.
     const DEFLATE_RATIO: u64 = 1032;
     if entry.method == DEFLATED && entry.size > entry.compressed.saturating_mul(DEFLATE_RATIO) {
-        let error = format!("declares {} bytes, more than its {} compressed ones can hold", entry.size, entry.compressed);
+        let error =
+            format!("declares {} bytes, more than its {} compressed ones can hold", entry.size, entry.compressed);
         return Err(Fault::archive(error));
     }
     Ok(())

@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn names_as_zipfile_has_them() {
-        let of = |name: &[u8], flags: u16, extra: Option<&[u8]>| Written { name, flags, unicode_path: extra }.of_python();
+        let of =
+            |name: &[u8], flags: u16, extra: Option<&[u8]>| Written { name, flags, unicode_path: extra }.of_python();
         assert_eq!(of(b"a.so", 0, None), Ok("a.so".to_owned()));
         assert_eq!(of(b"a.so\0.txt", 0, None), Ok("a.so".to_owned()));
         assert_eq!(of(b"\x81.so", 0, None), Ok("ü.so".to_owned()));

@@ -134,7 +134,8 @@ pub(crate) fn wheel(members: impl IntoIterator<Item = Entry>) -> Vec<u8> {
     entries.extend(metadata());
     let sound = |entry: &&Entry| entry.local_name.is_none() && !entry.name.contains(['\\', '\0', ':']);
     let inside = |entry: &&Entry| !entry.name.starts_with('/') && !entry.name.contains("..");
-    let record: String = entries.iter().filter(sound).filter(inside).map(|entry| format!("{},,\n", entry.name)).collect();
+    let record: String =
+        entries.iter().filter(sound).filter(inside).map(|entry| format!("{},,\n", entry.name)).collect();
     entries.pop();
     entries.push(stored("x-1.0.dist-info/RECORD", record));
     zip(&entries)

@@ -231,10 +231,7 @@ fn a_name_is_where_tarfile_finds_it() {
     scratch.write("x-1.tar.gz", gzip(&builder.into_inner().unwrap()));
     let inventory = scratch.collect("x-1.tar.gz");
     assert_eq!(sources(&inventory), ["deep/m.c = 1", "pax.c = 1"]);
-    assert_eq!(
-        scratch.list(&inventory),
-        ["!! x-1.tar.gz!x-1/hidden.so: a file with holes, which is not read"]
-    );
+    assert_eq!(scratch.list(&inventory), ["!! x-1.tar.gz!x-1/hidden.so: a file with holes, which is not read"]);
 }
 
 #[test]

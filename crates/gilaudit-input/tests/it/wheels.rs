@@ -386,7 +386,11 @@ fn archives_inside_archives() {
         let lines = scratch.list(&inventory);
         lines.into_iter().map(|line| line.replace(&format!("{name}!"), "")).collect::<Vec<String>>()
     };
-    let bag = [deflated(&format!("dist/{NAME}"), &inner), stored("readme.txt", ""), stored("info.tar.zst", b"\x28\xb5\x2f\xfd")];
+    let bag = [
+        deflated(&format!("dist/{NAME}"), &inner),
+        stored("readme.txt", ""),
+        stored("info.tar.zst", b"\x28\xb5\x2f\xfd"),
+    ];
     assert_eq!(
         list("bag.zip", &bag),
         [
@@ -397,10 +401,17 @@ fn archives_inside_archives() {
     let inventory = scratch.collect("bag.zip");
     assert_eq!(inventory.read(&inventory.members[0]).unwrap().as_ref(), b"inner");
     let mut entries = metadata();
-    entries.extend([stored("x/_vendor/broken.whl", "none"), stored("x/data.zip", "none"), stored(&format!("x/{NAME}"), &inner)]);
+    entries.extend([
+        stored("x/_vendor/broken.whl", "none"),
+        stored("x/data.zip", "none"),
+        stored(&format!("x/{NAME}"), &inner),
+    ]);
     let lines = list(NAME, &entries);
     assert!(lines[0].starts_with("Candidate x/") && lines[0].ends_with("x/a.so = x.a (X 1.0)"), "{lines:?}");
-    assert!(lines.contains(&"!! x/_vendor/broken.whl: an archive inside the archive, of a kind that is not read".to_owned()));
+    assert!(
+        lines
+            .contains(&"!! x/_vendor/broken.whl: an archive inside the archive, of a kind that is not read".to_owned())
+    );
     assert!(lines.contains(&"! x/data.zip: an archive inside the archive, which was not opened".to_owned()));
     // Each in the one before, deeper than anybody packs.
     let mut bytes = inner;
@@ -409,7 +420,10 @@ fn archives_inside_archives() {
     }
     scratch.write("deep.zip", bytes);
     let lines = scratch.list(&scratch.collect("deep.zip"));
-    assert!(lines[0].starts_with("!! deep.zip!a.zip!a.zip!a.zip!a.zip: an archive inside the archive: more than 3"), "{lines:?}");
+    assert!(
+        lines[0].starts_with("!! deep.zip!a.zip!a.zip!a.zip!a.zip: an archive inside the archive: more than 3"),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -430,5 +444,7 @@ fn problems_are_not_without_end() {
     let names: Vec<String> = (0..3000).map(|index| format!("../{index}.so")).collect();
     let lines = list(&wheel(names.iter().map(|name| stored(name, ""))));
     assert_eq!(lines.len(), 101, "{lines:?}");
-    assert!(lines.contains(&"!! wheel: and 2900 more problems like these, 2900 of them of something that was not read".to_owned()));
+    assert!(lines.contains(
+        &"!! wheel: and 2900 more problems like these, 2900 of them of something that was not read".to_owned()
+    ));
 }
