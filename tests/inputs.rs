@@ -183,3 +183,76 @@ fn an_environment_of_a_gil_build_cannot_turn_the_gil_off() {
     let report = check_json("--gil 0", &[here.path()]).exits(2).json();
     assert!(unread(&report)[0].contains("Disabling the GIL is not supported"));
 }
+
+/// A report that goes where an input is would destroy it.
+#[test]
+fn what_is_audited_is_not_written_over() {
+    let here = folder();
+    let (name, bytes) = fixture("mp_declared");
+    let file = put(here.path(), &name, &bytes);
+    let source = put(here.path(), "a.c", "int a;");
+    let report = here.path().join("report.json");
+    for (given, output) in [(here.path(), &file), (&file, &file), (here.path(), &source)] {
+        for option in ["--output", "--write-baseline"] {
+            let mut command = command(["check", "--format", "json", option]);
+            let ran = finish(command.arg(output).arg(given)).exits(2);
+            assert!(ran.stderr.contains("is not written over"), "{}", ran.stderr);
+            assert_eq!(ran.json()["problems"].as_array().unwrap().len(), 1);
+            assert_eq!(std::fs::read(&file).unwrap(), bytes);
+            assert_eq!(std::fs::read(&source).unwrap(), b"int a;");
+        }
+    }
+    let mut command = command(["check", "--format", "json", "--output"]);
+    finish(command.arg(&report).arg(here.path())).exits(0);
+    assert!(report.is_file());
+}
+
+/// Nothing that is named or found is waited for, and nothing is read without end.
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_end_at_once() {
+    let here = folder();
+    let pipe = |name: &str| {
+        let path = put(here.path(), name, "");
+        std::fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    };
+    let (name, bytes) = fixture("mp_declared");
+    let file = put(here.path(), &format!("good/{name}"), &bytes);
+    let policy = pipe("policy.yaml");
+    let saved = pipe("saved.json");
+    let endless = here.path().join("endless.json");
+    std::os::unix::fs::symlink("/dev/zero", &endless).unwrap();
+    for path in [&policy, &saved, &endless] {
+        for option in ["--policy", "--baseline"] {
+            let ran = finish(command(["check", option]).arg(path).arg(&file)).exits(2);
+            assert!(ran.stderr.contains("not a regular file"), "{}", ran.stderr);
+        }
+    }
+    for path in [&saved, &endless] {
+        let ran = finish(command(["diff"]).arg(path).arg(&file)).exits(2);
+        assert!(ran.stderr.contains("not a regular file"), "{}", ran.stderr);
+    }
+    for part in ["RECORD", "METADATA", "WHEEL", "direct_url.json"] {
+        let site = format!("site-{part}");
+        put(here.path(), &format!("{site}/{name}"), &bytes);
+        let info = [
+            ("RECORD", format!("{name},,\nx-1.dist-info/direct_url.json,,\n")),
+            ("METADATA", "Name: x\nVersion: 1\n".to_owned()),
+            ("WHEEL", "Tag: cp314-cp314t-any\n".to_owned()),
+        ];
+        for (file, text) in info {
+            put(here.path(), &format!("{site}/x-1.dist-info/{file}"), text);
+        }
+        let path = format!("{site}/x-1.dist-info/{part}");
+        let _ = std::fs::remove_file(here.path().join(&path));
+        pipe(&path);
+        let report = check_json("", &[&here.path().join(&site)]).exits(0).json();
+        let told = report["problems"].to_string();
+        assert!(told.contains(part) && told.contains("not a regular file"), "{part}: {told}");
+    }
+    for odd in [&policy, Path::new("/dev/zero"), Path::new("/dev/tty")] {
+        check_json("", &[odd]).exits(2);
+    }
+}

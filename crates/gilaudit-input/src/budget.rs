@@ -57,8 +57,7 @@ impl Budget {
         };
         let mut held = lock(&self.held);
         if let Some(level) = level {
-            loop {
-                let Some(here) = held.get_mut(level) else { break };
+            while let Some(here) = held.get_mut(level) {
                 let all = here.saturating_add(bytes);
                 if *here == 0 || all <= self.limit {
                     *here = all;

@@ -65,7 +65,7 @@ pub use bytes::Bytes;
 pub use given::Given;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
 pub use limits::Limits;
-pub use open::{ReadError, read_text};
+pub use open::{ReadError, read_beginning, read_text};
 pub use problems::Problems;
 pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
 

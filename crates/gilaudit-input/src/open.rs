@@ -220,6 +220,14 @@ pub fn read_text(path: &Path) -> Result<String, ReadError> {
     String::from_utf8(read(path, TEXT_BYTES)?).map_err(|_| ReadError::NotText)
 }
 
+/// At most `most` bytes of a regular file, as long as it is by now: others may still be writing it.
+pub fn read_beginning(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+    let opened = Opened::open(path, u64::MAX)?;
+    let mut contents = Vec::new();
+    opened.append(&mut contents, 0, opened.len().min(most))?;
+    Ok(contents)
+}
+
 /// An empty buffer for so many bytes, if there is the memory for them.
 pub(crate) fn reserved(size: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -243,6 +251,7 @@ mod tests {
         assert!(matches!(read(folder.path(), 9), Err(ReadError::NotAFile)));
         assert!(read(&folder.path().join("missing"), 9).unwrap_err().is_not_found());
         assert!(read_text(&path).is_ok());
+        assert_eq!(read_beginning(&path, 3).unwrap(), [7; 3]);
         std::fs::write(&path, b"\xff").unwrap();
         assert!(matches!(read_text(&path), Err(ReadError::NotText)));
     }

@@ -7,8 +7,6 @@
 //! are only files: a package must not be able to hide from an audit by shipping one.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use gilaudit_model::Stage;
@@ -156,11 +154,7 @@ fn ignore_file(folder: &Path, name: &str) -> Option<Gitignore> {
     if !path.symlink_metadata().ok()?.is_file() {
         return None;
     }
-    let mut text = Vec::new();
-    File::open(&path).ok()?.take(LARGEST.saturating_add(1)).read_to_end(&mut text).ok()?;
-    if u64::try_from(text.len()).ok()? > LARGEST {
-        return None;
-    }
+    let text = crate::open::read(&path, LARGEST).ok()?;
     let mut builder = GitignoreBuilder::new(folder);
     for line in String::from_utf8_lossy(&text).lines() {
         // A pattern that cannot be read names nothing.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use gilaudit_input::Given;
+use gilaudit_input::{Given, Inventory};
 use gilaudit_model::{Origin, Problem, Severity, Stage};
 
 use crate::args::{CheckArgs, Colour, Format};
@@ -28,9 +28,10 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
     }
     let policy = args.policy.policy.clone().or_else(policies::of_project);
     let policy = policy.unwrap_or_else(|| policies::DEFAULT.to_owned());
-    match answer(args, &policy) {
+    let mut to = args.output.output.as_deref();
+    match answer(args, &policy, &mut to) {
         Ok(report) => {
-            write(&report, args, colour)?;
+            write(&report, args, to, colour)?;
             Ok(report.exit_code())
         }
         Err(Rejected { error, diagnostics }) => {
@@ -39,14 +40,15 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
                 let text = policies::read(Path::new(&policy)).unwrap_or_default();
                 output::diagnostics(&diagnostics, &policy, &text, colour);
             } else {
-                write(&refused(args, policy, &error, diagnostics), args, colour)?;
+                write(&refused(args, policy, &error, diagnostics), args, to, colour)?;
             }
             Err(error)
         }
     }
 }
 
-fn answer(args: &CheckArgs, policy: &str) -> Result<Report, Rejected> {
+/// The report. `to` is where it is to be written; not to what was read for it.
+fn answer<'a>(args: &'a CheckArgs, policy: &str, to: &mut Option<&'a Path>) -> Result<Report, Rejected> {
     let settings = Settings::resolve(args, policies::load(policy)?)?;
     let baseline = args.policy.baseline.as_deref().map(read_baseline).transpose()?;
     if args.target.python.is_some() {
@@ -60,6 +62,14 @@ fn answer(args: &CheckArgs, policy: &str) -> Result<Report, Rejected> {
     // What a program imports is in the environment of its project, which an audit of the project leaves out.
     let collect = if args.imports.any() { gilaudit_input::collect_with_environments } else { gilaudit_input::collect };
     let inventory = collect(&settings.given, args.target.python.as_ref(), &settings.input_limits);
+    for (option, path) in [("--output", *to), ("--write-baseline", args.policy.write_baseline.as_deref())] {
+        if let Some(path) = path.filter(|path| is_read(path, policy, &inventory)) {
+            *to = None;
+            let error =
+                format!("{option} {}: this file is among what is audited, and is not written over", path.display());
+            return Err(Error::new(error).into());
+        }
+    }
     // What is downloaded was chosen for the target already, so an environment beside it cannot set another one.
     let downloads = settings.given.iter().any(|given| matches!(given, Given::Pypi { .. }));
     let (target, target_from) = settings::target(&args.target, (!downloads).then_some(&inventory))?;
@@ -97,6 +107,12 @@ fn answer(args: &CheckArgs, policy: &str) -> Result<Report, Rejected> {
             None => report,
         },
     })
+}
+
+/// Whether a file is one that this run reads: an input, or its policy.
+fn is_read(path: &Path, policy: &str, inventory: &Inventory) -> bool {
+    let is_policy = path.canonicalize().is_ok_and(|file| Path::new(policy).canonicalize().is_ok_and(|it| it == file));
+    is_policy || inventory.is_input(path)
 }
 
 /// Reads the file of what is known. It has to be there: a name that is misspelt must not make everything new.
@@ -172,14 +188,14 @@ fn environment_notes() {
     }
 }
 
-fn write(report: &Report, args: &CheckArgs, colour: Colour) -> Result<(), Error> {
+fn write(report: &Report, args: &CheckArgs, to: Option<&Path>, colour: Colour) -> Result<(), Error> {
     let mut detail = Detail::of_terminal(args.output.quiet, args.output.verbose);
     // A file has no terminal to click in.
-    detail.links &= args.output.output.is_none();
+    detail.links &= to.is_none();
     let mut text = Vec::new();
     output::write(report, args.output.format, detail, &mut text)
         .map_err(|error| Error::new(format!("the report could not be put together: {error}")))?;
-    match &args.output.output {
+    match to {
         None => output::to_stdout(&text, colour),
         Some(path) => {
             let to_file = || -> io::Result<()> {

@@ -5,7 +5,6 @@
 //! killed with the processes that it started. It is not kept from doing what its user may do: only who trusts it should run it.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -112,7 +111,7 @@ impl Runner<'_> {
         let started = Instant::now();
         let scratch = tempfile::tempdir()?;
         let (events, here) = (scratch.path().join("events"), scratch.path().join("here"));
-        File::create(&events)?;
+        std::fs::File::create(&events)?;
         std::fs::create_dir(&here)?;
         let mut command = self.command(gil);
         if verbose {
@@ -235,8 +234,8 @@ fn ended(status: ExitStatus) -> End {
 
 /// The events up to the first that is cut off or is none: a process that was killed may have written half of one.
 fn read_events(path: &Path) -> io::Result<Vec<Event>> {
-    let mut text = Vec::new();
-    File::open(path)?.take(EVENT_BYTES).read_to_end(&mut text)?;
+    let text =
+        gilaudit_input::read_beginning(path, EVENT_BYTES).map_err(|error| io::Error::other(error.to_string()))?;
     let text = String::from_utf8_lossy(&text);
     Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
 }
