@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""Compare gilaudit's answers about imports with what a real free-threaded interpreter does.
+"""Measure gilaudit's answers about imports against a real free-threaded interpreter, by gilaudit verify.
 
-usage: import_order.py --gilaudit EXE --env VENV [--seed N] [--subsets 50] [--largest 8] [--chains 30]
+usage: import_order.py --gilaudit EXE --env VENV [--seed N] [--subsets 50] [--largest 8] [--chains 30] [--timeout 300]
                        [--only blockers|subsets|chains] [--json FILE]
 
 VENV is a virtual environment of a free-threaded interpreter; its own python is what is run. Without one the script says "skipped".
 
-blockers: every extension is imported in a process of its own. The modules that the interpreter names as needing the GIL (in its
-warning, and with -v) must be the extensions that gilaudit says turn it on. (3.15's -v does not name the one that warned.)
-subsets: random subsets of the extensions are imported in random order with PYTHON_GIL unset, 0 and 1. The state of the GIL at the
-end, and the module that the warning names, must be what gilaudit predicts; it may say that it cannot tell.
+blockers: every extension is imported in a process of its own (gilaudit verify VENV).
+subsets: random subsets of the extensions are imported in random order with PYTHON_GIL unset, 0 and 1 (gilaudit verify --import ...). The
+state of the GIL at the end, and the module that the warning names, must be what gilaudit predicts; it may say that it cannot tell.
 chains: random scripts that import modules of the distributions that block, and of those that require them, in the ways that Python has
-(import, from, in a try, in a function, by an attribute). The chain that gilaudit gives for the module that the warning names must be
-the traceback of that warning: each place of it, in order, and no other place where a module's body imports.
+(import, from, in a try, in a function, by an attribute) (gilaudit verify --entry). The chain that gilaudit gives for the module that
+the warning names must be the traceback of that warning: each place of it, in order, and no other place where a module's body imports.
 
 Exit status: 0 all predictions right, 1 some wrong, 77 skipped.
 """
@@ -28,56 +27,19 @@ a.add_argument("--subsets", type=int, default=50)
 a.add_argument("--largest", type=int, default=8)
 a.add_argument("--jobs", type=int, default=2)
 a.add_argument("--chains", type=int, default=30)
+a.add_argument("--timeout", type=int, default=300)
 a.add_argument("--only", choices=["blockers", "subsets", "chains"])
 a.add_argument("--json")
 o = a.parse_args()
 
 python = next((p for p in (os.path.join(o.env, "bin", "python"), os.path.join(o.env, "Scripts", "python.exe")) if os.path.exists(p)), None)
+clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
 probe = python and subprocess.run([python, "-c", "import sys; print(hasattr(sys, '_is_gil_enabled') and not sys._is_gil_enabled())"],
-                                  capture_output=True, text=True, env={**os.environ, "PYTHON_GIL": ""})
+                                  capture_output=True, text=True, env=clean)
 if not probe or probe.stdout.strip() != "True":
     print(f"skipped: {o.env} has no free-threaded interpreter")
     sys.exit(77)
 
-CHILD = """
-import importlib, json, sys, warnings
-named = []
-warnings.simplefilter("always")
-def show(message, *rest, **more):
-    if "global interpreter lock" in str(message):
-        named.append(str(message).split("'")[1])
-warnings.showwarning = show
-failed = []
-for name in sys.argv[1:]:
-    try:
-        importlib.import_module(name)
-    except BaseException as e:
-        failed.append([name, type(e).__name__, str(e)[:200]])
-sys.stdout.flush()
-sys.__stdout__.write("\\n@@" + json.dumps([sys._is_gil_enabled(), named, failed]) + "\\n")
-sys.__stdout__.flush()
-import os
-os._exit(0)
-"""
-
-# Runs a script as __main__ and prints, for the first warning, the places that imported: those followed by the machinery of imports.
-HOOK = """
-import json, runpy, sys, traceback, warnings
-def show(message, *rest, **more):
-    if "global interpreter lock" in str(message):
-        frames = traceback.extract_stack()
-        machinery = lambda f: "importlib" in f.filename
-        places = [[f.filename, f.lineno, f.name] for f, g in zip(frames, frames[1:]) if machinery(g) and not machinery(f)]
-        # An attribute that imports: its place is outside of the module that answers by __getattr__.
-        places += [[f.filename, f.lineno, f.name] for f, g in zip(frames, frames[1:]) if g.name == "__getattr__" and not machinery(f)]
-        order = {(f.filename, f.lineno): i for i, f in reversed(list(enumerate(frames)))}
-        places.sort(key=lambda p: order[p[0], p[1]])
-        print("\\n@@" + json.dumps([str(message).split("'")[1], places]), flush=True)
-warnings.showwarning = show
-warnings.simplefilter("always")
-sys.path[0] = sys.argv[1].rpartition("/")[0]
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
 # What the distributions that block, and those that require them, consist of: names that can be imported.
 MODULES = """
 import importlib.metadata as m, json, re, sys
@@ -95,31 +57,17 @@ print(json.dumps(sorted(found)))
 """
 
 
-def clean(gil):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    return env if gil == "default" else {**env, "PYTHON_GIL": gil}
 
-
-def real(names, gil="default", verbose=False):
-    """GIL at the end, modules named in warnings, modules named by -v, failures; None when the process died."""
-    try:
-        run = subprocess.run([python, *(["-v"] if verbose else []), "-c", CHILD, *names], capture_output=True, timeout=300,
-                             env=clean(gil), cwd=o.env)
-    except subprocess.TimeoutExpired:
-        return None
-    line = next((l for l in run.stdout.decode(errors="replace").splitlines() if l.startswith("@@")), None)
-    if line is None:
-        return None
-    by_v = re.findall(r"# loading module '([^']+)', which requires the GIL", run.stderr.decode(errors="replace")) if verbose else []
-    return (*json.loads(line[2:]), by_v)
-
-
-def ours(*more):
-    run = subprocess.run([o.gilaudit, "check", o.env, "--format", "json", "--no-progress", *more], capture_output=True, text=True)
+def verify(*more):
+    """What gilaudit verify says, as JSON. It runs the interpreter."""
+    run = subprocess.run([o.gilaudit, "verify", o.env, "--format", "json", "--no-progress", "--timeout", str(o.timeout), *more],
+                         capture_output=True, text=True)
+    if not run.stdout:
+        sys.exit(f"gilaudit verify {' '.join(more)}: {run.stderr}")
     return json.loads(run.stdout)
 
 
-report = ours()
+report = json.loads(subprocess.run([o.gilaudit, "check", o.env, "--format", "json", "--no-progress"], capture_output=True, text=True).stdout)
 extensions = sorted({e["module"] for e in report["extensions"] if e["decision"]["outcome"] != "cannot-import"})
 predicted = {e["module"] for e in report["extensions"] if e["decision"]["outcome"] == "enables-gil"}
 print(f"{report['target']['python']}: {len(extensions)} extensions, {len(predicted)} turn the GIL on")
@@ -127,68 +75,62 @@ result = {"python": report["target"]["python"], "extensions": len(extensions)}
 wrong = 0
 
 if o.only in (None, "blockers"):
-    named, not_imported, imported_off = set(), {}, set()
-    with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        for name, seen in zip(extensions, pool.map(lambda n: real([n], verbose=True), extensions)):
-            if seen is None or seen[2]:
-                not_imported[name] = "crash or timeout" if seen is None else ": ".join(seen[2][0][1:])
-            if seen:
-                named |= set(seen[1]) | set(seen[3])
-                if not seen[0] and not seen[2]:
-                    imported_off.add(name)
-    missed = named - predicted
-    contradicted = predicted & imported_off
-    unseen = {n for n in predicted - named if n not in not_imported}
+    seen = verify("--jobs", str(o.jobs))
+    rows = [m for m in seen["modules"] if m["predicted"] != "cannot-import"]
+    named = {m["module"] for m in rows if m["seen"] == "enables-gil"}
+    missed = {m["module"] for m in rows if m["agreement"] == "differs" and m["predicted"] != "enables-gil"}
+    false = {m["module"] for m in rows if m["agreement"] == "differs" and m["predicted"] == "enables-gil"}
+    other = {m["module"] for m in seen["modules"] if m["predicted"] == "cannot-import" and m["agreement"] == "differs"}
+    untested = {m["module"]: m["detail"] for m in rows if m["agreement"] == "not-tested"}
     print(f"blockers: {len(named)} named by the interpreter; missed by gilaudit: {sorted(missed)}; said to block but did not: "
-          f"{sorted(contradicted | unseen)}; {len(not_imported)} could not be imported")
-    for name in sorted(not_imported):
-        print(f"  not imported: {name}: {not_imported[name]}")
-    wrong += len(missed) + len(contradicted | unseen)
-    result["blockers"] = {"named": sorted(named), "missed": sorted(missed), "false": sorted(contradicted | unseen), "not_imported": not_imported}
+          f"{sorted(false)}; said not to load but did: {sorted(other)}; {len(untested)} could not be put to the test; "
+          f"{seen['summary']['agrees']} of {len(seen['modules'])} agree in {seen['summary']['seconds']:.0f} s")
+    for name, why in sorted(untested.items()):
+        print(f"  not tested: {name}: {why}")
+    wrong += seen["summary"]["differs"]
+    result["blockers"] = {"named": sorted(named), "missed": sorted(missed), "false": sorted(false), "not_tested": untested,
+                          "summary": seen["summary"]}
 
 if o.only in (None, "subsets"):
     rng = random.Random(o.seed)
-    cases = [(rng.sample(extensions, rng.randint(1, o.largest)), gil) for _ in range(o.subsets) for gil in ("default",)]
-    cases = [(names, gil) for names, _ in cases for gil in ("default", "0", "1")]
+    cases = [rng.sample(extensions, rng.randint(1, o.largest)) for _ in range(o.subsets)]
+    cases = [(names, gil) for names in cases for gil in ("default", "0", "1")]
 
     def case(it):
         names, gil = it
-        words = [w for n in names for w in ("--import", n)]
-        return real(names, gil), ours("--gil", gil, *words)["imports"]
+        return verify("--gil", gil, *(w for n in names for w in ("--import", n)))["program"]
 
-    states, named, undetermined, unknown_first, died, rows = 0, 0, 0, 0, 0, []
+    states, named, open_, unknown_first, died, rows = 0, 0, 0, 0, 0, []
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        for (names, gil), (seen, said) in zip(cases, pool.map(case, cases)):
-            rows.append({"names": names, "gil": gil, "real": seen, "said": said["gil"], "first": said["first"]})
-            if seen is None:
+        for (names, gil), it in zip(cases, pool.map(case, cases)):
+            rows.append({"names": names, "gil": gil, "seen": it})
+            line = f"gil={gil} {' '.join(names)}: said {it['predicted']} {it['predicted_first']} ({it['because']}), is {it['seen']} {it['warned']}"
+            if any(e.startswith("the interpreter ended") or e.startswith("it was stopped") for e in it["errors"]):
                 died += 1
-                print(f"  the interpreter died: gil={gil} {' '.join(names)}")
-                continue
-            on, warned = seen[0], (seen[1] or [None])[0]
-            if said["gil"] == "undetermined":
-                undetermined += 1
-                print(f"  undetermined: gil={gil} {' '.join(names)}: {said['because']}; really {'on' if on else 'off'} {warned}")
-                continue
-            if (said["gil"] == "on") != on:
+                print(f"  the interpreter died: {line}; {it['errors']}")
+            elif it["predicted"] in ("undetermined", "off-unless"):
+                open_ += 1
+                print(f"  not told: {line}")
+            elif it["predicted"] != it["seen"]:
                 states += 1
-                print(f"  WRONG STATE: gil={gil} {' '.join(names)}: said {said['gil']}, is {'on' if on else 'off'} {warned}; failed {seen[2]}")
-            elif said["first"] is None and warned is not None:
+                print(f"  WRONG STATE: {line}; {it['errors']}")
+            elif it["predicted_first"] is None and it["warned"] is not None:
                 unknown_first += 1
-                print(f"  first not told: gil={gil} {' '.join(names)}: {said['because']}; really {warned}")
-            elif said["first"] != warned:
+                print(f"  first not told: {line}")
+            elif it["predicted_first"] != it["warned"]:
                 named += 1
-                print(f"  WRONG MODULE: gil={gil} {' '.join(names)}: said {said['first']}, is {warned}")
+                print(f"  WRONG MODULE: {line}")
     total = len(cases) - died
-    print(f"subsets: {total} runs (seed {o.seed}): wrong state {states}, wrong module {named}, undetermined {undetermined} "
-          f"({100 * undetermined / max(total, 1):.1f} %), first module not told {unknown_first}, interpreter died {died}")
+    print(f"subsets: {total} runs (seed {o.seed}): wrong state {states}, wrong module {named}, not told {open_} "
+          f"({100 * open_ / max(total, 1):.1f} %), first module not told {unknown_first}, interpreter died {died}")
     wrong += states + named
-    result["subsets"] = {"runs": total, "wrong_state": states, "wrong_module": named, "undetermined": undetermined,
+    result["subsets"] = {"runs": total, "wrong_state": states, "wrong_module": named, "not_told": open_,
                          "first_not_told": unknown_first, "died": died, "rows": rows}
 
 if o.only in (None, "chains"):
     rng = random.Random(o.seed)
     blocking = sorted({e["distribution"]["name"] for e in report["extensions"] if e["module"] in predicted and e["distribution"]})
-    modules = json.loads(subprocess.run([python, "-c", MODULES, *blocking], capture_output=True, text=True, env=clean("default")).stdout)
+    modules = json.loads(subprocess.run([python, "-c", MODULES, *blocking], capture_output=True, text=True, env=clean).stdout)
     if not modules:
         print("chains: nothing blocks here")
         modules = []
@@ -210,30 +152,23 @@ if o.only in (None, "chains"):
             with open(path, "w") as f:
                 f.write(script())
 
-        def chain(path):
-            run = subprocess.run([python, "-c", HOOK, path], capture_output=True, timeout=300, env=clean("default"), cwd=here)
-            line = next((l for l in run.stdout.decode(errors="replace").splitlines() if l.startswith("@@")), None)
-            return run.returncode, json.loads(line[2:]) if line else None, ours("--entry", path)["imports"]
-
         same, neither, open_, failed, rows, longest = 0, 0, 0, 0, [], 0
-        for path, (status, seen, said) in zip(paths, pool.map(chain, paths)):
-            text = open(path).read()
-            chain = [link["at"] for b in said["blockers"] if seen and b["module"] == seen[0] for link in b["chain"]]
-            places = [(f"{f}:{line}", name) for f, line, name in (seen[1] if seen else []) if f != "<string>"]
-            mine = [at for at in chain if re.search(r":\d+$", at)]
+        for path, it in zip(paths, pool.map(lambda path: verify("--entry", path)["program"], paths)):
+            places = [(f"{p['file']}:{p['line']}", p["function"]) for p in it["places"] if p["file"] != "<string>"]
+            mine = [at for at in it["predicted_places"] if re.search(r":\d+$", at)]
             rest = iter(places)
             in_order = all(any(at == place for place, _ in rest) for at in mine)
             forgotten = [place for place, name in places if name == "<module>" and place not in mine]
-            row = {"script": text, "real": seen, "said": said["gil"], "first": said["first"], "chain": chain}
+            row = {"script": open(path).read(), "seen": it}
             rows.append(row)
-            if seen is None and status:
+            if it["warned"] is None and it["errors"]:
                 # Not every attribute is there: a script that stops before the warning shows nothing.
                 failed += 1
-            elif seen is None and said["gil"] == "off":
+            elif it["warned"] is None and it["predicted"] == "off":
                 neither += 1
-            elif said["first"] is None:
+            elif it["predicted_first"] is None:
                 open_ += 1
-            elif seen and said["first"] == seen[0] and in_order and not forgotten:
+            elif it["predicted_first"] == it["warned"] and in_order and not forgotten:
                 same += 1
                 longest = max(longest, len(mine))
             else:

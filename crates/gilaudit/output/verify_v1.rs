@@ -97,6 +97,8 @@ struct ProgramOut<'a> {
     warned: Option<&'a str>,
     /// Where the imports are that led to the warning, the outermost first.
     places: Vec<PlaceOut<'a>>,
+    /// The places that were predicted for the module that the warning named: `app.py:3`; empty when it was not expected.
+    predicted_places: Vec<&'a str>,
     /// What went wrong in the program.
     errors: &'a [String],
     #[cfg_attr(test, schemars(extend("enum" = ["agrees", "differs", "not-predicted", "not-tested"])))]
@@ -187,6 +189,12 @@ fn program(program: &Program) -> ProgramOut<'_> {
         seen: program.gil.map(|on| if on { "on" } else { "off" }),
         warned: program.warned.as_deref(),
         places: program.places.iter().map(|(file, line, function)| PlaceOut { file, line: *line, function }).collect(),
+        predicted_places: answer
+            .blockers
+            .iter()
+            .filter(|blocker| program.warned.as_ref() == Some(&blocker.module))
+            .flat_map(|blocker| blocker.chain.iter().map(|link| link.at.as_str()))
+            .collect(),
         errors: &program.errors,
         agreement: program.agreement.as_str(),
         why: &program.why,

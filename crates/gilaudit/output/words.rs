@@ -338,7 +338,7 @@ pub(super) fn open_end(end: &OpenEnd) -> String {
 pub(super) fn outside(report: &Report) -> Option<String> {
     let imports = report.answers.imports.as_ref().filter(|_| report.answers.outside > 0)?;
     let option = match imports.entries.first().map(String::as_str) {
-        Some(entry) if entry.starts_with("--") => entry.split(' ').next().unwrap_or_default(),
+        Some(entry) if entry.starts_with('-') => entry.split(' ').next().unwrap_or_default(),
         _ => "--entry",
     };
     let were = if report.answers.outside == 1 { "was" } else { "were" };
