@@ -1,0 +1,4 @@
+//! ELF files for AArch64; the seeds choose the format.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gilaudit_fuzz::watch(gilaudit_hostile::binary::any, data));

@@ -1,0 +1,4 @@
+//! Source distributions, against Python's tarfile.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gilaudit_fuzz::watch(gilaudit_hostile::archives::sdist, data));
