@@ -4,12 +4,13 @@
 //! same bytes nor says it did not read, an extension can be hidden from an audit.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gilaudit_input::{Given, Inventory, Limits, collect, sha256_hex};
+use tempfile::TempDir;
 
 use crate::{made_tar, made_zip};
 
@@ -33,13 +34,10 @@ pub fn tar(data: &[u8]) {
 }
 
 fn compare(kind: &str, name: &str, bytes: &[u8]) {
-    // The file has one name, so that what is said about it is the same every time.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = folder().join(name);
-    if let Err(error) = fs::write(&path, bytes) {
-        panic!("{}: {error}", path.display());
-    }
+    let (folder, path) = match written(name, bytes) {
+        Ok(written) => written,
+        Err(error) => panic!("no file to open: {error}"),
+    };
     let inventory = collect(&[Given::Path(path.clone())], None, &Limits::default());
     let (mut read, complete) = contents(&inventory);
     read.sort();
@@ -49,12 +47,20 @@ fn compare(kind: &str, name: &str, bytes: &[u8]) {
     }
     for (name, digest) in expected {
         let here: Vec<&str> = read.iter().filter(|(path, _)| *path == name).map(|(_, digest)| &**digest).collect();
-        assert!(
-            here.contains(&&*digest),
-            "{name:?}: Python reads {digest}, gilaudit {here:?} and says only {:?}",
-            inventory.problems
-        );
+        if !here.contains(&&*digest) {
+            let kept = folder.keep();
+            let problems = &inventory.problems;
+            panic!("{name:?}: Python reads {digest}, gilaudit {here:?} and says only {problems:?}; see {}", kept.display());
+        }
     }
+}
+
+/// A file with this name and these bytes, and the folder that it is in for as long as that lives.
+fn written(name: &str, bytes: &[u8]) -> io::Result<(TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().prefix("gilaudit-hostile-").tempdir()?;
+    let path = folder.path().join(name);
+    fs::write(&path, bytes)?;
+    Ok((folder, path))
 }
 
 /// The paths and digests of all that is read, and whether nothing says that it was not.
@@ -65,23 +71,23 @@ fn contents(inventory: &Inventory) -> (Vec<(String, String)>, bool) {
     let sources = inventory.sources.iter().map(|source| (source.origin.file_path(), inventory.read_source(source)));
     for (path, bytes) in members.chain(sources) {
         match bytes {
-            Ok(bytes) => read.push((path.to_owned(), sha256_hex(&bytes))),
+            Ok(bytes) => read.push((unpacked(path), sha256_hex(&bytes))),
             Err(problem) => complete &= !problem.unread,
         }
     }
     (read, complete)
 }
 
-/// Where archives are put for gilaudit to open. One of a process, since its tests may run at once with those of another.
-fn folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = std::env::temp_dir().join(format!("gilaudit-hostile-{}", std::process::id()));
-        if let Err(error) = fs::create_dir_all(&folder) {
-            panic!("{}: {error}", folder.display());
+/// The path that a member is unpacked to: what `posixpath.normpath` makes of its name.
+fn unpacked(name: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in name.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
         }
-        folder
-    })
+    }
+    parts.join("/")
 }
 
 /// A Python that answers questions about archives.
@@ -120,7 +126,7 @@ impl Python {
         }
     }
 
-    fn question(&mut self, kind: &str, bytes: &[u8]) -> std::io::Result<Vec<(String, String)>> {
+    fn question(&mut self, kind: &str, bytes: &[u8]) -> io::Result<Vec<(String, String)>> {
         let head = format!("{kind} {}\n", bytes.len());
         self.questions.write_all(&[head.as_bytes(), bytes].concat())?;
         self.questions.flush()?;
@@ -128,7 +134,7 @@ impl Python {
         loop {
             let mut line = String::new();
             if self.answers.read_line(&mut line)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let Some((path, digest)) = line.trim_end().split_once(' ') else { return Ok(found) };
             let path: Vec<u8> =

@@ -102,6 +102,16 @@ impl Noise {
     }
 }
 
+/// Writes an input to where the example `body` can be given it.
+fn keep(target: &str, number: usize, input: &[u8]) -> String {
+    let folder = std::env::temp_dir().join("gilaudit-hostile-failures");
+    let path = folder.join(format!("{target}-{number}"));
+    match fs::create_dir_all(&folder).and_then(|()| fs::write(&path, input)) {
+        Ok(()) => path.display().to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// What goes wrong with these inputs.
 fn failures(target: &str, body: Body, inputs: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<String> {
     let mut failures = Vec::new();
@@ -109,7 +119,8 @@ fn failures(target: &str, body: Body, inputs: impl IntoIterator<Item = (String, 
         let start = Instant::now();
         let panicked = catch_unwind(AssertUnwindSafe(|| body(&input))).is_err();
         if panicked || start.elapsed() > LONGEST {
-            failures.push(format!("{target}: {name} (panicked: {panicked}, {:?})", start.elapsed()));
+            let kept = keep(target, failures.len(), &input);
+            failures.push(format!("{target}: {name} (panicked: {panicked}, {:?}), kept as {kept}", start.elapsed()));
         }
     }
     failures
