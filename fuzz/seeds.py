@@ -138,16 +138,21 @@ SEEDS = {
 }
 
 
+def write(folder, target):
+    into = pathlib.Path(folder, target)
+    into.mkdir(parents=True, exist_ok=True)
+    seeds = set(SEEDS[target]())
+    for seed in seeds:
+        (into / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    if not seeds:
+        sys.exit(f"{target} has no seeds")
+    return seeds
+
+
 def main(folder, *targets):
     for target in targets or SEEDS:
-        into = pathlib.Path(folder, target)
-        into.mkdir(parents=True, exist_ok=True)
-        seeds = set(SEEDS[target]())
-        for seed in seeds:
-            (into / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
-        print(f"{target}: {len(seeds)} seeds, the largest of {max(map(len, seeds), default=0)} bytes")
-        if not seeds:
-            sys.exit(f"{target} has no seeds")
+        seeds = write(folder, target)
+        print(f"{target}: {len(seeds)} seeds, the largest of {max(map(len, seeds))} bytes")
 
 
 if __name__ == "__main__":

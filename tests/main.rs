@@ -15,6 +15,7 @@ mod formats; // the formats for other programs, baselines
 mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs
 mod mistakes; // suggestions, empty inputs, completions
+mod project; // the policy of a pyproject.toml that nobody named
 mod readme; // what README.md shows
 mod sources; // source files and trees
 mod terminal; // what people see

@@ -15,6 +15,7 @@ mod misspelt;
 mod output;
 mod policies;
 mod progress;
+mod project;
 mod reaches;
 mod report;
 mod scope;
@@ -22,7 +23,6 @@ mod settings;
 mod sources;
 mod verify;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(anstream::stderr(), "{error}");
+            output::error(&error);
             ExitCode::from(report::EXIT_ERROR)
         }
     }

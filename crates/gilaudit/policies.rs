@@ -9,6 +9,7 @@ use gilaudit_rules::RULES;
 
 use crate::error::Error;
 use crate::misspelt;
+use crate::project::Project;
 use crate::report::Judged;
 
 /// A policy that is part of the command.
@@ -43,15 +44,16 @@ pub(crate) struct Applied {
     today: Date,
 }
 
-/// Why there is no policy to apply: an error, and what is wrong at which places of the file.
+/// Why there is no policy to apply: an error, and what is wrong at which places of the file with this text.
 pub(crate) struct Rejected {
     pub(crate) error: Error,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) text: String,
 }
 
 impl From<Error> for Rejected {
     fn from(error: Error) -> Self {
-        Self { error, diagnostics: Vec::new() }
+        Self { error, diagnostics: Vec::new(), text: String::new() }
     }
 }
 
@@ -59,32 +61,29 @@ impl From<Error> for Rejected {
 pub(crate) const DEFAULT: &str = "pep703";
 
 /// The file whose `[tool.gilaudit]` is a policy.
-const PYPROJECT: &str = "pyproject.toml";
+pub(crate) const PYPROJECT: &str = "pyproject.toml";
 
-/// The policy of the project that the command is run in: the nearest pyproject.toml, from the current folder upwards, that has one.
-///
-/// Files among the inputs do not count: what is audited does not say how.
-pub(crate) fn of_project() -> Option<String> {
-    let here = std::env::current_dir().ok()?;
-    here.ancestors().map(|folder| folder.join(PYPROJECT)).find_map(|file| {
-        let text = gilaudit_input::read_text(&file).ok()?;
-        let shown = if file.parent() == Some(&*here) { PYPROJECT.to_owned() } else { file.display().to_string() };
-        (text.contains("gilaudit") && parse(&shown, &text).is_some()).then_some(shown)
-    })
+/// Who says which policy is applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked<'p> {
+    /// The user, who may name any file.
+    ByUser,
+    /// A pyproject.toml that nobody named. Its policy reaches no file outside of its project, and shows nothing of any other.
+    ByProject(&'p Project),
 }
 
 /// Loads a built-in policy by its name, or else a file.
 pub(crate) fn load(name: &str) -> Result<Applied, Rejected> {
     let text = text_of(name)?;
-    load_file(name, &text)
+    load_file(name, text, Asked::ByUser)
 }
 
 /// Loads a policy whose text was read already.
-pub(crate) fn load_file(name: &str, text: &str) -> Result<Applied, Rejected> {
-    match parse(name, text) {
+pub(crate) fn load_file(name: &str, text: String, asked: Asked<'_>) -> Result<Applied, Rejected> {
+    match parse(name, &text, asked) {
         Some((Some(policy), diagnostics)) => Ok(Applied { policy, diagnostics, today: today() }),
         Some((None, diagnostics)) => {
-            Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics })
+            Err(Rejected { error: Error::new(format!("policy {name} has errors")), diagnostics, text })
         }
         None => Err(Error::new(format!("{name} has no policy: there is no table [tool.gilaudit] in it")).into()),
     }
@@ -95,13 +94,27 @@ fn today() -> Date {
 }
 
 /// Reads a policy, in YAML or in a pyproject.toml; `None` for one of the latter without.
-fn parse(name: &str, text: &str) -> Option<(Option<Policy>, Vec<Diagnostic>)> {
+pub(crate) fn parse(name: &str, text: &str, asked: Asked<'_>) -> Option<(Option<Policy>, Vec<Diagnostic>)> {
     let rules: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-    let known = Known { rules: &rules, today: today(), base: &|name| text_of(name).ok() };
+    let base = |name: &str| base(name, asked);
+    let shows_bases = matches!(asked, Asked::ByUser);
+    let known = Known { rules: &rules, today: today(), base: &base, shows_bases };
     if Path::new(name).file_name().is_some_and(|name| name == PYPROJECT) {
         Policy::parse_pyproject(name, text, &known)
     } else {
         Some(Policy::parse(name, text, &known))
+    }
+}
+
+/// The text of a policy that another extends: a bare word is a built-in one, whatever lies in the current folder.
+fn base(name: &str, asked: Asked<'_>) -> Result<String, String> {
+    if let Some(policy) = BUILT_IN.iter().find(|policy| policy.name == name) {
+        return Ok(policy.text.to_owned());
+    }
+    match asked {
+        _ if !name.contains(['/', '\\', '.']) => Err("there is no built-in policy of this name".to_owned()),
+        Asked::ByUser => read_file(Path::new(name)),
+        Asked::ByProject(project) => read_file(&project.inside(name)?),
     }
 }
 
@@ -118,13 +131,18 @@ pub(crate) fn text_of(name: &str) -> Result<String, Error> {
 
 /// The text of a policy file; the error names the file that may be meant.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
-    gilaudit_input::read_text(path).map_err(|error| {
+    read_file(path).map_err(|error| {
         let error = Error::new(format!("{}: {error}", path.display()));
         match misspelt::file(path).filter(|_| !path.exists()) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
             None => error,
         }
     })
+}
+
+/// The text of a file.
+pub(crate) fn read_file(path: &Path) -> Result<String, String> {
+    gilaudit_input::read_text(path).map_err(|error| error.to_string())
 }
 
 /// That there is no built-in policy of this name, and which one may be meant.

@@ -95,6 +95,11 @@ fn fill(mut collector: collector::Collector, given: &[Given], target: Option<&Ta
     collector.finish()
 }
 
+/// The SHA-256 of bytes, in base64, as browsers want it.
+pub fn sha256_base64(bytes: &[u8]) -> String {
+    data_encoding::BASE64.encode(&Sha256::digest(bytes))
+}
+
 /// The SHA-256 of bytes, in lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))

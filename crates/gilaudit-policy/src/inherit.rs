@@ -32,12 +32,16 @@ pub(crate) fn on_top_of(base: Policy, own: Policy) -> Policy {
     }
 }
 
+/// Whether `extends` names a file, as against a built-in policy.
+pub(crate) fn is_file(named: &str) -> bool {
+    named.contains(['/', '\\', '.'])
+}
+
 /// The path of a file named in `extends`, seen from the folder of the file that names it. A built-in policy is a bare word and stays
 /// one. Only text is looked at, so `/` separates on every system, and `\` too where a file is named with it.
 pub(crate) fn join(from: &str, named: &str) -> String {
-    let is_file = named.contains(['/', '\\', '.']);
     let absolute = named.starts_with(['/', '\\']) || named.get(1..2) == Some(":");
-    if !is_file || absolute {
+    if !is_file(named) || absolute {
         return named.to_owned();
     }
     let folder = from.rfind(['/', '\\']).map_or("", |at| &from[..=at]);

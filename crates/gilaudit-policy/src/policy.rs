@@ -21,8 +21,11 @@ pub struct Known<'a> {
     /// Today, for `expires`.
     pub today: Date,
     /// The text of a policy named in `extends`: of a built-in one by its name; else of a file, by its path (already joined to
-    /// the folder of the file that names it). `None` when there is no such policy.
-    pub base: &'a dyn Fn(&str) -> Option<String>,
+    /// the folder of the file that names it). The error says why there is none.
+    pub base: &'a dyn Fn(&str) -> Result<String, String>,
+    /// Whether diagnostics may repeat what is in a file that the policy extends. Not where nobody asked for the policy: it could name
+    /// any file, and have it shown to whoever reads the output.
+    pub shows_bases: bool,
 }
 
 /// A value and where it is written.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use gilaudit_model::Severity;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Mark, Node, Span, Value, limit};
 use crate::policy::{Known, Policy};
+use crate::suggest::nearest;
 use crate::validate;
 
 /// Reads the table, if there is one. What is wrong elsewhere in the file counts too: no tool could read it.
@@ -28,7 +29,12 @@ pub(crate) fn parse(name: &str, text: &str, known: &Known<'_>) -> Option<(Option
             Diagnostic::error(span.place(&file), format!("not TOML: {}", error.message()))
         })
         .collect();
-    let tool = document.get_ref().get("tool").and_then(|tool| tool.get_ref().as_table());
+    let mut misnamed = Vec::new();
+    let tool = tool_table(document.get_ref(), &mut |key, message, hint| {
+        let place = tree.lines.span(key.span()).place(&file);
+        misnamed.push(Diagnostic::error(place, message).hint(hint));
+    });
+    syntax.extend(misnamed);
     let Some((key, table)) = tool.and_then(|tool| tool.get_key_value("gilaudit")) else {
         syntax.sort();
         return (!syntax.is_empty()).then_some((None, syntax));
@@ -45,6 +51,44 @@ pub(crate) fn parse(name: &str, text: &str, known: &Known<'_>) -> Option<(Option
     diagnostics.append(&mut syntax);
     diagnostics.sort();
     Some((policy.filter(|_| !unreadable), diagnostics))
+}
+
+/// The table that tools have theirs in. Says what looks like ours and is not: a policy that does not apply is worse than none, since its
+/// author counts on it.
+fn tool_table<'d, 't>(
+    root: &'d DeTable<'t>,
+    say: &mut impl FnMut(&Spanned<DeString<'t>>, String, &'static str),
+) -> Option<&'d DeTable<'t>> {
+    const HINT: &str = "the policy is the table [tool.gilaudit]";
+    let mut tool = None;
+    for (key, value) in root {
+        let (name, table) = (key.get_ref().as_ref(), value.get_ref().as_table());
+        if name == "tool" {
+            if table.is_none() {
+                say(key, format!("'tool' must be a table, and this is {}", value.get_ref().type_str()), HINT);
+            }
+            tool = table;
+        } else if folded(name).contains("gilaudit") {
+            say(key, format!("'{name}' is nothing that is read"), HINT);
+        }
+        for (inner, _) in table.into_iter().flatten() {
+            let inner_name = inner.get_ref().as_ref();
+            // Elsewhere it may be a name like any other: that of a script, of a group of dependencies.
+            let meant = nearest(name, ["tool"]).is_some()
+                && strsim::osa_distance(&folded(inner_name), "gilaudit") <= 1
+                && (name, inner_name) != ("tool", "gilaudit");
+            if meant {
+                say(inner, format!("[{name}.{inner_name}] is nothing that is read"), HINT);
+            }
+        }
+    }
+    tool
+}
+
+/// A name in lower case without what separates words.
+fn folded(name: &str) -> String {
+    // No longer name is a slip of ours.
+    name.chars().take(100).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 struct Tree<'t> {

@@ -150,16 +150,25 @@ fn extends(read: &mut Reader, node: &Node, known: &Known<'_>, chain: &[String]) 
         read.error(node.span, format!("more than {LONGEST_CHAIN} policies extend one another"));
         return None;
     }
-    let Some(text) = (known.base)(&name) else {
-        if named.contains(['/', '\\', '.']) {
-            read.error(node.span, format!("cannot read the policy '{name}' that this one extends"));
-        } else {
-            read.unknown(node.span, "policy", named, &BUILT_IN);
+    let is_file = inherit::is_file(named);
+    let text = match (known.base)(&name) {
+        Ok(text) => text,
+        Err(why) if is_file => {
+            read.error(node.span, format!("cannot read the policy '{name}' that this one extends: {why}"));
+            return None;
         }
-        return None;
+        Err(_) => {
+            read.unknown(node.span, "policy", named, &BUILT_IN);
+            return None;
+        }
     };
     let (base, diagnostics) = yaml_in_chain(&name, &text, known, &[chain, std::slice::from_ref(&name)].concat());
-    read.diagnostics.extend(diagnostics);
+    if known.shows_bases || !is_file {
+        read.diagnostics.extend(diagnostics);
+    } else if base.is_none() {
+        let hint = format!("gilaudit policy check {name} shows what");
+        read.error_with_hint(node.span, format!("something is wrong with the policy '{name}' that this one extends"), hint);
+    }
     base
 }
 

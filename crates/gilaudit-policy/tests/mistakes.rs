@@ -43,7 +43,7 @@ fn more_mistakes() {
 #[test]
 fn the_same_mistakes_in_pyproject() {
     let text = include_str!("../../../fixtures/policies/pyproject-mistakes.toml");
-    let known = Known { rules: &RULES, today: today(), base: &common::built_in };
+    let known = Known { rules: &RULES, today: today(), base: &common::built_in, shows_bases: true };
     let (policy, diagnostics) = Policy::parse_pyproject("pyproject.toml", text, &known).unwrap();
     assert!(policy.is_none());
     golden("../../fixtures/policies/pyproject-mistakes.txt", &pointed(text, &diagnostics));
@@ -79,7 +79,7 @@ fn places_count_characters_whatever_the_line_ends() {
     ] {
         assert!(first(text).starts_with(at), "{text:?}: {}", first(text));
     }
-    let known = Known { rules: &RULES, today: today(), base: &common::built_in };
+    let known = Known { rules: &RULES, today: today(), base: &common::built_in, shows_bases: true };
     let toml = "[tool.gilaudit]\r\ndescription = 'ééé'\r\nrules = { 'é' = 'off' }\r\n";
     let (_, diagnostics) = Policy::parse_pyproject("p.toml", toml, &known).unwrap();
     assert!(diagnostics[0].to_string().starts_with("p.toml:3:11: error: unknown rule 'é'"), "{}", shown(&diagnostics));
@@ -125,7 +125,7 @@ fn hostile_texts_are_refused_in_short_time() {
 fn no_cut_or_flipped_text_panics() {
     let text = include_str!("../../../fixtures/policies/more-mistakes.yaml");
     let toml = include_str!("../../../fixtures/policies/pyproject-mistakes.toml");
-    let known = Known { rules: &RULES, today: today(), base: &common::built_in };
+    let known = Known { rules: &RULES, today: today(), base: &common::built_in, shows_bases: true };
     for at in (0..text.len()).step_by(11) {
         let _ = Policy::parse("p", &text[..at], &known);
         let _ = Policy::parse("p", &text[at..], &known);

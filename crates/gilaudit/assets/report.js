@@ -5,7 +5,11 @@
   const text = (index) => data.texts[index];
   const id = (name) => document.getElementById(name);
   const put = (node, attributes, children) => {
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    for (const [name, value] of Object.entries(attributes)) {
+      // The page's policy forbids style attributes, not styles that its script sets.
+      if (name === "style") node.style.cssText = value;
+      else node.setAttribute(name, value);
+    }
     node.append(...children);
     return node;
   };

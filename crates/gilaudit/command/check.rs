@@ -16,8 +16,9 @@ use crate::error::Error;
 use crate::imports;
 use crate::misspelt;
 use crate::output::{self, Detail};
-use crate::policies::{self, Rejected};
+use crate::policies::{self, Applied, Rejected};
 use crate::progress;
+use crate::project::Project;
 use crate::report::{Answers, Question, Report};
 use crate::scope;
 use crate::settings::{self, Settings};
@@ -26,18 +27,23 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
     if !args.output.quiet {
         environment_notes();
     }
-    let policy = args.policy.policy.clone().or_else(policies::of_project);
-    let policy = policy.unwrap_or_else(|| policies::DEFAULT.to_owned());
     let mut to = args.output.output.as_deref();
-    match answer(args, &policy, &mut to) {
+    let (policy, loaded) = match &args.policy.policy {
+        Some(named) => (named.clone(), policies::load(named)),
+        None => match Project::here() {
+            Ok(Some(project)) => (project.policy.clone(), project.load()),
+            Ok(None) => (policies::DEFAULT.to_owned(), policies::load(policies::DEFAULT)),
+            Err(error) => (policies::PYPROJECT.to_owned(), Err(error.into())),
+        },
+    };
+    match loaded.and_then(|loaded| answer(args, &policy, loaded, &mut to)) {
         Ok(report) => {
             write(&report, args, to, colour)?;
             Ok(report.exit_code())
         }
-        Err(Rejected { error, diagnostics }) => {
+        Err(Rejected { error, diagnostics, text }) => {
             // People read the error and the places in the policy, programs read a report at every exit code.
             if args.output.format == Format::Text {
-                let text = policies::read(Path::new(&policy)).unwrap_or_default();
                 output::diagnostics(&diagnostics, &policy, &text, colour);
             } else {
                 write(&refused(args, policy, &error, diagnostics), args, to, colour)?;
@@ -48,8 +54,13 @@ pub(crate) fn run(args: &CheckArgs, colour: Colour) -> Result<u8, Error> {
 }
 
 /// The report. `to` is where it is to be written; not to what was read for it.
-fn answer<'a>(args: &'a CheckArgs, policy: &str, to: &mut Option<&'a Path>) -> Result<Report, Rejected> {
-    let settings = Settings::resolve(args, policies::load(policy)?)?;
+fn answer<'a>(
+    args: &'a CheckArgs,
+    policy: &str,
+    loaded: Applied,
+    to: &mut Option<&'a Path>,
+) -> Result<Report, Rejected> {
+    let settings = Settings::resolve(args, loaded)?;
     let baseline = args.policy.baseline.as_deref().map(read_baseline).transpose()?;
     if args.target.python.is_some() {
         // What is wrong with the target is said before anything is downloaded.

@@ -12,7 +12,7 @@ use crate::audit::audit;
 use crate::error::Error;
 use crate::imports;
 use crate::output::{self, to_stdout};
-use crate::policies::{self, BUILT_IN, Rejected};
+use crate::policies::{self, Asked, BUILT_IN, Rejected};
 use crate::progress;
 use crate::report::{EXIT_ERROR, EXIT_OK, Judged};
 use crate::scope;
@@ -34,12 +34,12 @@ pub(crate) fn show(name: &str, resolved: bool, colour: Colour) -> Result<u8, Err
         to_stdout(text.as_bytes(), colour)?;
         return Ok(EXIT_OK);
     }
-    match policies::load_file(name, &text) {
+    match policies::load_file(name, text, Asked::ByUser) {
         Ok(applied) => {
             to_stdout(applied.policy().to_yaml().as_bytes(), colour)?;
             Ok(EXIT_OK)
         }
-        Err(Rejected { error, diagnostics }) => {
+        Err(Rejected { error, diagnostics, text }) => {
             output::diagnostics(&diagnostics, name, &text, colour);
             Err(error)
         }
@@ -50,9 +50,9 @@ pub(crate) fn show(name: &str, resolved: bool, colour: Colour) -> Result<u8, Err
 pub(crate) fn check(file: &Path, colour: Colour) -> Result<u8, Error> {
     let name = file.to_string_lossy();
     let text = policies::read(file)?;
-    let diagnostics = match policies::load_file(&name, &text) {
+    let diagnostics = match policies::load_file(&name, text.clone(), Asked::ByUser) {
         Ok(applied) => applied.about_the_file(),
-        Err(Rejected { error, diagnostics }) if diagnostics.is_empty() => return Err(error),
+        Err(Rejected { error, diagnostics, .. }) if diagnostics.is_empty() => return Err(error),
         Err(Rejected { diagnostics, .. }) => diagnostics,
     };
     let mut out = Vec::new();

@@ -10,6 +10,7 @@ use gilaudit_model::{Finding, Location, Origin, Severity};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
+use super::visible;
 use super::words::{self, shown};
 use crate::report::{EXIT_NOTHING, Judged, Report, Seen};
 
@@ -211,10 +212,9 @@ fn said(seen: &Seen<'_>) -> String {
     format!("{}[{}]: {}{suppressed}{known}", words::level(finding).as_str(), finding.rule, finding.message)
 }
 
-/// The text without the characters that XML 1.0 has no way to write.
+/// The text with everything in it visible, and without the two characters above those that XML 1.0 has no way to write.
 fn valid(text: &str) -> String {
-    let is_valid = |c: &char| matches!(c, '\t' | '\n' | '\r') || (*c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
-    text.chars().filter(is_valid).collect()
+    visible::but(text, &['\t', '\n']).replace(['\u{fffe}', '\u{ffff}'], "")
 }
 
 #[cfg(test)]
@@ -273,6 +273,6 @@ mod tests {
         report.answers.extensions[0].extension.module = "a\u{0}\u{1b}\"<&>]]>".to_owned();
         let xml = xml(&report);
         elements(&xml);
-        assert!(xml.contains("a&quot;&lt;&amp;&gt;]]&gt;"), "{xml}");
+        assert!(xml.contains("a\\u{0}\\u{1b}&quot;&lt;&amp;&gt;]]&gt;"), "{xml}");
     }
 }

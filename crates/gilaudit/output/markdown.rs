@@ -8,7 +8,7 @@ use gilaudit_model::{Finding, Location, Severity};
 
 use super::group::{Group, groups};
 use super::table::rows;
-use super::{count, words, wrap};
+use super::{count, visible, words, wrap};
 use crate::report::Report;
 
 /// From this many bytes on, findings are counted only.
@@ -184,12 +184,16 @@ fn head(severity: Severity, rule: &str) -> String {
     format!("<b>{}</b> {rule}", severity.as_str())
 }
 
+/// Text in which lines are not ended, and everything is visible.
+fn one_line(text: &str) -> String {
+    visible::line(&text.replace(['\n', '\r'], " "))
+}
+
 /// Text in which nothing is taken for Markdown or HTML.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(text).chars() {
         match c {
-            c if c.is_control() => out.push(' '),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -204,12 +208,12 @@ fn text(text: &str) -> String {
 
 /// The same inside HTML tags, where Markdown is not read.
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(char::is_control, " ")
+    one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Code in a line.
 fn code(text: &str) -> String {
-    let text = text.replace(char::is_control, " ").replace('|', "\\|");
+    let text = one_line(text).replace('|', "\\|");
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 

@@ -4,6 +4,8 @@ pub(crate) mod diff;
 mod exclusion;
 mod github;
 mod group;
+#[cfg(test)]
+mod hostile;
 mod html;
 mod html_data;
 mod imports;
@@ -23,6 +25,7 @@ mod table;
 mod text;
 pub(crate) mod verify;
 pub(crate) mod verify_v1;
+mod visible;
 mod words;
 mod wrap;
 
@@ -65,16 +68,20 @@ impl Detail {
 
 /// Writes `report` in `format`. Styles are always written where the format has any; the writer strips them where unwanted.
 pub(crate) fn write(report: &Report, format: Format, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = Vec::new();
     match format {
-        Format::Text => text::write(report, detail, out),
-        Format::Json => json::write(report, out),
-        Format::Jsonl => jsonl::write(report, out),
-        Format::Sarif => sarif::write(report, out),
-        Format::Github => github::write(report, out),
-        Format::Markdown => markdown::write(report, out),
-        Format::Html => html::write(report, out),
-        Format::Junit => junit::write(report, out),
+        // For programs: what was found, as it was found.
+        Format::Json => return json::write(report, out),
+        Format::Jsonl => return jsonl::write(report, out),
+        Format::Sarif => return sarif::write(report, out),
+        // Everything from inputs is JSON in it, which is made visible as it is written.
+        Format::Html => return html::write(report, out),
+        Format::Text => text::write(report, detail, &mut text)?,
+        Format::Github => github::write(report, &mut text)?,
+        Format::Markdown => markdown::write(report, &mut text)?,
+        Format::Junit => junit::write(report, &mut text)?,
     }
+    visible::write(&text, format == Format::Text, out)
 }
 
 /// The report as JSON, for those who compare it with a saved one.
@@ -93,28 +100,43 @@ pub(crate) fn to_stdout(text: &[u8], colour: Colour) -> Result<(), Error> {
 
 /// Shows what is wrong with a policy that cannot be applied, on standard error.
 pub(crate) fn diagnostics(diagnostics: &[Diagnostic], file: &str, text: &str, colour: Colour) {
-    let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
+    let mut shown = Vec::new();
     for diagnostic in diagnostics {
-        // Nobody is left to be told when standard error is gone.
-        let _ = snippets::policy(diagnostic, file, text, Detail::of_terminal(false, false), &mut out);
+        // Writing to memory does not fail.
+        let _ = snippets::policy(diagnostic, file, text, Detail::of_terminal(false, false), &mut shown);
     }
+    to_stderr(&shown, colour);
+}
+
+/// Shows why there is no result, on standard error.
+pub(crate) fn error(error: &Error) {
+    to_stderr(format!("{}\n", visible::but(&error.to_string(), &['\n'])).as_bytes(), Colour::Auto);
+}
+
+fn to_stderr(text: &[u8], colour: Colour) {
+    let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
+    // Nobody is left to be told when standard error is gone.
+    let _ = visible::write(text, true, &mut out);
 }
 
 /// Writes what is wrong with a policy file, each with the line that it is in, and a line that counts.
 pub(crate) fn snippets(diagnostics: &[Diagnostic], file: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut shown = Vec::new();
     for diagnostic in diagnostics {
-        snippets::policy(diagnostic, file, text, Detail::of_terminal(false, false), out)?;
+        snippets::policy(diagnostic, file, text, Detail::of_terminal(false, false), &mut shown)?;
     }
+    visible::write(&shown, true, out)?;
     let errors = diagnostics.iter().filter(|it| it.severity == gilaudit_model::Severity::Error).count();
     let others = diagnostics.len() - errors;
-    writeln!(out, "{file}: {}, {}", count(errors, "error"), count(others, "warning"))
+    writeln!(out, "{}: {}, {}", visible::line(file), count(errors, "error"), count(others, "warning"))
 }
 
 /// Shows the inputs that could not be read, on standard error.
 pub(crate) fn problems_to_stderr(problems: &[gilaudit_model::Problem], colour: Colour) {
-    let mut out = anstream::AutoStream::new(io::stderr().lock(), colour.choice());
-    // Nobody is left to be told when standard error is gone.
-    let _ = text::problems(problems, Detail::of_terminal(true, false), &mut out);
+    let mut shown = Vec::new();
+    // Writing to memory does not fail.
+    let _ = text::problems(problems, Detail::of_terminal(true, false), &mut shown);
+    to_stderr(&shown, colour);
 }
 
 /// `1 module`, `2 modules`, `0 libraries`.

@@ -1,5 +1,7 @@
 //! Lines that fit the terminal, and text that does it no harm.
 
+use super::visible;
+
 /// Breaks `text` at spaces into lines of at most `width` columns, continuation lines indented.
 pub(super) fn hang(width: usize, text: &str, indent: usize) -> String {
     hang_after(width, text, 0, indent)
@@ -10,6 +12,7 @@ pub(super) fn hang_after(width: usize, text: &str, used: usize, indent: usize) -
     let mut out = String::new();
     let mut column = used;
     for (index, word) in text.split_whitespace().enumerate() {
+        let word = clean(word);
         let length = word.chars().count();
         if index > 0 && column + 1 + length > width {
             out.push('\n');
@@ -19,20 +22,15 @@ pub(super) fn hang_after(width: usize, text: &str, used: usize, indent: usize) -
             out.push(' ');
             column += 1;
         }
-        out.push_str(&clean(word));
+        out.push_str(&word);
         column += length;
     }
     out
 }
 
-/// The text without control characters: names of files and modules come from strangers, and terminals obey.
+/// The text with everything in it visible: names of files and modules come from strangers, and terminals obey.
 pub(super) fn clean(text: &str) -> String {
-    let harmless = |c: char| match c {
-        '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(harmless).collect()
+    visible::line(text)
 }
 
 #[cfg(test)]
@@ -50,6 +48,6 @@ mod tests {
 
     #[test]
     fn a_name_gives_the_terminal_no_orders() {
-        assert_eq!(hang(80, "a\u{1b}[2Jb \u{7}", 2), "a\u{fffd}[2Jb \u{fffd}");
+        assert_eq!(hang(80, "a\u{1b}[2Jb \u{7}", 2), "a\\u{1b}[2Jb \\u{7}");
     }
 }

@@ -24,10 +24,11 @@ fn judge(name: &str, data: &[u8], parse: Parse<'_>) {
     let today = Date::from_unix_seconds(1_780_000_000);
     // A policy that extends itself, and one that extends another.
     let base = |name: &str| match name {
-        "nogil" => Some("declarations: {used: refuse, undeclared: refuse, unknown: refuse}\n".to_owned()),
-        _ => Some(text.to_owned()),
+        "nogil" => Ok("declarations: {used: refuse, undeclared: refuse, unknown: refuse}\n".to_owned()),
+        _ => Ok(text.to_owned()),
     };
-    let known = Known { rules: &["enables-gil", "wrong-abi", "mutable-static"], today, base: &base };
+    let rules = ["enables-gil", "wrong-abi", "mutable-static"];
+    let known = Known { rules: &rules, today, base: &base, shows_bases: true };
     let Some((policy, diagnostics)) = parse(name, text, &known) else { return };
     let lines = text.split('\n').count();
     for diagnostic in &diagnostics {

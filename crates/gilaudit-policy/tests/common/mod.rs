@@ -22,13 +22,14 @@ pub(crate) fn today() -> Date {
     Date::new(2026, 11, 22).unwrap()
 }
 
-pub(crate) fn built_in(name: &str) -> Option<String> {
-    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+pub(crate) fn built_in(name: &str) -> Result<String, String> {
+    let found = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+    found.ok_or_else(|| "no such file".to_owned())
 }
 
 /// Reads a policy that may extend the built-in ones.
 pub(crate) fn parse(name: &str, text: &str) -> (Option<Policy>, Vec<Diagnostic>) {
-    Policy::parse(name, text, &Known { rules: &RULES, today: today(), base: &built_in })
+    Policy::parse(name, text, &Known { rules: &RULES, today: today(), base: &built_in, shows_bases: true })
 }
 
 /// Reads a policy without mistakes; warnings are fine.

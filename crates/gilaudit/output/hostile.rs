@@ -1,0 +1,148 @@
+//! Names, messages and sources with every character that has no look of its own: no format for people lets one through.
+
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use gilaudit_model::{Distribution, Evidence, Framework, Library, Location, Origin, Problem, Severity, Stage, Status};
+use gilaudit_policy::{Diagnostic, Place};
+
+use super::{Detail, sample, visible};
+use crate::args::Format;
+use crate::report::{Answers, Report};
+
+/// A text around a character: what was turned around is in front of it, too.
+fn around(c: char) -> String {
+    format!("pre{c}fix{c}")
+}
+
+/// A report in which everything that comes from inputs is `hostile`.
+fn report(hostile: &str) -> Report {
+    let sample = sample::report();
+    let mut question = sample.question;
+    let text = || hostile.to_owned();
+    question.policy = text();
+    question.target_from = text();
+    let place = Place { file: Arc::from(hostile), line: 1, column: 1, end_line: 1, end_column: 2 };
+    let diagnostic = |severity| Diagnostic { place: place.clone(), severity, message: text(), hint: Some(text()) };
+    question.policy_diagnostics = vec![diagnostic(Severity::Error), diagnostic(Severity::Warning)];
+    let origin = Origin::path(text()).member(text());
+    let mut answers: Answers = sample.answers;
+    for (index, judged) in answers.extensions.iter_mut().enumerate() {
+        let extension = &mut judged.extension;
+        extension.module = format!("{hostile}{index}");
+        extension.origin = origin.clone();
+        extension.distribution = Some(Distribution { name: text(), version: text() });
+        extension.abi.tag = Some(text());
+        extension.framework = Some(Framework { name: "cython", version: Some(text()) });
+        extension.declaration.evidence = vec![Evidence { what: text(), at: text() }];
+        extension.declaration.reason = (extension.declaration.status == Status::Unknown).then(text);
+        extension.declaration.delegated_to = Some(text());
+        extension.declaration.declared_by_tool = Some(text());
+        if let Some(failure) = &mut extension.failure {
+            failure.error = text();
+        }
+        judged.decision.because = vec![text()];
+        judged.decision.policy_at = judged.decision.policy_at.as_ref().map(|_| text());
+        judged.decision.warning = judged.decision.warning.as_ref().map(|_| text());
+    }
+    let source = Origin::path(text());
+    for finding in &mut answers.findings {
+        finding.message = text();
+        finding.help = finding.help.as_ref().map(|_| text());
+        finding.function = Some(text());
+        finding.module = finding.module.as_ref().map(|_| format!("{hostile}0"));
+        finding.suppressed = finding.suppressed.as_ref().map(|_| text());
+        let in_text = matches!(finding.location, Location::Text { .. });
+        finding.origin = if in_text { source.clone() } else { origin.clone() };
+        for related in &mut finding.related {
+            related.message = text();
+            related.origin = source.clone();
+        }
+    }
+    answers.texts = vec![(source, format!("/* {hostile} */ x;\n").repeat(12))];
+    answers.libraries = vec![Library { origin: origin.clone(), why: "no init function" }];
+    answers.problems = [true, false]
+        .map(|unread| Problem { origin: origin.clone(), stage: Stage::Archive, unread, error: text() })
+        .to_vec();
+    question.fail_on = Severity::Note;
+    Report::new(question, answers)
+}
+
+fn written(report: &Report, format: Format) -> String {
+    let mut out = Vec::new();
+    let detail = Detail { verbose: true, ..Detail::default() };
+    super::write(report, format, detail, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The text without the styles that the command itself writes.
+fn without_styles(text: &str) -> String {
+    let mut out = String::new();
+    let mut parts = text.split('\u{1b}');
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let style = part.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+        let (style, rest) = style.unwrap_or_else(|| panic!("an escape that is no style: {part:?}"));
+        assert!(style.chars().all(|c| c.is_ascii_digit() || c == ';'), "an escape that is no style: {part:?}");
+        out.push_str(rest);
+    }
+    out
+}
+
+/// Every string of a JSON value, and every key.
+fn strings(value: &serde_json::Value, all: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => all.push(text.clone()),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| strings(item, all)),
+        serde_json::Value::Object(entries) => entries.iter().for_each(|(key, value)| {
+            all.push(key.clone());
+            strings(value, all);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_format_for_people_has_a_hidden_character() {
+    let all: String = ('\0'..=char::MAX).filter(|c| visible::is_hidden(*c)).collect();
+    // One at a time, those that somebody would use; and all of them at once.
+    let some = ['\0', '\u{7}', '\r', '\u{1b}', '\u{7f}', '\u{9b}', '\u{ad}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}'];
+    let texts = some.map(around).into_iter().chain([all]);
+    for hostile in texts {
+        let report = report(&hostile);
+        for format in Format::value_variants() {
+            let text = written(&report, *format);
+            let shown = match format {
+                // For programs, which get what was found.
+                Format::Json | Format::Jsonl | Format::Sarif => continue,
+                Format::Text => without_styles(&text),
+                Format::Html => {
+                    let (_, data) = text.split_once("id=\"data\">").unwrap();
+                    let data: serde_json::Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+                    let mut all = Vec::new();
+                    strings(&data, &mut all);
+                    text + &all.join("\n")
+                }
+                Format::Github | Format::Markdown | Format::Junit => text,
+            };
+            let hidden = shown.chars().find(|c| visible::is_hidden(*c) && !matches!(c, '\n' | '\t'));
+            assert_eq!(hidden, None, "{format:?} of {hostile:?}");
+            if hostile.contains('\u{202e}') {
+                // Markdown escapes a backslash before punctuation only.
+                assert!(shown.contains("u{202e}"), "{format:?} does not show it: {shown}");
+            }
+        }
+    }
+}
+
+/// Lines that end as on Windows are none of a stranger's tricks.
+#[test]
+fn sources_of_windows_look_like_others() {
+    let mut report = sample::report();
+    for (_, text) in &mut report.answers.texts {
+        *text = text.replace('\n', "\r\n");
+    }
+    for format in [Format::Text, Format::Markdown, Format::Html, Format::Github, Format::Junit] {
+        assert!(!written(&report, format).contains("u{d}"), "{format:?}");
+    }
+}
