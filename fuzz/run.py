@@ -22,6 +22,9 @@ LONGEST = 100_000
 #: libFuzzer's own memory and the corpus come on top of what an input takes, which the targets bound themselves.
 MEMORY_MB = 1500
 MOST_FAILURES = 10
+#: Seconds by the clock, for what does not end at all: how much processor time an input may take is bounded by the targets, since a busy
+#: machine can keep any input waiting.
+ENDLESS = 600
 
 
 def build(options):
@@ -57,7 +60,7 @@ def run(program, corpus, artifacts, seconds):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     while (left := ends - time.monotonic()) > 1 and len(result.failures) < MOST_FAILURES:
         command = [program, corpus, f"-max_total_time={int(left)}", f"-max_len={LONGEST}", f"-rss_limit_mb={MEMORY_MB}"]
-        command += ["-timeout=20", "-print_final_stats=1", "-close_fd_mask=1", f"-artifact_prefix={artifacts}/"]
+        command += [f"-timeout={ENDLESS}", "-print_final_stats=1", "-close_fd_mask=1", f"-artifact_prefix={artifacts}/"]
         ran = subprocess.run(list(map(str, command)), stderr=subprocess.PIPE, text=True, errors="replace")
         (artifacts / "last.log").write_text(ran.stderr)
         if not result.take(ran.stderr):

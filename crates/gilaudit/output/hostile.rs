@@ -60,7 +60,7 @@ fn report(hostile: &str) -> Report {
         }
     }
     answers.texts = vec![(source, format!("/* {hostile} */ x;\n").repeat(12))];
-    answers.libraries = vec![Library { origin: origin.clone(), why: "no init function" }];
+    answers.libraries = vec![Library { origin: origin.clone(), why: "no init function".to_owned() }];
     answers.problems = [true, false]
         .map(|unread| Problem { origin: origin.clone(), stage: Stage::Archive, unread, error: text() })
         .to_vec();
