@@ -177,5 +177,5 @@ fn extends_stays_in_its_project() {
     // Who names the policy may name any other in it, and hears all about it.
     put(&here, "named.yaml", "extends: ../outside.yaml\n");
     let ran = finish(command(["check", ".", "--policy", "../named.yaml"]).current_dir(&inside)).exits(2);
-    assert!(ran.stderr.contains("outside.yaml:1:"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("outside.yaml:2:"), "{}", ran.stderr);
 }

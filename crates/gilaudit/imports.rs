@@ -19,6 +19,7 @@ use rayon::prelude::*;
 
 use crate::args::ImportArgs;
 use crate::error::Error;
+use crate::policies;
 use crate::report::{Answers, Judged};
 use crate::settings::Settings;
 
@@ -502,8 +503,11 @@ fn ways(blocker: &Blocker, answer: &Answer, requirements: &Requirements, extensi
     let newer = newer.filter_map(|judged| judged.extension.distribution.clone()).max();
     let forced: Vec<&str> = answer.blockers.iter().filter(|it| !it.later).map(|it| it.module.as_str()).collect();
     let matches = match &blocker.distribution {
-        Some(it) => format!("{{module: '{}', distribution: '{} =={}'}}", blocker.module, it.name, it.version),
-        None => format!("{{module: '{}'}}", blocker.module),
+        Some(it) => {
+            let distribution = policies::quoted(&format!("{} =={}", it.name, it.version));
+            format!("{{module: {}, distribution: {distribution}}}", policies::quoted(&blocker.module))
+        }
+        None => format!("{{module: {}}}", policies::quoted(&blocker.module)),
     };
     Ways {
         required_by: blocker.distribution.as_ref().map(|it| requirements.responsible(&it.name)).unwrap_or_default(),

@@ -145,6 +145,23 @@ pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     gilaudit_input::read_text(path).map_err(|error| error.to_string())
 }
 
+/// A text in YAML that is read as just this text. Names come from strangers: one with a quote in it would end there and say more.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
+    if text.chars().all(is_plain) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    let mut out = "\"".to_owned();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if is_plain(c) => out.push(c),
+            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+        }
+    }
+    out + "\""
+}
+
 /// That there is no built-in policy of this name, and which one may be meant.
 fn unknown(name: &str) -> Error {
     let error = Error::new(format!("unknown policy '{name}'"));
@@ -230,5 +247,19 @@ impl Applied {
         diagnostics.extend(unused);
         diagnostics.sort();
         diagnostics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_text_is_read_as_it_was() {
+        for text in ["a.b", "it's", "a'}\n  action: allow", "\u{202e}\u{1b}\"\\\u{e0041}", "日本 ==1.0", "#", "{x: y}"] {
+            let policy = parse("x.yaml", &format!("description: {}\n", quoted(text)), Asked::ByUser);
+            let (Some(policy), diagnostics) = policy.expect("it is a policy") else { panic!("{text:?} is no policy") };
+            assert_eq!(policy.description(), Some(text), "{diagnostics:?}");
+        }
     }
 }

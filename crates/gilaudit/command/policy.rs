@@ -109,20 +109,31 @@ fn exceptions(extensions: &[Judged], expires: Option<Date>) -> String {
         matches!(outcome, Outcome::EnablesGil | Outcome::RunsFreeForced | Outcome::Undetermined)
     };
     let mut groups: BTreeMap<(bool, String), BTreeMap<&str, &Judged>> = BTreeMap::new();
+    let mut left_out = String::new();
     for judged in extensions.iter().filter(blocks) {
         let module = judged.extension.module.as_str();
         let matches = match &judged.extension.distribution {
-            Some(it) => format!("{{distribution: '{} =={}'}}", it.name, it.version),
-            None => format!("{{module: '{module}'}}"),
+            Some(it) => {
+                format!("{{distribution: {}}}", policies::quoted(&format!("{} =={}", it.name, it.version)))
+            }
+            // As a pattern it would let in others, too.
+            None if module.contains(['*', '?', '[', ']', '{', '}', '!']) => {
+                let _ = writeln!(left_out, "# {}: no exception, since no module is imported by this name", plain(module));
+                continue;
+            }
+            None => format!("{{module: {}}}", policies::quoted(module)),
         };
         let group = groups.entry((judged.extension.distribution.is_none(), matches)).or_default();
         group.entry(module).or_insert(judged);
     }
-    if groups.is_empty() {
+    if groups.is_empty() && left_out.is_empty() {
         return "# No extension that was audited turns the GIL on, so there is nothing to except.\nexceptions: []\n"
             .to_owned();
     }
-    let mut text = "exceptions:\n".to_owned();
+    if groups.is_empty() {
+        return format!("{left_out}exceptions: []\n");
+    }
+    let mut text = format!("{left_out}exceptions:\n");
     for ((_, matches), modules) in groups {
         for (module, judged) in modules {
             let why = judged.decision.because.first().map_or("", String::as_str);

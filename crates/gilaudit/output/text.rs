@@ -157,7 +157,7 @@ fn judged_list(
         return Ok(());
     }
     let style = colour(severity);
-    writeln!(out, "{style}{what}{style:#}: {}", super::count(modules.len(), "module"))?;
+    writeln!(out, "{style}{}{style:#}: {}", wrap::clean(what), super::count(modules.len(), "module"))?;
     let listed = if detail.verbose { modules.len() } else { LISTED };
     for Judged { extension, decision } in modules.iter().take(listed) {
         let from = extension.distribution.as_ref().map_or(String::new(), |it| format!(" ({})", shown(it)));

@@ -65,10 +65,24 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Writes finished text of which every line ends where it should. Whatever a format, or a library that it uses, let through is made
-/// visible here. Styles and links of terminals begin with an escape character: a format that has some keeps those of names out itself.
+/// visible here. Only what begins a colour or a link stays an order to a terminal, where a format has some.
 pub(super) fn write(text: &[u8], has_styles: bool, out: &mut dyn Write) -> io::Result<()> {
-    let keep: &[char] = if has_styles { &['\n', '\t', '\u{1b}'] } else { &['\n', '\t'] };
-    out.write_all(but(&String::from_utf8_lossy(text), keep).as_bytes())
+    const KEEP: [char; 2] = ['\n', '\t'];
+    let text = String::from_utf8_lossy(text);
+    let mut parts = text.split('\u{1b}');
+    out.write_all(but(parts.next().unwrap_or_default(), &KEEP).as_bytes())?;
+    for part in parts {
+        let escape = if has_styles && is_style(part) { "\u{1b}" } else { "\\u{1b}" };
+        out.write_all(escape.as_bytes())?;
+        out.write_all(but(part, &KEEP).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Whether what follows an escape character makes it a colour (SGR), or the begin or end of a link (OSC 8).
+fn is_style(rest: &str) -> bool {
+    let sgr = rest.strip_prefix('[').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+    sgr.is_some_and(|rest| rest.starts_with('m')) || rest.starts_with("]8;;") || rest.starts_with('\\')
 }
 
 /// Writes JSON whose strings are shown to people.
@@ -120,6 +134,10 @@ mod tests {
         let mut out = Vec::new();
         write("\u{1b}[1ma\u{1b}[0m\u{9b}\r\n".as_bytes(), true, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "\u{1b}[1ma\u{1b}[0m\\u{9b}\\u{d}\n");
+        let mut out = Vec::new();
+        write(b"\x1b[2J\x1b[1;31m\x1b]8;;u\x1b\\\x1b]0;t\x1b", true, &mut out).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert_eq!(shown, "\\u{1b}[2J\u{1b}[1;31m\u{1b}]8;;u\u{1b}\\\\u{1b}]0;t\\u{1b}");
         let mut out = Vec::new();
         write("\u{1b}\u{202e}\n".as_bytes(), false, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "\\u{1b}\\u{202e}\n");
