@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn a_quoted_text_is_read_as_it_was() {
-        for text in ["a.b", "it's", "a'}\n  action: allow", "\u{202e}\u{1b}\"\\\u{e0041}", "日本 ==1.0", "#", "{x: y}"] {
+        for text in ["a.b", "it's", "a'}\n  action: allow", "\u{202e}\u{1b}\"\\\u{e0041}", "日本 ==1.0", "#", "{x: y}"]
+        {
             let policy = parse("x.yaml", &format!("description: {}\n", quoted(text)), Asked::ByUser);
             let (Some(policy), diagnostics) = policy.expect("it is a policy") else { panic!("{text:?} is no policy") };
             assert_eq!(policy.description(), Some(text), "{diagnostics:?}");

@@ -30,7 +30,8 @@ impl Project {
         for folder in here.ancestors() {
             let file = folder.join(PYPROJECT);
             let policy = if folder == here { PYPROJECT.to_owned() } else { file.display().to_string() };
-            let Some(text) = text(&file, folder).map_err(|error| not_known(Error::new(format!("{policy}: {error}"))))?
+            let Some(text) =
+                text(&file, folder).map_err(|error| not_known(Error::new(format!("{policy}: {error}"))))?
             else {
                 continue;
             };
@@ -49,7 +50,8 @@ impl Project {
 
     /// The file of this path, unless it is outside of the project.
     pub(crate) fn inside(&self, path: &str) -> Result<PathBuf, String> {
-        let outside = || "it is outside of the project, whose policy nobody named; --policy FILE may extend it".to_owned();
+        let outside =
+            || "it is outside of the project, whose policy nobody named; --policy FILE may extend it".to_owned();
         // The folder that the path begins with, where it is that of the file that names it, is no way out.
         let given = Path::new(path);
         let inner = given.strip_prefix(&self.folder).unwrap_or(given);
@@ -78,7 +80,8 @@ fn text(file: &Path, folder: &Path) -> Result<Option<String>, String> {
         Err(error) => return Err(error.to_string()),
     };
     if is_link {
-        let real = |path: &Path| path.canonicalize().map_err(|error| format!("a link that cannot be followed: {error}"));
+        let real =
+            |path: &Path| path.canonicalize().map_err(|error| format!("a link that cannot be followed: {error}"));
         if !real(file)?.starts_with(real(folder)?) {
             return Err("a link to a file outside of its folder".to_owned());
         }

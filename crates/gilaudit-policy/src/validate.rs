@@ -167,7 +167,11 @@ fn extends(read: &mut Reader, node: &Node, known: &Known<'_>, chain: &[String]) 
         read.diagnostics.extend(diagnostics);
     } else if base.is_none() {
         let hint = format!("gilaudit policy check {name} shows what");
-        read.error_with_hint(node.span, format!("something is wrong with the policy '{name}' that this one extends"), hint);
+        read.error_with_hint(
+            node.span,
+            format!("something is wrong with the policy '{name}' that this one extends"),
+            hint,
+        );
     }
     base
 }

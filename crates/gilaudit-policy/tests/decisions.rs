@@ -238,8 +238,9 @@ fn policies_build_on_one_another() {
         _ => return common::built_in(name),
         })
     };
-    let read =
-        |text: &str| Policy::parse("ci/policy.yaml", text, &Known { rules: &RULES, today: today(), base: &texts, shows_bases: true });
+    let read = |text: &str| {
+        Policy::parse("ci/policy.yaml", text, &Known { rules: &RULES, today: today(), base: &texts, shows_bases: true })
+    };
     let (policy, diagnostics) =
         read("extends: company.yaml\nexceptions:\n- match: {module: b.c}\n  action: refuse\n  reason: own\n");
     assert_eq!(shown(&diagnostics), "");

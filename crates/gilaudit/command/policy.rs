@@ -118,7 +118,8 @@ fn exceptions(extensions: &[Judged], expires: Option<Date>) -> String {
             }
             // As a pattern it would let in others, too.
             None if module.contains(['*', '?', '[', ']', '{', '}', '!']) => {
-                let _ = writeln!(left_out, "# {}: no exception, since no module is imported by this name", plain(module));
+                let _ =
+                    writeln!(left_out, "# {}: no exception, since no module is imported by this name", plain(module));
                 continue;
             }
             None => format!("{{module: {}}}", policies::quoted(module)),

@@ -109,7 +109,8 @@ fn no_format_for_people_has_a_hidden_character() {
     let is_end = |c: char| [-1, 1].iter().any(|by| !near(c, *by).is_some_and(visible::is_hidden));
     let all: String = ('\0'..=char::MAX).filter(|c| visible::is_hidden(*c) && is_end(*c)).collect();
     // One at a time, those that somebody would use; and all of them at once.
-    let some = ['\0', '\u{7}', '\r', '\u{1b}', '\u{7f}', '\u{9b}', '\u{ad}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}'];
+    let some =
+        ['\0', '\u{7}', '\r', '\u{1b}', '\u{7f}', '\u{9b}', '\u{ad}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2066}'];
     let texts = some.map(around).into_iter().chain([all]);
     for hostile in texts {
         let report = report(&hostile);
@@ -121,7 +122,8 @@ fn no_format_for_people_has_a_hidden_character() {
                 Format::Text => without_styles(&text),
                 Format::Html => {
                     let (_, data) = text.split_once("id=\"data\">").unwrap();
-                    let data: serde_json::Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+                    let data: serde_json::Value =
+                        serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
                     let mut all = Vec::new();
                     strings(&data, &mut all);
                     text + &all.join("\n")

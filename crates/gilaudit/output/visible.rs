@@ -91,7 +91,11 @@ pub(super) struct Json;
 impl Formatter for Json {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         // A backslash of the text is two in JSON.
-        let visible = if fragment.chars().any(is_hidden) { but(fragment, &[]).replace('\\', "\\\\") } else { fragment.to_owned() };
+        let visible = if fragment.chars().any(is_hidden) {
+            but(fragment, &[]).replace('\\', "\\\\")
+        } else {
+            fragment.to_owned()
+        };
         writer.write_all(visible.as_bytes())
     }
 
@@ -118,7 +122,19 @@ mod tests {
     #[test]
     fn what_is_hidden() {
         assert!(HIDDEN.is_sorted() && HIDDEN.iter().all(|(first, last)| first <= last));
-        for c in ['\0', '\n', '\u{1b}', '\u{7f}', '\u{9b}', '\u{ad}', '\u{200d}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{e0041}'] {
+        for c in [
+            '\0',
+            '\n',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{200d}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
             assert!(is_hidden(c), "{c:?}");
         }
         for c in [' ', '~', '\u{a0}', 'é', '日', '\u{301}', '😀', '\u{fffd}', '\u{10ffff}'] {

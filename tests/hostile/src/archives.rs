@@ -50,7 +50,10 @@ fn compare(kind: &str, name: &str, bytes: &[u8]) {
         if !here.contains(&&*digest) {
             let kept = folder.keep();
             let problems = &inventory.problems;
-            panic!("{name:?}: Python reads {digest}, gilaudit {here:?} and says only {problems:?}; see {}", kept.display());
+            panic!(
+                "{name:?}: Python reads {digest}, gilaudit {here:?} and says only {problems:?}; see {}",
+                kept.display()
+            );
         }
     }
 }
@@ -137,8 +140,10 @@ impl Python {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let Some((path, digest)) = line.trim_end().split_once(' ') else { return Ok(found) };
-            let path: Vec<u8> =
-                (0..path.len()).step_by(2).filter_map(|at| u8::from_str_radix(path.get(at..at + 2)?, 16).ok()).collect();
+            let path: Vec<u8> = (0..path.len())
+                .step_by(2)
+                .filter_map(|at| u8::from_str_radix(path.get(at..at + 2)?, 16).ok())
+                .collect();
             found.push((String::from_utf8_lossy(&path).into_owned(), digest.to_owned()));
         }
     }

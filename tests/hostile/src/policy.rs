@@ -33,7 +33,8 @@ fn judge(name: &str, data: &[u8], parse: Parse<'_>) {
     let lines = text.split('\n').count();
     for diagnostic in &diagnostics {
         let place = &diagnostic.place;
-        let inside = 0 < place.line && 0 < place.column && (place.line, place.column) < (place.end_line, place.end_column);
+        let inside =
+            0 < place.line && 0 < place.column && (place.line, place.column) < (place.end_line, place.end_column);
         assert!(inside && place.line as usize <= lines.max(1) + 1, "no place in {lines} lines: {diagnostic:?}");
     }
     let errors = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
