@@ -3,6 +3,11 @@
 //! This is what is left of fuzzing where there is no libFuzzer: a few hundred inputs a target. `crashers/TARGET/` holds inputs that were
 //! answered wrongly, took too long or ended the program, as small as they could be made.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failing test should panic where it fails; clippy sees only #[test] functions as tests"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
