@@ -60,7 +60,8 @@ def run(program, corpus, artifacts, seconds):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     while (left := ends - time.monotonic()) > 1 and len(result.failures) < MOST_FAILURES:
         command = [program, corpus, f"-max_total_time={int(left)}", f"-max_len={LONGEST}", f"-rss_limit_mb={MEMORY_MB}"]
-        command += [f"-timeout={ENDLESS}", "-print_final_stats=1", "-close_fd_mask=1", f"-artifact_prefix={artifacts}/"]
+        command += [f"-timeout={ENDLESS}", f"-report_slow_units={ENDLESS}", "-print_final_stats=1", "-close_fd_mask=1"]
+        command += [f"-artifact_prefix={artifacts}/"]
         ran = subprocess.run(list(map(str, command)), stderr=subprocess.PIPE, text=True, errors="replace")
         (artifacts / "last.log").write_text(ran.stderr)
         if not result.take(ran.stderr):

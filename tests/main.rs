@@ -16,6 +16,7 @@ mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs
 mod mistakes; // suggestions, empty inputs, completions
 mod project; // the policy of a pyproject.toml that nobody named
+mod readers; // baselines and saved reports that are damaged
 mod readme; // what README.md shows
 mod sources; // source files and trees
 mod terminal; // what people see

@@ -140,6 +140,137 @@ fn no_format_for_people_has_a_hidden_character() {
     }
 }
 
+/// Pieces of which each format takes some for its own.
+const PIECES: [&str; 27] = [
+    "<",
+    ">",
+    "&",
+    "\"",
+    "'",
+    "|",
+    "`",
+    "``````",
+    "\n````````````\n",
+    "\n",
+    "\r\n",
+    "::error::",
+    "%0A",
+    "]]>",
+    "-->",
+    "<!--",
+    "</script>",
+    "<details>",
+    "{{script}}",
+    "\\",
+    "\u{202e}",
+    "\u{1b}[31m",
+    "\0",
+    "a",
+    "é",
+    " ",
+    "| --- |\n",
+];
+
+/// The same texts every time: Marsaglia's xorshift64.
+fn noise(state: &mut u64) -> String {
+    let mut next = |below: usize| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 11) as usize % below
+    };
+    (0..=next(6)).map(|_| PIECES[next(PIECES.len())]).collect()
+}
+
+/// A line of Markdown without what is code in it (CommonMark 0.31, section 6.1: from a run of backticks to the next that is as long).
+fn without_code(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('`') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let run = from.len() - from.trim_start_matches('`').len();
+        let (fence, inside) = from.split_at(run);
+        let is_end = |at: &usize| !inside[..*at].ends_with('`') && !inside[at + run..].starts_with('`');
+        let end = inside.match_indices(fence).map(|(at, _)| at).find(is_end);
+        // A backslash before it takes a backtick's meaning away; without an end it is none, either.
+        match end.filter(|_| !before.ends_with('\\')) {
+            Some(end) => rest = &inside[end + run..],
+            None => {
+                out.push_str(fence);
+                rest = inside;
+            }
+        }
+    }
+    out + rest
+}
+
+/// What of a format a program or a browser would take for structure, and how often.
+fn structure(format: Format, text: &str) -> Vec<usize> {
+    let counts = |marks: &[&str]| marks.iter().map(|mark| text.matches(mark).count()).collect();
+    match format {
+        Format::Html => counts(&["<", "<script", "</script"]),
+        Format::Junit => {
+            let mut reader = quick_xml::Reader::from_str(text);
+            let mut elements = 0;
+            loop {
+                match reader.read_event().unwrap() {
+                    quick_xml::events::Event::Eof => return vec![elements],
+                    quick_xml::events::Event::Start(_) | quick_xml::events::Event::Empty(_) => elements += 1,
+                    _ => {}
+                }
+            }
+        }
+        Format::Github => {
+            assert!(text.lines().all(|line| line.starts_with("::")), "{text}");
+            vec![text.lines().count()]
+        }
+        // Outside of fences, where nothing is taken for Markdown.
+        Format::Markdown => {
+            let mut fenced = None;
+            let outside = text.lines().filter(|line| {
+                let run = line.len() - line.trim_start_matches('`').len();
+                let rest = &line[run..];
+                match fenced {
+                    Some(least) if run >= least && rest.trim().is_empty() => fenced = None,
+                    // Section 4.5: with a backtick after it, it is code in a line.
+                    None if run >= 3 && !rest.contains('`') => fenced = Some(run),
+                    _ => {}
+                }
+                fenced.is_none()
+            });
+            let outside: Vec<String> = outside.map(without_code).collect();
+            assert_eq!(fenced, None, "a fence that does not end: {text}");
+            let tags = |tag: &str| outside.iter().map(|line| line.matches(tag).count()).sum();
+            let starts = |start: &str| outside.iter().filter(|line| line.starts_with(start)).count();
+            vec![tags("<details>"), tags("</details>"), tags("<!--"), tags("<script"), starts("|"), starts("## ")]
+        }
+        Format::Json | Format::Sarif => {
+            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            vec![value.as_object().unwrap().len()]
+        }
+        Format::Jsonl => {
+            assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+            vec![text.lines().count()]
+        }
+        Format::Text => Vec::new(),
+    }
+}
+
+#[test]
+fn no_text_changes_the_structure_of_a_format() {
+    let plain = report("plain");
+    let mut state = 1;
+    for _ in 0..150 {
+        let hostile = noise(&mut state);
+        let report = report(&hostile);
+        for format in Format::value_variants() {
+            let [before, now] = [&plain, &report].map(|report| structure(*format, &written(report, *format)));
+            assert_eq!(now, before, "{format:?} of {hostile:?}: {}", written(&report, *format));
+        }
+    }
+}
+
 /// Lines that end as on Windows are none of a stranger's tricks.
 #[test]
 fn sources_of_windows_look_like_others() {

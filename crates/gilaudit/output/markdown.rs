@@ -150,12 +150,9 @@ fn write_finding(report: &Report, finding: &Finding, said: &mut String) {
     let function = finding.function.as_ref().map_or(String::new(), |name| format!("in {}: ", code(name)));
     said.push_str(&format!("{function}{}\n", text(&finding.message)));
     if let Some(source) = report.answers.line(&finding.origin, line) {
-        // A fence longer than any run of backticks in the line.
-        said.push_str(&format!(
-            "\n``````{}\n{}\n``````\n",
-            language(finding.origin.file_name()),
-            wrap::clean(source.trim()).replace("``````", "`````")
-        ));
+        let source = wrap::clean(source.trim());
+        let fence = fence(&source, 6);
+        said.push_str(&format!("\n{fence}{}\n{source}\n{fence}\n", language(finding.origin.file_name())));
     }
     for related in &finding.related {
         let place = words::place(&related.origin, related.location);
@@ -211,10 +208,17 @@ fn html(text: &str) -> String {
     one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// At least so many backticks that no run of them in the text ends what they begin.
+fn fence(text: &str, least: usize) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(least.max(longest + 1))
+}
+
 /// Code in a line.
 fn code(text: &str) -> String {
     let text = one_line(text).replace('|', "\\|");
-    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+    let fence = fence(&text, 1);
+    if fence.len() == 1 { format!("`{text}`") } else { format!("{fence} {text} {fence}") }
 }
 
 #[cfg(test)]
@@ -259,5 +263,6 @@ mod tests {
     fn nothing_is_taken_for_markup() {
         assert_eq!(text("a|b <i> *c* @you\n# d"), "a\\|b &lt;i&gt; \\*c\\* &#64;you \\# d");
         assert_eq!(code("a`b"), "`` a`b ``");
+        assert_eq!(code("``a`b"), "``` ``a`b ```");
     }
 }
