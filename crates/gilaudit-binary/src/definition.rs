@@ -27,9 +27,24 @@ pub(crate) fn name_offset(layout: Layout, pointer: u8) -> u64 {
     head(layout, u64::from(pointer)) + NAME * u64::from(pointer)
 }
 
-/// The offsets of `m_name` in both layouts.
-pub(crate) fn name_offsets(pointer: u8) -> [u64; 2] {
-    [Layout::Gil, Layout::FreeThreaded].map(|layout| name_offset(layout, pointer))
+/// Whether the bytes before `m_init` are what `PyModuleDef_HEAD_INIT` leaves in a file for this layout. Where code is not evaluated,
+/// only this tells the two apart: `m_name` of one lies where it would in the other, of a definition that begins a little later.
+///
+/// CPython 3.13.15, 3.14.7 and 3.15.0rc2, `Include/object.h`, `PyObject_HEAD_INIT`: no type, and with the GIL a reference count, which
+/// is never 0; without it no thread, no shared count, and the local count of an immortal object.
+pub(crate) fn head_fits(engine: &mut Engine<'_, '_>, path: &mut Path, address: u64, layout: Layout) -> bool {
+    let pointer = engine.image.pointer;
+    let width = u64::from(pointer);
+    let mut field = |offset: u64, size: u8| engine.load(path, Value::Known(address.wrapping_add(offset)), size).known();
+    match layout {
+        Layout::Gil => field(0, pointer).is_some_and(|count| count != 0) && field(width, pointer) == Some(0),
+        Layout::FreeThreaded => {
+            field(0, pointer) == Some(0)
+                && field(width + 4, 4) == Some(0xffff_ffff)
+                && field(width + 8, pointer) == Some(0)
+                && field(2 * width + 8, pointer) == Some(0)
+        }
+    }
 }
 
 /// The fields of `PyModuleDef` after the head, in pointers: `m_init`, `m_index`, `m_copy`, then these.

@@ -3,7 +3,7 @@
 //! The name of the module leads to its definition: a pointer to that text at the place where `m_name` lies. Such a find shows what
 //! a definition declares, never that a module declares nothing: code may still set `m_slots`, or use another definition.
 
-use gilaudit_model::{Definition, InitResult, Slots, Version};
+use gilaudit_model::{Definition, InitResult, Layout, Slots, Version};
 
 use crate::code::{Engine, Path};
 use crate::definition;
@@ -23,18 +23,20 @@ pub(crate) fn find(image: &Image<'_>, short: &str) -> InitResult {
         if !named {
             continue;
         }
-        for offset in definition::name_offsets(image.pointer) {
-            let Some(address) = place.checked_sub(offset) else { continue };
+        for layout in [Layout::Gil, Layout::FreeThreaded] {
+            let Some(address) = place.checked_sub(definition::name_offset(layout, image.pointer)) else { continue };
             if !image.segment(address).is_some_and(|segment| segment.writable) {
                 continue;
             }
             let mut path = Path::new(0);
+            if !definition::head_fits(&mut engine, &mut path, address, layout) {
+                continue;
+            }
             let read = definition::read(&mut engine, &mut path, address, &mut Vec::new());
-            let is_definition =
-                read.layout.is_some_and(|layout| definition::name_offset(layout, image.pointer) == offset)
-                    && read.name.is_some()
-                    && read.size.is_some_and(|size| (-1..1 << 24).contains(&size))
-                    && matches!(read.slots, Slots::Array(_));
+            let is_definition = read.layout == Some(layout)
+                && read.name.is_some()
+                && read.size.is_some_and(|size| (-1..1 << 24).contains(&size))
+                && matches!(read.slots, Slots::Array(_));
             if is_definition {
                 found.push(read);
             }
