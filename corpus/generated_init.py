@@ -12,7 +12,8 @@ is linked under the name of each, since the file name says which init function i
 own (the GIL stays on once it is on), as far as `_imp.create_dynamic` goes: the GIL is decided there, before exec slots run.
 
 A definite answer that is not what happened is wrong (exit 1); `undetermined` is counted. A module that ends the interpreter by a signal
-is not compared. A seed means the same source as long as SHAPE is the same.
+is not compared, and neither is one whose init function refuses to go on by itself (ImportError "no") for what it was told from outside:
+gilaudit answers for the import that succeeds. A seed means the same source as long as SHAPE is the same.
 """
 
 import argparse
@@ -49,7 +50,7 @@ for line in sys.stdin:
             module = _imp.create_dynamic(ModuleSpec(name, ExtensionFileLoader(name, path), origin=path))
             said = "enables-gil" if sys._is_gil_enabled() else "runs-free"
         except BaseException as error:
-            said = "cannot-import"
+            said = "refuses" if str(error) == "no" else "cannot-import"
         os.write(write, said.encode())
         os._exit(0)
     os.close(write)
@@ -394,7 +395,8 @@ def main():
         args.work = args.work or temporary
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             rows = [row for file in pool.map(one_file, jobs(args)) for row in file]
-    compared = [row for row in rows if row[3] != "signal"]
+    rows = [(*row[:3], "cannot-import" if row[3] == "refuses" and row[4] == "cannot-import" else row[3], *row[4:]) for row in rows]
+    compared = [row for row in rows if row[3] not in ("signal", "refuses")]
     wrong = [row for row in compared if row[4] not in (row[3], "undetermined")]
     unknown = [row for row in compared if row[4] == "undetermined"]
     for row in wrong:
@@ -402,7 +404,7 @@ def main():
     if args.failures and wrong:
         with open(args.failures, "a", encoding="utf-8") as file:
             file.writelines("\t".join(map(str, row)) + "\n" for row in wrong)
-    print(f"{len(rows)} modules, {len(rows) - len(compared)} ended by a signal, {len(compared)} compared: "
+    print(f"{len(rows)} modules, {len(rows) - len(compared)} ended by a signal or refused, {len(compared)} compared: "
           f"{len(compared) - len(wrong) - len(unknown)} right, {len(wrong)} wrong, {len(unknown)} unknown "
           f"({100 * len(unknown) / max(1, len(compared)):.1f} %)")
     print("happened:", dict(collections.Counter(row[3] for row in rows)))

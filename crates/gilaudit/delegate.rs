@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Origin, Os, Platform, Status, Target,
+    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Mechanism, Origin, Os, Platform, Status, Target,
+    Version,
 };
 
 /// One architecture of one file that is an extension, as far as it is known before delegation.
@@ -75,6 +76,7 @@ impl Names {
     fn follow(&self, files: &[Loaded], index: usize, target: &Target, depth: usize) -> Option<Loading> {
         let file = files.get(index)?;
         let delegate = file.delegate(target)?;
+        let platform = file.platform();
         let to = self.candidates(files, index, delegate);
         let mut loading = file.loading.clone();
         let followed = |to: &usize| {
@@ -83,8 +85,13 @@ impl Names {
         };
         let followed: Vec<Loading> = to.iter().filter_map(followed).collect();
         let (Some(taken), Some(first)) = (followed.first(), to.first().and_then(|first| files.get(*first))) else {
-            let mut declaration =
-                Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"));
+            let mut declaration = if *delegate != Delegate::CffiBackend {
+                Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"))
+            } else if files.iter().any(|file| file.module == "_cffi_backend" && file.platform().os == platform.os) {
+                Declaration::unknown(format!("delegated to {delegate}, and {target} loads none of those among the inputs"))
+            } else {
+                of_any_cffi(&loading.hook, target)
+            };
             declaration.delegated_to = Some(delegate.to_string());
             loading.declaration = declaration;
             return Some(loading);
@@ -134,6 +141,24 @@ impl Names {
     }
 }
 
+/// What a module has from a cffi that is not among the inputs. Free-threaded 3.14 and later can only use cffi 2.0 and later, whose
+/// backend declares for every module that it makes.
+///
+/// `python-cffi/cffi` v2.0.0, `src/c/cffi1_module.c`, and its notes on the release: 3.13t is not supported.
+fn of_any_cffi(hook: &str, target: &Target) -> Declaration {
+    if !target.free_threaded || target.version < Version::V3_14 {
+        return Declaration::unknown(format!("delegated to {}, which is not among the inputs", Delegate::CffiBackend));
+    }
+    let mut declaration = Declaration::new(Status::NotUsed, Mechanism::SetGil);
+    declaration.evidence.push(handed_on(hook, &Delegate::CffiBackend));
+    declaration.declared_by_tool = Some("cffi".to_owned());
+    declaration.assumption = Some(
+        "the _cffi_backend that makes the module, which is not among the inputs, is of cffi 2.0 or later and declares for all modules"
+            .to_owned(),
+    );
+    declaration
+}
+
 fn handed_on(hook: &str, delegate: &Delegate) -> Evidence {
     Evidence { what: format!("initialisation handed to {delegate}"), at: hook.to_owned() }
 }
@@ -141,7 +166,8 @@ fn handed_on(hook: &str, delegate: &Delegate) -> Evidence {
 #[cfg(test)]
 mod tests {
     use gilaudit_model::{
-        Abi, Arch, BuiltFor, Definition, Format, GilCall, Header, Hook, HookKind, HookRun, Init, Place, Slots, Versions,
+        Abi, Arch, BuiltFor, Definition, Format, GilCall, Header, Hook, HookKind, HookRun, Init, Linked, Place, Slots,
+        Versions,
     };
 
     use super::*;
@@ -165,6 +191,7 @@ mod tests {
             hooks: vec![Hook { symbol, kind: HookKind::Init, at: place(), runs }],
             other_hooks: Vec::new(),
             needed: Vec::new(),
+            linked: Linked::default(),
         };
         let loading = facts.load(module, &DEFAULT_TARGET).unwrap();
         let origin = Origin::path(artifact).member(format!("{module}.so"));

@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 use gilaudit_binary::{Hints, Limits, read};
 use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{
-    BinaryFacts, Delegate, Evidence, Format, InitResult, Loading, Origin, Platform, Target, cpython::module_stem,
+    BinaryFacts, Delegate, Evidence, Format, ImportFailure, InitResult, Loading, Origin, Platform, Status, Target,
+    cpython::{missing_symbols, module_stem},
 };
+
+use crate::linked::{Closure, without_declaring};
 
 /// The shared libraries among the inputs, by file name.
 pub(crate) struct Libraries<'a> {
@@ -32,7 +35,7 @@ impl<'a> Libraries<'a> {
 
     /// What `target` makes of `module` in this file. Like [`BinaryFacts::load`], but looks into needed libraries too.
     pub(crate) fn load(&self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<Loading> {
-        match facts.load(module, target) {
+        let loading = match facts.load(module, target) {
             Some(loading) => match stub(facts, &loading, target) {
                 Some(symbol) => self.follow(facts, origin, module, symbol, target).or(Some(loading)),
                 None => Some(loading),
@@ -42,7 +45,38 @@ impl<'a> Libraries<'a> {
                 let name = module_stem(origin.file_name());
                 self.follow(facts, origin, module, &format!("PyInit_{}", name.replace('-', "_")), target)
             }
+        }?;
+        Some(self.by_names(facts, origin, loading, target))
+    }
+
+    /// What the names that the file and its libraries use say of `loading`: that the target lacks one, or that none could declare.
+    fn by_names(&self, facts: &BinaryFacts, origin: &Origin, mut loading: Loading, target: &Target) -> Loading {
+        let unknown = loading.declaration.status == Status::Unknown && loading.failure.is_none();
+        if !unknown && missing_symbols(&facts.linked, target).is_empty() {
+            return loading;
         }
+        let closure = Closure::new(facts, |needed| self.library(facts, origin, needed));
+        if let Some(missing) = closure.missing_symbol(target) {
+            // What the file was built for says more than the first name that is missing; the loader's error is that of the name.
+            let kind = loading.failure.as_ref().map_or(missing.kind, |failure| failure.kind);
+            loading.failure = Some(ImportFailure { kind, ..missing });
+            return loading;
+        }
+        without_declaring(&loading, &closure).unwrap_or(loading)
+    }
+
+    /// The facts of a needed library, by its name: of the same artifact before any other.
+    fn library(&self, facts: &BinaryFacts, origin: &Origin, name: &str) -> Option<(String, BinaryFacts)> {
+        let platform = |facts: &BinaryFacts| Platform { os: facts.format.os(), arch: facts.arch };
+        let mut members = self.by_name.get(name)?.clone();
+        members.sort_by_key(|member| distance(&member.origin, origin));
+        members.into_iter().find_map(|member| {
+            let bytes = self.inventory.read(member).ok()?;
+            let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), function: Some("") };
+            let (all, _) = read(&bytes, &hints, self.limits);
+            let there = all.into_iter().find(|there| platform(there) == platform(facts))?;
+            Some((member.origin.to_string(), there))
+        })
     }
 
     /// What the function `symbol` of a needed library does.

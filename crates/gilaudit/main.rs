@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod identity;
 mod imports;
+mod linked;
 mod misspelt;
 mod output;
 mod policies;

@@ -29,6 +29,7 @@ mod definition;
 mod framework;
 mod image;
 mod imports_of;
+mod linked;
 mod names;
 mod scan;
 
@@ -161,6 +162,7 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, budget: &m
         hooks,
         other_hooks,
         needed,
+        linked: linked::linked(image),
     }
 }
 

@@ -19,11 +19,12 @@ pub(crate) fn shared_library(file_name: &str) -> Option<MemberKind> {
     (lower(".dll") || lower(".dylib") || is_versioned(file_name)).then_some(MemberKind::Library)
 }
 
-/// Whether a name ends like `.so.1.2.3`.
+/// Whether a name ends like `.so.1.2.3`, or `.so.1.1.1k` as OpenSSL's does.
 fn is_versioned(file_name: &str) -> bool {
-    file_name.rsplit_once(".so.").is_some_and(|(_, version)| {
-        !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-    })
+    let is_number = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_digit()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    file_name.rsplit_once(".so.").is_some_and(|(_, version)| version.split('.').all(is_number))
 }
 
 fn ends_with_ignoring_case(text: &str, suffix: &str) -> bool {
@@ -151,6 +152,7 @@ mod tests {
             ("libx.so", candidate),
             ("libx.so.1", library),
             ("libx-1a2b.so.1.2.3", library),
+            ("libcrypto-1a2b.so.1.1.1k", library),
             ("x.dll", library),
             ("libx.dylib", library),
             ("._x.so", library),

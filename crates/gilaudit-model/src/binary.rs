@@ -25,6 +25,37 @@ pub struct BinaryFacts {
     pub other_hooks: Vec<String>,
     /// Shared libraries it names as needed: `DT_NEEDED`, `LC_LOAD_DYLIB`, the import directory.
     pub needed: Vec<String>,
+    /// What it takes from other files by name.
+    pub linked: Linked,
+}
+
+/// The names that a file takes from other files, as far as they matter to an interpreter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Linked {
+    /// Names of CPython's C API, sorted: those that start with `Py` or `_Py`.
+    pub python: Vec<PythonName>,
+    /// A function by which it could find others at run time: `dlsym`.
+    pub lookup: Option<String>,
+    /// Whether its data spells out a name by which a module declares, as it must to look that up (unless it is put together).
+    pub spells: bool,
+    /// Why these may not be all, where that is so.
+    pub incomplete: Option<String>,
+}
+
+/// A name of CPython's C API that a file takes from the interpreter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PythonName {
+    /// The name, without a Mach-O underscore.
+    pub name: String,
+    /// Whether the file is loaded without it: an undefined weak symbol.
+    pub weak: bool,
+}
+
+impl Linked {
+    /// Whether it takes this name from the interpreter.
+    pub fn takes(&self, name: &str) -> bool {
+        self.python.binary_search_by(|taken| taken.name.as_str().cmp(name)).is_ok()
+    }
 }
 
 /// The framework that made an extension, and its version where the file shows it.

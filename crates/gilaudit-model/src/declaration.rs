@@ -99,6 +99,8 @@ pub struct Declaration {
     pub delegated_to: Option<String>,
     /// The tool that declares on its own, without the author's audit, when the shape proves it: `mypyc`.
     pub declared_by_tool: Option<String>,
+    /// What is taken for true without having been seen, where the answer rests on that.
+    pub assumption: Option<String>,
 }
 
 impl Declaration {
@@ -109,7 +111,15 @@ impl Declaration {
 
     /// A declaration without evidence yet.
     pub fn new(status: Status, mechanism: Mechanism) -> Self {
-        Self { status, mechanism, evidence: Vec::new(), reason: None, delegated_to: None, declared_by_tool: None }
+        Self {
+            status,
+            mechanism,
+            evidence: Vec::new(),
+            reason: None,
+            delegated_to: None,
+            declared_by_tool: None,
+            assumption: None,
+        }
     }
 }
 
@@ -122,6 +132,8 @@ pub enum FailureKind {
     WrongAbi,
     /// The file has no init function that this version calls, only one for another version.
     NoHook,
+    /// The file takes a name from the interpreter that this one does not export.
+    MissingSymbol,
     /// The slots are invalid for this version.
     Slots,
     /// The init function fails on every path.

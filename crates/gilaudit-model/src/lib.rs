@@ -29,7 +29,7 @@ pub mod source;
 
 pub use binary::{
     AbiInfo, BinaryFacts, Definition, Delegate, ExportSlots, Framework, GilCall, Header, Hook, HookKind, HookRun,
-    InitResult, Layout, Place, Slot, SlotSource, SlotValue, Slots,
+    InitResult, Layout, Linked, Place, PythonName, Slot, SlotSource, SlotValue, Slots,
 };
 pub use decision::{Action, Decision, Outcome, Waiver};
 pub use declaration::{Declaration, Evidence, FailureKind, ImportFailure, Init, Loading, Mechanism, Status};

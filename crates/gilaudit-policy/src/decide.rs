@@ -28,6 +28,7 @@ pub fn decide(policy: &Policy, extension: &Extension, findings: &[Finding], targ
     if let Some(tool) = &extension.declaration.declared_by_tool {
         because.push(format!("{tool} declares this on its own for every module, without an audit by the author"));
     }
+    because.extend(extension.declaration.assumption.as_ref().map(|assumption| format!("assumed: {assumption}")));
     let mut choice = choose(policy, extension, findings, target, today, &mut because);
     if choice.waiver.as_ref().is_some_and(|waiver| !waiver.expired()) && choice.action == Action::Allow {
         because.extend(consequence(outcome));

@@ -98,6 +98,7 @@ fn failures() -> String {
         (FailureKind::NotSearched, "not-searched"),
         (FailureKind::WrongAbi, "wrong-abi"),
         (FailureKind::NoHook, "no-hook"),
+        (FailureKind::MissingSymbol, "missing-symbol"),
         (FailureKind::Slots, "slots"),
         (FailureKind::InitFails, "init-fails"),
     ];

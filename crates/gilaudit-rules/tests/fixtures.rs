@@ -78,6 +78,7 @@ fn extension(block: &Block) -> Extension {
             "not-searched" => FailureKind::NotSearched,
             "wrong-abi" => FailureKind::WrongAbi,
             "no-hook" => FailureKind::NoHook,
+            "missing-symbol" => FailureKind::MissingSymbol,
             "slots" => FailureKind::Slots,
             "init-fails" => FailureKind::InitFails,
             _ => panic!("unknown failure: {text}"),

@@ -167,6 +167,7 @@ fn module(Judged { extension, decision }: &Judged, rules: &[&str], texts: &mut T
         declaration.reason.clone(),
         declaration.delegated_to.as_ref().map(|to| format!("initialised by {to}")),
         declaration.declared_by_tool.as_ref().map(|tool| format!("declared by {tool}")),
+        declaration.assumption.as_ref().map(|assumption| format!("assumed: {assumption}")),
         decision.policy_at.as_ref().map(|at| format!("the policy says so at {at}")),
         decision.warning.as_ref().map(|warning| format!("the interpreter will say: {warning}")),
     ];

@@ -160,6 +160,7 @@ fn declaration<'a>(extension: &'a Extension, contradicted_by: &'a [&'static str]
         delegated_to: declaration.delegated_to.as_deref(),
         declared_by_tool: declaration.declared_by_tool.as_deref(),
         contradicted_by,
+        assumption: declaration.assumption.as_deref(),
     }
 }
 

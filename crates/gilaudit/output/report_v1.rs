@@ -259,6 +259,8 @@ pub(super) struct Declaration<'a> {
     pub(super) declared_by_tool: Option<&'a str>,
     /// The rules whose findings say that the declaration is not true.
     pub(super) contradicted_by: &'a [&'static str],
+    /// What is taken for true without having been seen, where the answer rests on that.
+    pub(super) assumption: Option<&'a str>,
 }
 
 /// What was seen, and where.

@@ -426,6 +426,17 @@ pub(super) fn readiness(report: &Report) -> Option<String> {
     })
 }
 
+/// What answers rest on without its having been seen, and how many.
+pub(super) fn assumptions(report: &Report) -> Vec<String> {
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for judged in &report.answers.extensions {
+        if let Some(assumption) = &judged.extension.declaration.assumption {
+            *counted.entry(assumption).or_default() += 1;
+        }
+    }
+    counted.into_iter().map(|(what, modules)| format!("assumed for {}: {what}", count(modules, "module"))).collect()
+}
+
 /// The sentence that counts everything, also what was not read.
 pub(super) fn summary(report: &Report) -> String {
     let answers = &report.answers;

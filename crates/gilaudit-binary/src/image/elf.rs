@@ -417,6 +417,20 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
         self.needed.clone()
     }
 
+    fn undefined(&self) -> (Vec<(String, bool)>, bool) {
+        // Names may overlap, so that a small file can spell out far more than it has bytes.
+        let mut budget = self.strings.len().saturating_mul(4);
+        let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
+        let mut names = Vec::new();
+        for symbol in symbols.iter().skip(1).filter(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF) {
+            let Some(name) = self.name_of(symbol) else { return (names, false) };
+            let Some(rest) = budget.checked_sub(name.len()) else { return (names, false) };
+            budget = rest;
+            names.push((String::from_utf8_lossy(name).into_owned(), symbol.st_bind() == elf::STB_WEAK));
+        }
+        (names, !symbols.is_empty())
+    }
+
     fn initializers(&self) -> Vec<(u64, u64)> {
         self.init_array.into_iter().collect()
     }

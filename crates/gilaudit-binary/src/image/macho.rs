@@ -862,6 +862,19 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> Tables for MachTables<'data, 
     fn needed(&self) -> Vec<String> {
         self.needed.clone()
     }
+
+    fn undefined(&self) -> (Vec<(String, bool)>, bool) {
+        let mut budget = self.strings.len().saturating_mul(4);
+        let mut names = Vec::new();
+        for symbol in self.symbols.iter().filter(|symbol| !symbol.is_stab() && symbol.is_undefined()) {
+            let name = until_nul(self.string_from(symbol.n_strx(self.endian).into()), self.strings.len());
+            let Some(name) = name else { return (names, false) };
+            let Some(rest) = budget.checked_sub(name.len()) else { return (names, false) };
+            budget = rest;
+            names.push((lossy(without_underscore(name)), symbol.n_desc(self.endian).contains(macho::N_WEAK_REF)));
+        }
+        (names, true)
+    }
 }
 
 #[cfg(test)]

@@ -126,6 +126,11 @@ pub(crate) trait Tables {
     fn exports_starting(&self, prefix: &str) -> Vec<String>;
     /// The libraries it names as needed.
     fn needed(&self) -> Vec<String>;
+    /// The names that are to come from other files, and whether the file is loaded without each; as far as a table lists them beside
+    /// the places that the loader writes. The flag says that these are all.
+    fn undefined(&self) -> (Vec<(String, bool)>, bool) {
+        (Vec::new(), true)
+    }
     /// Where the addresses of the functions that the loader runs first lie: address and size of each table.
     fn initializers(&self) -> Vec<(u64, u64)> {
         Vec::new()
@@ -192,6 +197,25 @@ impl<'data> Image<'data> {
 
     pub(crate) fn needed(&self) -> Vec<String> {
         self.tables.needed()
+    }
+
+    /// The names that the file takes from others, each once, sorted, and whether it is loaded without it. The flag says that these
+    /// are all.
+    pub(crate) fn taken(&self) -> (Vec<(String, bool)>, bool) {
+        let (mut names, all) = self.tables.undefined();
+        names.sort();
+        // Bound strongly once is bound strongly: false sorts before true.
+        names.dedup_by(|later, first| later.0 == first.0);
+        let listed = names.len();
+        for name in self.cells().import_names() {
+            let known = names.get(..listed).unwrap_or_default();
+            if known.binary_search_by(|(known, _)| known.cmp(name)).is_err() {
+                names.push((name.clone(), false));
+            }
+        }
+        names.sort();
+        names.dedup_by(|later, first| later.0 == first.0);
+        (names, all && self.cells().incomplete.is_none())
     }
 
     /// The functions that the loader runs before anything else, in its order.

@@ -2,7 +2,7 @@
 
 use super::slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, check_abi, read_definition, read_export};
 use crate::{
-    BinaryFacts, BuiltFor, Declaration, Definition, Evidence, ExportSlots, FailureKind, Format, GilCall, Hook,
+    BinaryFacts, BuiltFor, Declaration, Definition, Delegate, Evidence, ExportSlots, FailureKind, Format, GilCall, Hook,
     HookKind, ImportFailure, Init, InitResult, Layout, Loading, Mechanism, Place, Slot, SlotSource, SlotValue, Slots,
     Status, Target, Version,
 };
@@ -46,8 +46,10 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
         Some(InitResult::Unknown(why)) => unjudged(Declaration::unknown(why.clone())),
         None => unjudged(Declaration::unknown(format!("{} was not evaluated for {}", hook.symbol, target.version))),
     };
-    if loading.failure.is_none() {
-        loading.failure = wrong_build(facts, target);
+    let made_elsewhere =
+        matches!(run.map(|run| &run.result), Some(InitResult::Delegated(to)) if loads_all_the_same(facts, to, target));
+    if loading.failure.is_none() && !made_elsewhere {
+        loading.failure = wrong_dll(facts, short, target).or_else(|| wrong_build(facts, target));
     }
     loading.declaration.declared_by_tool = declared_by_tool(facts, &loading.declaration);
     Some(Loading { hook: hook.symbol.clone(), ..loading })
@@ -237,6 +239,30 @@ fn wrong_layout(definition: &Definition, init: Init, name: &str, target: &Target
         }
         _ => return None,
     };
+    Some(ImportFailure { kind: FailureKind::WrongAbi, error })
+}
+
+/// Whether a free-threaded interpreter loads a file of the other layout without complaint, because another module makes the module
+/// object and nothing looks at a definition of the file's own. On Windows the loader refuses it for its python DLL.
+///
+/// `python-cffi/cffi` v2.0.0, `src/cffi/_cffi_include.h`: the init function hands a table to
+/// `_cffi_backend._init_cffi_1_0_external_module`, whose definition is made there. Seen with 3.14.7t and gevent's modules.
+fn loads_all_the_same(facts: &BinaryFacts, to: &Delegate, target: &Target) -> bool {
+    *to == Delegate::CffiBackend && target.free_threaded && facts.format != Format::Pe
+}
+
+/// What Windows' loader makes of a file that needs the python DLL of another version or build.
+///
+/// CPython compares only names without the `t` (3.13.15 to 3.15.0rc2, `Python/dynload_win.c`, `GetPythonImport`), so that the loader's
+/// own error is what is seen.
+fn wrong_dll(facts: &BinaryFacts, name: &str, target: &Target) -> Option<ImportFailure> {
+    let dlls = facts.needed.iter().filter_map(|needed| {
+        let needed = needed.to_ascii_lowercase();
+        let minor = needed.strip_prefix("python3")?.strip_suffix("t.dll")?.parse::<u8>().ok()?;
+        (!target.free_threaded || minor != target.version.minor()).then_some(needed)
+    });
+    let dll = dlls.take(1).next().filter(|_| facts.format == Format::Pe)?;
+    let error = format!("ImportError: DLL load failed while importing {name}: {dll}, which it needs, is not this interpreter's");
     Some(ImportFailure { kind: FailureKind::WrongAbi, error })
 }
 

@@ -4,13 +4,17 @@
 //! CPython leaves a case to the platform, the text says so.
 
 mod load;
+mod means;
 mod outcome;
 mod slots;
 mod stdlib;
 mod suffixes;
+mod symbols;
 
 pub use load::load;
+pub use means::{DECLARES, could_declare, creates};
 pub use outcome::{outcome, warning};
 pub use slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, slot_name};
 pub use stdlib::is_stdlib;
 pub use suffixes::{Found, find, module_stem, suffixes};
+pub use symbols::missing_symbols;

@@ -22,6 +22,7 @@ fn check(extension: &Extension, target: &Target, rule: &Rule, out: &mut Vec<Find
         FailureKind::NotSearched => return,
         FailureKind::WrongAbi => "the file is built for another ABI",
         FailureKind::NoHook => "the file has no init function that this version calls",
+        FailureKind::MissingSymbol => "it uses what this interpreter does not have",
         FailureKind::Slots => "this version refuses its slots",
         FailureKind::InitFails => "its init function fails",
     };
@@ -47,7 +48,7 @@ fn way_out(extension: &Extension, kind: FailureKind, target: &Target) -> String 
         (FailureKind::WrongAbi, _) => format!(
             "authors: build for Python {target}, and give the file the suffix of its ABI so that no other interpreter finds it"
         ),
-        (FailureKind::NoHook | FailureKind::Slots, _) => {
+        (FailureKind::NoHook | FailureKind::MissingSymbol | FailureKind::Slots, _) => {
             format!("authors: build with the headers of Python {target}, or of the oldest version that is to load the file")
         }
         (FailureKind::InitFails | FailureKind::NotSearched, _) => "authors: see CPython's error".to_owned(),
