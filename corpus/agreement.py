@@ -3,7 +3,7 @@
 
 The init function of a module is compiled from the same source for AArch64 and x86-64, for glibc, musl and Windows, so it declares
 the same; where the answers differ, one of them is wrong. agreement.tsv pins the wheels: each names the x86-64 wheel that it is
-compared with. They are downloaded with pip, as it is configured, and checked against their SHA-256.
+compared with. other_architectures.tsv (`--list`) does so for those whose code is not evaluated. They are downloaded with pip, as it is configured, and checked against their SHA-256.
 
 Exit status: 0 when all that is known agrees, 1 when something differs or a wheel could not be had, 2 when gilaudit fails.
 """
@@ -66,11 +66,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path, help="where the wheels are, or are downloaded to")
     parser.add_argument("--gilaudit", default="gilaudit", help="the command to run [default: the one on PATH]")
-    parser.add_argument("--platform", help="only this platform of agreement.tsv")
+    parser.add_argument("--list", type=pathlib.Path, default=HERE / "agreement.tsv", help="the wheels [default: agreement.tsv]")
+    parser.add_argument("--platform", help="only this platform of the list")
     parser.add_argument("--only", metavar="NAME,...", help="only these packages")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    with open(HERE / "agreement.tsv", newline="") as file:
+    with open(options.list, newline="") as file:
         rows = {row["wheel"]: row for row in csv.DictReader(file, delimiter="\t")}
     wanted = {name.lower().replace("-", "_") for name in (options.only or "").split(",") if name}
 

@@ -11,7 +11,7 @@ use gilaudit_binary::Hints;
 use gilaudit_input::{ArtifactKind, Inventory, Member, MemberKind, Problems};
 use gilaudit_model::cpython::{Found, find, module_stem};
 use gilaudit_model::{
-    Extension, FailureKind, Finding, ImportFailure, Library, Loading, Platform, Problem, Stage, Target,
+    Extension, FailureKind, Finding, ImportFailure, Library, Loading, Origin, Platform, Problem, Stage, Target,
 };
 use gilaudit_rules::check_extension;
 use indicatif::ProgressBar;
@@ -159,6 +159,10 @@ fn read(
             return read;
         }
     };
+    if let Some(why) = no_object_file(&member.origin, &bytes) {
+        read.libraries.push(Library { origin: member.origin.clone(), why: why.to_owned() });
+        return read;
+    }
     let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), function: None };
     let (facts, mut problems) = gilaudit_binary::read(&bytes, &hints, &settings.binary_limits);
     if facts.is_empty() {
@@ -200,6 +204,22 @@ fn not_as_recorded(member: &Member, sha256: Option<&str>, size: Option<u64>) -> 
     };
     let error = format!("RECORD gives it another {what}: it was changed after the wheel was made");
     Some(Problem { origin: member.origin.clone(), stage: Stage::Metadata, unread: false, error })
+}
+
+/// What a file is that has the name of an extension and that no interpreter known here could load, by its contents. Nothing is missed
+/// by not reading it.
+fn no_object_file(origin: &Origin, bytes: &[u8]) -> Option<&'static str> {
+    // WebAssembly Core Specification 2.0, 5.5.16: the magic number, and the version after it.
+    if bytes.starts_with(b"\0asm") {
+        return Some("a WebAssembly module: only an interpreter that runs in WebAssembly (Pyodide) loads it");
+    }
+    // What an installer puts beside the interpreter's own folders, as far as a wheel says, is in no place where modules are looked for.
+    // Elsewhere a text may stand for the file that is meant (a pointer of Git LFS), and is a file that could not be read.
+    let in_data = origin.file_path().split('/').zip(origin.file_path().split('/').skip(1));
+    let in_data = in_data.into_iter().any(|(scheme, kind)| scheme.ends_with(".data") && kind == "data");
+    let is_text =
+        std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(|it| it.is_control() && !it.is_whitespace()));
+    (in_data && is_text).then_some("a text file in the data of a wheel, where no module is looked for")
 }
 
 fn no_init_function(others: &[String]) -> String {

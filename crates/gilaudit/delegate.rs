@@ -88,7 +88,9 @@ impl Names {
             let mut declaration = if *delegate != Delegate::CffiBackend {
                 Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"))
             } else if files.iter().any(|file| file.module == "_cffi_backend" && file.platform().os == platform.os) {
-                Declaration::unknown(format!("delegated to {delegate}, and {target} loads none of those among the inputs"))
+                Declaration::unknown(format!(
+                    "delegated to {delegate}, and {target} loads none of those among the inputs"
+                ))
             } else {
                 of_any_cffi(&loading.hook, target)
             };

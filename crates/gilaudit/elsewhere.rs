@@ -15,7 +15,7 @@ use gilaudit_model::{
     cpython::{missing_symbols, module_stem},
 };
 
-use crate::linked::{Closure, without_declaring};
+use crate::linked::{Closure, without_declaring, wrong_dll};
 
 /// The shared libraries among the inputs, by file name.
 pub(crate) struct Libraries<'a> {
@@ -46,11 +46,22 @@ impl<'a> Libraries<'a> {
                 self.follow(facts, origin, module, &format!("PyInit_{}", name.replace('-', "_")), target)
             }
         }?;
-        Some(self.by_names(facts, origin, loading, target))
+        Some(self.by_names(facts, origin, module, loading, target))
     }
 
     /// What the names that the file and its libraries use say of `loading`: that the target lacks one, or that none could declare.
-    fn by_names(&self, facts: &BinaryFacts, origin: &Origin, mut loading: Loading, target: &Target) -> Loading {
+    fn by_names(
+        &self,
+        facts: &BinaryFacts,
+        origin: &Origin,
+        module: &str,
+        mut loading: Loading,
+        target: &Target,
+    ) -> Loading {
+        if let Some(failure) = wrong_dll(facts, module, target) {
+            loading.failure = Some(failure);
+            return loading;
+        }
         let unknown = loading.declaration.status == Status::Unknown && loading.failure.is_none();
         if !unknown && missing_symbols(&facts.linked, target).is_empty() {
             return loading;

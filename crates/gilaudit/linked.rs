@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use gilaudit_model::cpython::{could_declare, creates, missing_symbols};
 use gilaudit_model::{
-    BinaryFacts, BuiltFor, Declaration, Evidence, FailureKind, Format, ImportFailure, Init, Loading, Mechanism, Os, Status,
-    Target,
+    BinaryFacts, BuiltFor, Declaration, Evidence, FailureKind, Format, ImportFailure, Init, Loading, Mechanism, Os,
+    Status, Target,
 };
 
 /// A module's file and the libraries that it needs, as far as they are among the inputs.
@@ -88,9 +88,14 @@ impl Closure {
         let mut declaration = Declaration::new(Status::Undeclared, Mechanism::None);
         let what = "PyModule_Create2 is imported, and nothing that could declare: neither PyUnstable_Module_SetGIL nor what makes a \
                     module from slots";
-        let at = if origin.is_empty() { "the names that the file imports".to_owned() } else { format!("the names that {origin} imports") };
+        let at = if origin.is_empty() {
+            "the names that the file imports".to_owned()
+        } else {
+            format!("the names that {origin} imports")
+        };
         declaration.evidence.push(Evidence { what: what.to_owned(), at });
-        declaration.reason = loading.declaration.reason.as_ref().map(|why| format!("its code was not followed to the end: {why}"));
+        declaration.reason =
+            loading.declaration.reason.as_ref().map(|why| format!("its code was not followed to the end: {why}"));
         Some(declaration)
     }
 }
@@ -102,6 +107,25 @@ pub(crate) fn without_declaring(loading: &Loading, closure: &Closure) -> Option<
     Some(Loading { init: Init::SinglePhase, declaration, ..loading.clone() })
 }
 
+/// What Windows' loader makes of a file that needs the free-threaded python DLL of another version.
+///
+/// CPython compares only names without the `t` (3.13.15 to 3.15.0rc2, `Python/dynload_win.c`, `GetPythonImport`), so that the loader's
+/// own error is what is seen.
+pub(crate) fn wrong_dll(facts: &BinaryFacts, module: &str, target: &Target) -> Option<ImportFailure> {
+    let of_other_version = |needed: &String| {
+        let name = needed.to_ascii_lowercase();
+        let minor = name.strip_prefix("python3").and_then(|rest| rest.strip_suffix("t.dll"));
+        let minor = minor.and_then(|minor| minor.parse::<u8>().ok());
+        minor.is_some_and(|minor| minor != target.version.minor())
+    };
+    let dll = facts.needed.iter().find(|needed| of_other_version(needed)).filter(|_| facts.format == Format::Pe)?;
+    let short = module.rsplit('.').next().unwrap_or(module);
+    let error = format!(
+        "ImportError: DLL load failed while importing {short}: {dll}, which it needs, is not this interpreter's"
+    );
+    Some(ImportFailure { kind: FailureKind::WrongAbi, error })
+}
+
 /// Whether a library is one that comes with the system, the compiler or the interpreter, and so knows nothing of single modules.
 ///
 /// Linux: the C and C++ runtimes, and the libraries that PEP 513, 571, 599 and 600 let wheels expect. macOS: by path. Windows: the
@@ -111,24 +135,74 @@ fn is_of_system(needed: &str, os: Os) -> bool {
     match os {
         Os::Linux => {
             const PREFIXES: [&str; 30] = [
-                "libc.", "libm.", "libdl.", "librt.", "libpthread.", "libutil.", "libnsl.", "libcrypt.", "libresolv.", "libanl.",
-                "ld-linux", "ld-musl", "ld64.", "libgcc_s.", "libstdc++.", "libatomic.", "libgomp.", "libmvec.", "libx11.", "libxext.",
-                "libxrender.", "libice.", "libsm.", "libgl.", "libglib-2.0.", "libgobject-2.0.", "libgthread-2.0.", "libz.", "libexpat.",
+                "libc.",
+                "libm.",
+                "libdl.",
+                "librt.",
+                "libpthread.",
+                "libutil.",
+                "libnsl.",
+                "libcrypt.",
+                "libresolv.",
+                "libanl.",
+                "ld-linux",
+                "ld-musl",
+                "ld64.",
+                "libgcc_s.",
+                "libstdc++.",
+                "libatomic.",
+                "libgomp.",
+                "libmvec.",
+                "libx11.",
+                "libxext.",
+                "libxrender.",
+                "libice.",
+                "libsm.",
+                "libgl.",
+                "libglib-2.0.",
+                "libgobject-2.0.",
+                "libgthread-2.0.",
+                "libz.",
+                "libexpat.",
                 "libpython3",
             ];
             // libpython itself: the interpreter's, under which name it is found.
             PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name == "linux-vdso.so.1"
         }
         Os::MacOs => {
-            needed.starts_with("/usr/lib/") || needed.starts_with("/System/Library/") || name == "python" || name.starts_with("libpython3")
+            needed.starts_with("/usr/lib/")
+                || needed.starts_with("/System/Library/")
+                || name == "python"
+                || name.starts_with("libpython3")
         }
         Os::Windows => {
             const PREFIXES: [&str; 9] =
                 ["python3", "api-ms-win-", "ext-ms-win-", "vcruntime", "msvcp", "msvcr", "ucrtbase", "concrt", "vcomp"];
             const NAMES: [&str; 24] = [
-                "kernel32.dll", "kernelbase.dll", "ntdll.dll", "user32.dll", "gdi32.dll", "advapi32.dll", "ws2_32.dll", "shell32.dll",
-                "ole32.dll", "oleaut32.dll", "bcrypt.dll", "crypt32.dll", "secur32.dll", "iphlpapi.dll", "psapi.dll", "version.dll",
-                "winmm.dll", "dbghelp.dll", "userenv.dll", "shlwapi.dll", "rpcrt4.dll", "wldap32.dll", "opengl32.dll", "msvcrt.dll",
+                "kernel32.dll",
+                "kernelbase.dll",
+                "ntdll.dll",
+                "user32.dll",
+                "gdi32.dll",
+                "advapi32.dll",
+                "ws2_32.dll",
+                "shell32.dll",
+                "ole32.dll",
+                "oleaut32.dll",
+                "bcrypt.dll",
+                "crypt32.dll",
+                "secur32.dll",
+                "iphlpapi.dll",
+                "psapi.dll",
+                "version.dll",
+                "winmm.dll",
+                "dbghelp.dll",
+                "userenv.dll",
+                "shlwapi.dll",
+                "rpcrt4.dll",
+                "wldap32.dll",
+                "opengl32.dll",
+                "msvcrt.dll",
             ];
             PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name.as_str())
         }

@@ -22,8 +22,10 @@ const LOOKUPS: [&str; 9] = [
 pub(crate) fn linked(image: &Image<'_>) -> Linked {
     let (names, all) = image.taken();
     // An import by number from the interpreter's DLL: `python314t.dll#12`.
-    let by_number = |name: &str| name.get(..6).is_some_and(|dll| dll.eq_ignore_ascii_case("python")) && name.contains('#');
-    let numbered = names.iter().find(|(name, _)| by_number(name)).map(|(name, _)| format!("{name} is imported by number"));
+    let by_number =
+        |name: &str| name.get(..6).is_some_and(|dll| dll.eq_ignore_ascii_case("python")) && name.contains('#');
+    let numbered =
+        names.iter().find(|(name, _)| by_number(name)).map(|(name, _)| format!("{name} is imported by number"));
     let lookup = names.iter().find(|(name, _)| LOOKUPS.contains(&name.as_str())).map(|(name, _)| name.clone());
     let incomplete = image.cells().incomplete.clone().or(numbered);
     let incomplete = incomplete.or_else(|| (!all).then(|| "the table of symbols cannot be read".to_owned()));

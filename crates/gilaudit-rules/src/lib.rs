@@ -46,6 +46,7 @@ mod rules {
     pub(crate) mod field_read_then_incref;
     pub(crate) mod find_then_act;
     pub(crate) mod forced_gil_disabled;
+    pub(crate) mod foreign_layout;
     pub(crate) mod framework_default_declares;
     pub(crate) mod free_list;
     pub(crate) mod ft_limited_api;
@@ -161,6 +162,7 @@ pub static RULES: &[Rule] = &[
     rules::field_read_then_incref::RULE,
     rules::find_then_act::RULE,
     rules::forced_gil_disabled::RULE,
+    rules::foreign_layout::RULE,
     rules::framework_default_declares::RULE,
     rules::free_list::RULE,
     rules::ft_limited_api::RULE,

@@ -426,6 +426,15 @@ impl Engine<'_, '_> {
             self.enter(path, address, return_to);
             return true;
         }
+        if address == return_to && self.convention != Convention::Arm64 {
+            // `call next; next: pop ebx`: how 32-bit code takes its own address. Nothing returns from there.
+            let pointer = self.image.pointer;
+            let top = path.register(x86::SP).sub(Value::Known(u64::from(pointer)));
+            path.set_register(x86::SP, top);
+            self.store(path, top, pointer, Value::Known(return_to));
+            path.pc = return_to;
+            return true;
+        }
         if !self.image.is_code(address) {
             let result = self.symbol(Origin::Indirect { target });
             self.pass_over(path, result, return_to);

@@ -10,6 +10,8 @@ use object::{Endian, Endianness, Pod};
 
 use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
 
+mod android;
+
 /// Program headers of one file; linkers write about a dozen.
 const MAX_PROGRAMS: usize = 256;
 
@@ -160,6 +162,8 @@ struct ElfTables<'data, Elf: FileHeader<Endian = Endianness>> {
     rela: Vec<&'data [Elf::Rela]>,
     rel: Vec<&'data [Elf::Rel]>,
     relr: &'data [Elf::Relr],
+    /// Android's packed relocations, and whether they have addends of their own.
+    packed: Vec<(&'data [u8], bool)>,
     init_array: Option<(u64, u64)>,
 }
 
@@ -211,8 +215,14 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
                 rela.push(table(segments, address, size));
             }
         }
-        let relr =
-            sized(elf::DT_RELR, elf::DT_RELRSZ).map_or(&[][..], |(address, size)| table(segments, address, size));
+        let relr = sized(elf::DT_RELR, elf::DT_RELRSZ).or_else(|| sized(elf::DT_ANDROID_RELR, elf::DT_ANDROID_RELRSZ));
+        let relr = relr.map_or(&[][..], |(address, size)| table(segments, address, size));
+        let packed =
+            [(elf::DT_ANDROID_RELA, elf::DT_ANDROID_RELASZ, true), (elf::DT_ANDROID_REL, elf::DT_ANDROID_RELSZ, false)];
+        let packed = packed.into_iter().filter_map(|(address, size, addends)| {
+            let (address, size) = sized(address, size)?;
+            Some((table::<u8>(segments, address, size), addends))
+        });
         let symbols = value(elf::DT_SYMTAB).map_or(&[][..], |address| table(segments, address, u64::MAX));
         let mut tables = Self {
             endian,
@@ -226,6 +236,7 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             rela,
             rel,
             relr,
+            packed: packed.collect(),
             init_array: sized(elf::DT_INIT_ARRAY, elf::DT_INIT_ARRAYSZ),
         };
         tables.needed = needed.into_iter().filter_map(|offset| tables.string(offset)).collect();
@@ -384,7 +395,24 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
             let r_type = entry.r_type(self.endian).0;
             places.extend(self.relocation(place, r_type, entry.r_sym(self.endian), addend, &mut imports));
         }
-        Cells::new(places, imports.names)
+        let mut incomplete = None;
+        for (bytes, addends) in &self.packed {
+            let mut add = |entry: android::Relocation| {
+                let (symbol, r_type) = if Elf::is_type_64_sized() {
+                    ((entry.info >> 32) as u32, entry.info as u32)
+                } else {
+                    ((entry.info >> 8) as u32 & 0xff_ffff, entry.info as u32 & 0xff)
+                };
+                let addend = if *addends { entry.addend } else { self.in_place(entry.offset) };
+                places.extend(self.relocation(entry.offset, r_type, symbol, addend, &mut imports));
+            };
+            if let Err(error) = android::unpack(bytes, &mut add) {
+                incomplete = Some(error.to_owned());
+            }
+        }
+        let mut cells = Cells::new(places, imports.names);
+        cells.incomplete = incomplete;
+        cells
     }
 
     fn export(&self, name: &str) -> Option<Export> {

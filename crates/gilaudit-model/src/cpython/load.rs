@@ -2,9 +2,9 @@
 
 use super::slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, check_abi, read_definition, read_export};
 use crate::{
-    BinaryFacts, BuiltFor, Declaration, Definition, Delegate, Evidence, ExportSlots, FailureKind, Format, GilCall, Hook,
-    HookKind, ImportFailure, Init, InitResult, Layout, Loading, Mechanism, Place, Slot, SlotSource, SlotValue, Slots,
-    Status, Target, Version,
+    BinaryFacts, BuiltFor, Declaration, Definition, Delegate, Evidence, ExportSlots, FailureKind, Format, GilCall,
+    Hook, HookKind, ImportFailure, Init, InitResult, Layout, Loading, Mechanism, Place, Slot, SlotSource, SlotValue,
+    Slots, Status, Target, Version,
 };
 
 /// What `target` makes of the module `name` (dotted; only its last component matters to the file) in this file.
@@ -49,7 +49,7 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
     let made_elsewhere =
         matches!(run.map(|run| &run.result), Some(InitResult::Delegated(to)) if loads_all_the_same(facts, to, target));
     if loading.failure.is_none() && !made_elsewhere {
-        loading.failure = wrong_dll(facts, short, target).or_else(|| wrong_build(facts, target));
+        loading.failure = wrong_build(facts, target);
     }
     loading.declaration.declared_by_tool = declared_by_tool(facts, &loading.declaration);
     Some(Loading { hook: hook.symbol.clone(), ..loading })
@@ -249,21 +249,6 @@ fn wrong_layout(definition: &Definition, init: Init, name: &str, target: &Target
 /// `_cffi_backend._init_cffi_1_0_external_module`, whose definition is made there. Seen with 3.14.7t and gevent's modules.
 fn loads_all_the_same(facts: &BinaryFacts, to: &Delegate, target: &Target) -> bool {
     *to == Delegate::CffiBackend && target.free_threaded && facts.format != Format::Pe
-}
-
-/// What Windows' loader makes of a file that needs the python DLL of another version or build.
-///
-/// CPython compares only names without the `t` (3.13.15 to 3.15.0rc2, `Python/dynload_win.c`, `GetPythonImport`), so that the loader's
-/// own error is what is seen.
-fn wrong_dll(facts: &BinaryFacts, name: &str, target: &Target) -> Option<ImportFailure> {
-    let dlls = facts.needed.iter().filter_map(|needed| {
-        let needed = needed.to_ascii_lowercase();
-        let minor = needed.strip_prefix("python3")?.strip_suffix("t.dll")?.parse::<u8>().ok()?;
-        (!target.free_threaded || minor != target.version.minor()).then_some(needed)
-    });
-    let dll = dlls.take(1).next().filter(|_| facts.format == Format::Pe)?;
-    let error = format!("ImportError: DLL load failed while importing {name}: {dll}, which it needs, is not this interpreter's");
-    Some(ImportFailure { kind: FailureKind::WrongAbi, error })
 }
 
 /// Whether a file whose definition shows no layout was built for the other kind of interpreter.

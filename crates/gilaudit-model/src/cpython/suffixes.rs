@@ -11,10 +11,12 @@ pub fn module_stem(file_name: &str) -> &str {
 /// The platform triplets that CPython's `configure` puts into `SOABI` for this architecture: a file is judged as built, so either
 /// C library's triplet fits.
 ///
-/// CPython 3.14.7 `Misc/platform_triplet.c`.
+/// CPython 3.14.7 `Misc/platform_triplet.c`; for iOS `configure.ac`, `SOABI_PLATFORM`. In an application for iOS, `.fwork` files with these
+/// names stand for the binaries, which are elsewhere: what is given here is the binary.
 fn triplets(platform: Platform) -> &'static [&'static str] {
     match (platform.os, platform.arch) {
-        (Os::MacOs, _) => &["darwin"],
+        // iOS and its simulator have Mach-O files as well, and names of their own.
+        (Os::MacOs, _) => &["darwin", "iphoneos", "iphonesimulator"],
         (Os::Windows, Arch::X86_64) => &["win_amd64"],
         (Os::Windows, Arch::X86) => &["win32"],
         (Os::Windows, Arch::Aarch64) => &["win_arm64"],
@@ -126,7 +128,10 @@ mod tests {
         assert_eq!(searched("x.so", LINUX), "3.13 3.13t 3.14 3.14t 3.15 3.15t");
         assert_eq!(searched("libx.so.1", LINUX), "");
         assert_eq!(searched(".so", LINUX), "");
-        assert_eq!(searched("x.cpython-314t-darwin.so", Platform { os: Os::MacOs, arch: Arch::Aarch64 }), "3.14t");
+        let mac = Platform { os: Os::MacOs, arch: Arch::Aarch64 };
+        assert_eq!(searched("x.cpython-314t-darwin.so", mac), "3.14t");
+        assert_eq!(searched("x.cpython-314-iphoneos.so", mac), "3.14");
+        assert_eq!(searched("x.abi3-iphonesimulator.so", mac), "3.15");
     }
 
     #[test]
