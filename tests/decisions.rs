@@ -43,8 +43,12 @@ fn row(case: &str, tag: &str, python: &str, gil: &str) -> String {
 }
 
 /// The four declarations, each by a fixture.
-const DECLARATIONS: [(&str, &str); 4] =
-    [("mp_declared", "not-used"), ("mp_used", "used"), ("mp_undeclared", "undeclared"), ("cffi_like_alone", "unknown")];
+const DECLARATIONS: [(&str, &str); 4] = [
+    ("mp_declared", "not-used"),
+    ("mp_used", "used"),
+    ("mp_undeclared", "undeclared"),
+    ("environment_gated", "unknown"),
+];
 
 #[test]
 fn free_threaded_builds() {

@@ -14,6 +14,7 @@ mod diff; // what changed between two inputs
 mod formats; // the formats for other programs, baselines
 mod imports; // what an import does to the process; policy check and init
 mod inputs; // broken, odd and empty inputs
+mod loads; // what is found and cannot be loaded, or is loaded all the same
 mod mistakes; // suggestions, empty inputs, completions
 mod project; // the policy of a pyproject.toml that nobody named
 mod readers; // baselines and saved reports that are damaged

@@ -233,7 +233,11 @@ fn extension(file: Loaded, member: &Member, sha256: Option<String>, target: &Tar
     let Loaded { origin, module, facts, loading, found } = file;
     let Loading { init, declaration, failure, .. } = loading;
     Extension {
-        failure: if found { failure } else { Some(not_searched(member.origin.file_name(), &module, target)) },
+        failure: match found {
+            true if is_in_zipped_egg(&member.origin) => Some(in_zipped_egg(&module)),
+            true => failure,
+            false => Some(not_searched(member.origin.file_name(), &module, target)),
+        },
         module,
         origin,
         sha256,
@@ -245,6 +249,21 @@ fn extension(file: Loaded, member: &Member, sha256: Option<String>, target: &Tar
         init,
         framework: facts.framework,
         declaration,
+    }
+}
+
+/// Whether a file is in an egg that is a zip archive, as setuptools once installed them.
+fn is_in_zipped_egg(origin: &Origin) -> bool {
+    matches!(origin.parts(), [archive, _, ..] if archive.to_ascii_lowercase().ends_with(".egg"))
+}
+
+/// CPython 3.13 to 3.15, `Lib/zipimport.py`: only source and byte code are looked for.
+fn in_zipped_egg(module: &str) -> ImportFailure {
+    ImportFailure {
+        kind: FailureKind::NotSearched,
+        error: format!(
+            "ModuleNotFoundError: No module named '{module}': zipimport loads no extension modules from an archive"
+        ),
     }
 }
 

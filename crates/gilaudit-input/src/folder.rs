@@ -8,7 +8,7 @@ use gilaudit_model::{Stage, Target};
 use crate::collector::Collector;
 use crate::environment;
 use crate::installed::Installed;
-use crate::inventory::{Artifact, ArtifactKind, Handle, Member, SourceFile};
+use crate::inventory::{Artifact, ArtifactKind, Handle, Member, MemberKind, SourceFile};
 use crate::names::module_name;
 use crate::problems::{io_text, origin_of, slashed, unread};
 use crate::walk::{Found, Listing, is_site_packages, walk};
@@ -81,11 +81,19 @@ pub(crate) fn collect(collector: &mut Collector, root: &Path, python: Option<Tar
 /// that cannot, and the file itself to a symbolic link.
 fn once_each(mut libraries: Vec<Found>, root: &Path, canonical: &Path) -> Vec<Found> {
     libraries.sort_by(|a, b| (a.kind, a.symlink, &a.path).cmp(&(b.kind, b.symlink, &b.path)));
-    let mut seen = HashSet::new();
+    let (mut files, mut seen) = (HashSet::new(), HashSet::new());
     libraries.retain(|found| {
         let here = canonical.join(&found.path);
         let real = if found.symlink { root.join(&found.path).canonicalize().unwrap_or(here) } else { here };
-        seen.insert((real, module_name(&found.path.file_name().unwrap_or_default().to_string_lossy())))
+        // A second name of a library is the same library. Another name of an extension, or the same in another folder, is another
+        // module.
+        match found.kind {
+            MemberKind::Candidate => {
+                let first = files.insert(real.clone());
+                seen.insert((real, module_name(&slashed(&found.path)))) || first
+            }
+            MemberKind::Library => files.insert(real),
+        }
     });
     libraries
 }
