@@ -38,6 +38,6 @@ pub(crate) fn linked(image: &Image<'_>) -> Linked {
 
 /// Whether one of the names by which a module declares stands in the file.
 fn spells_one(image: &Image<'_>) -> bool {
-    let names: Vec<_> = cpython::DECLARES.iter().map(|name| memmem::Finder::new(name)).collect();
+    let names: Vec<_> = cpython::DECLARES.iter().map(memmem::Finder::new).collect();
     image.segments.iter().any(|segment| names.iter().any(|name| name.find(segment.data).is_some()))
 }

@@ -245,7 +245,8 @@ fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::
 
 /// One sentence that counts everything, also what was not read.
 fn summary(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<()> {
-    let sentences = words::coverage(report).into_iter().chain(words::assumptions(report)).chain(words::readiness(report));
+    let sentences =
+        words::coverage(report).into_iter().chain(words::assumptions(report)).chain(words::readiness(report));
     for sentence in sentences.chain(words::stale(report)).chain(words::outside(report)) {
         writeln!(out, "{}", wrap::hang(detail.width, &sentence, 2))?;
     }
