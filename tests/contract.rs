@@ -51,7 +51,7 @@ fn every_field_of_every_record() {
     assert_eq!(keys(extension), all);
     assert_eq!(keys(&extension["distribution"]), "name version");
     assert_eq!(keys(&extension["abi"]), "built_for tag");
-    let declaration = "contradicted_by declared_by_tool delegated_to evidence mechanism reason status";
+    let declaration = "assumption contradicted_by declared_by_tool delegated_to evidence mechanism reason status";
     assert_eq!(keys(&extension["declaration"]), declaration);
     assert_eq!(keys(&extension["declaration"]["evidence"][0]), "at what");
     assert_eq!(keys(&extension["decision"]), "action because exception outcome policy_at warning");
