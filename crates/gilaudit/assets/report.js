@@ -16,10 +16,12 @@
   const el = (name, attributes = {}, ...children) => put(document.createElement(name), attributes, children);
   const svg = (name, attributes = {}, ...children) =>
     put(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
-  const STATUSES = ["not_used", "used", "undeclared", "unknown"];
-  const MEANING = { not_used: "declares support", used: "declares that it needs the GIL", undeclared: "declares nothing", unknown: "could not tell" };
+  // A declaration that findings contradict is none to rely on, so it is counted and drawn apart.
+  const STATUSES = ["not_used", "contradicted", "used", "undeclared", "unknown"];
+  const MEANING = { not_used: "declares support", contradicted: "declares support, contradicted", used: "declares that it needs the GIL", undeclared: "declares nothing", unknown: "could not tell" };
   // The report's words are stable keys; their dashes are not CSS's business.
   const key = (status) => status.replaceAll("-", "_");
+  const kind = (it) => (it.contradicted ? "contradicted" : key(it.status));
   const plural = (number, thing) => `${number.toLocaleString("en")} ${thing}${number === 1 ? "" : "s"}`;
 
   const modules = data.modules.map((it) => {
@@ -37,14 +39,14 @@
   });
   const groups = new Map();
   const groupOf = (name) => {
-    if (!groups.has(name)) groups.set(name, { name, modules: [], findings: [], counts: { not_used: 0, used: 0, undeclared: 0, unknown: 0 } });
+    if (!groups.has(name)) groups.set(name, { name, modules: [], findings: [], counts: { not_used: 0, contradicted: 0, used: 0, undeclared: 0, unknown: 0 } });
     return groups.get(name);
   };
   const ofFile = new Map(), ofArtifact = new Map();
   for (const it of modules) {
     const group = groupOf(it.group);
     group.modules.push(it);
-    group.counts[key(it.status)] += 1;
+    group.counts[kind(it)] += 1;
     ofFile.set(it.raw.o.join(), group);
     ofArtifact.set(it.raw.o[0], group);
   }
@@ -52,7 +54,7 @@
     const group = ofFile.get(it.o.join()) || (text(it.o[1]) ? ofArtifact.get(it.o[0]) : undefined) || groupOf(it.code ? "sources" : "other files");
     group.findings.push(it);
   }
-  const bad = (group) => group.counts.used + group.counts.undeclared + group.counts.unknown;
+  const bad = (group) => group.counts.contradicted + group.counts.used + group.counts.undeclared + group.counts.unknown;
   const news = (group) => group.findings.filter((it) => !text(it.x)).length;
   const order = [...groups.values()].sort((a, b) => bad(b) - bad(a) || news(b) - news(a) || (a.name < b.name ? -1 : 1));
   order.forEach((group, index) => { group.anchor = `d${index}`; });
@@ -62,14 +64,15 @@
   id("verdict-title").textContent = data.verdicts[0] || "Nothing to say";
   id("verdict-more").append(...data.verdicts.slice(1).map((it) => el("p", {}, it)),
     ...data.notes.map((it) => el("p", {}, it)), el("p", { class: "soft" }, data.summary), el("p", { class: "soft" }, data.asked));
-  const total = (status) => modules.filter((it) => key(it.status) === status).length;
+  const total = (status) => modules.filter((it) => kind(it) === status).length;
+  const shownStatuses = STATUSES.filter((it) => it !== "contradicted" || total(it));
   const count = (label, number, css) =>
     el("div", {}, el("dt", {}, label), el("dd", { class: number && css ? css : "" }, number.toLocaleString("en")));
   id("counts").append(count("modules", modules.length), count("packages", order.filter((it) => it.modules.length).length),
-    ...STATUSES.map((it) => count(MEANING[it], total(it), `t-${it}`)), count("not read", data.problems.filter((it) => it[3]).length, "t-used"));
+    ...shownStatuses.map((it) => count(MEANING[it], total(it), `t-${it}`)), count("not read", data.problems.filter((it) => it[3]).length, "t-used"));
 
   // Picture: one stacked bar for each package, those with something to do first
-  id("legend").append(...STATUSES.map((it) => el("li", {}, el("span", { class: `swatch c-${it}`, "aria-hidden": "true" }), `${MEANING[it]} (${total(it)})`)));
+  id("legend").append(...shownStatuses.map((it) => el("li", {}, el("span", { class: `swatch c-${it}`, "aria-hidden": "true" }), `${MEANING[it]} (${total(it)})`)));
   const open = (group) => {
     while (!id(group.anchor)) moreDetails();
     const details = id(group.anchor);
@@ -118,13 +121,15 @@
 
   // Blame: who imports whom until the GIL is on
   function chain(blocker) {
-    const steps = blocker.chain.length ? blocker.chain : [[blocker.module, "", ""]];
+    // The first box is the place in the program where it begins.
+    const [first] = blocker.chain;
+    const steps = first ? [[first[1], "", ""], [first[0], "", first[2]], ...blocker.chain.slice(1)] : [[blocker.module, "", ""]];
     const width = 640, row = 62;
-    const nodes = steps.flatMap(([module, at, kind], index) => {
+    const nodes = steps.flatMap(([module, at, why], index) => {
       const y = index * row + 4, last = index === steps.length - 1;
       const box = svg("g", {}, svg("rect", { x: 4, y, width: 400, height: 34, rx: 8, class: last ? "node bad" : "node" }),
         svg("text", { x: 18, y: y + 22 }, svg("title", {}, module), cut(module, 48)));
-      const words = at ? `${cut(at, 64)}${kind ? ` (${kind})` : ""}` : "";
+      const words = `${cut(at, 64)}${why ? ` (${why})` : ""}`.trim();
       const edge = index ? [svg("path", { class: "edge", d: `M 40 ${y - 26} V ${y - 6} m -5 -6 l 5 6 l 5 -6` }), svg("text", { x: 56, y: y - 9, class: "number" }, words)] : [];
       return [...edge, box];
     });
@@ -150,8 +155,8 @@
   let sorted = { column: "module", down: false }, visible = modules, limit = PAGE;
   const cell = (it, column) => {
     if (column === "module") return el("td", {}, link(groups.get(it.group), it.module));
-    if (column === "relied" && it.contradicted) return el("td", { class: "status t-undeclared" }, it.relied);
-    if (column === "status") return el("td", { class: `status ${it.contradicted ? "t-undeclared" : `t-${key(it.status)}`}` }, it.contradicted ? `${it.status} (contradicted)` : it.status);
+    if (column === "relied" && it.contradicted) return el("td", { class: "status t-contradicted" }, it.relied);
+    if (column === "status") return el("td", { class: `status t-${kind(it)}` }, it.contradicted ? `${it.status} (contradicted)` : it.status);
     return el("td", {}, it[column]);
   };
   function draw() {
@@ -219,7 +224,7 @@
       ...(help ? [el("p", {}, el("b", {}, "What to do: "), help)] : []));
   };
   const evidence = (it) => el("div", {},
-    el("h3", {}, it.module, " ", el("span", { class: `status ${it.contradicted ? "t-undeclared" : `t-${key(it.status)}`}` }, it.contradicted ? `${it.status} (contradicted)` : it.status), el("span", { class: "soft" }, ` → ${it.outcome}, ${it.action}`)),
+    el("h3", {}, it.module, " ", el("span", { class: `status t-${kind(it)}` }, it.contradicted ? `${it.status} (contradicted)` : it.status), el("span", { class: "soft" }, ` → ${it.outcome}, ${it.action}`)),
     el("p", { class: "soft" }, it.file),
     el("ul", { class: "evidence" }, ...it.raw.e.map(([what, at]) => el("li", {}, el("code", {}, text(what)), ` at ${text(at)}`)),
       ...it.raw.n.map((note) => el("li", {}, text(note))), ...it.raw.b.map((why) => el("li", { class: "soft" }, text(why)))));
