@@ -89,12 +89,12 @@ pub(crate) fn run(args: &VerifyArgs, colour: Colour) -> Result<u8, Error> {
     };
     let task = |steps| Task { steps, folder: folder.clone(), stress: &[], threads: 0, calls: 0 };
     if args.imports.any() {
-        warn("the program", &verified, 1);
+        warn("runs the program with the packages", &verified, 1);
         verified.program = Some(program(args, &inventory, &settings, &target, &mut answers, &runner, &task)?);
     }
     if !args.stress.is_empty() {
         let functions = count(args.stress.len(), "function");
-        warn(&format!("{functions}, called from {}", count(args.threads.into(), "thread")), &verified, 1);
+        warn(&format!("calls {functions} from {} with the packages", count(args.threads.into(), "thread")), &verified, 1);
         let question = Question {
             functions: args.stress.clone(),
             threads: args.threads,
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &VerifyArgs, colour: Colour) -> Result<u8, Error> {
     if !args.imports.any() && args.stress.is_empty() {
         let (judged, others) = testable(answers.extensions);
         verified.others = others;
-        warn(&count(judged.len(), "module"), &verified, judged.len());
+        warn(&format!("imports {}", count(judged.len(), "module")), &verified, judged.len());
         let bar = progress::of(judged.len(), "imports", !args.no_progress);
         verified.modules = pool.install(|| {
             judged
@@ -132,7 +132,7 @@ fn warn(what: &str, verified: &Verified, processes: usize) {
     let each = if processes > 1 { ", each in a process of its own" } else { "" };
     let _ = writeln!(
         anstream::stderr(),
-        "warning: this RUNS CODE: {} imports {what} of {}{each}, with all that you may do on this machine",
+        "warning: this RUNS CODE: {} {what} of {}{each}, with all that you may do on this machine",
         verified.interpreter,
         verified.environment
     );
@@ -192,13 +192,16 @@ fn folder(inventory: &Inventory, environment: &Path) -> Option<String> {
 
 /// The modules that can be put to the test, and how many others there are.
 fn testable(extensions: Vec<Judged>) -> (Vec<Judged>, usize) {
-    let all = extensions.len();
-    let is_testable = |judged: &Judged| {
-        let extension = &judged.extension;
-        let not_searched = extension.failure.as_ref().is_some_and(|it| it.kind == FailureKind::NotSearched);
-        extension.format != Format::Source && extension.origin.parts().len() == 1 && !not_searched
+    // What is in an archive, or not built yet, no interpreter can import.
+    let is_file =
+        |judged: &Judged| judged.extension.format != Format::Source && judged.extension.origin.parts().len() == 1;
+    let is_searched = |judged: &Judged| {
+        let failure = judged.extension.failure.as_ref();
+        failure.is_none_or(|failure| failure.kind != FailureKind::NotSearched)
     };
-    let mut judged: Vec<Judged> = extensions.into_iter().filter(is_testable).collect();
+    let files: Vec<Judged> = extensions.into_iter().filter(is_file).collect();
+    let all = files.len();
+    let mut judged: Vec<Judged> = files.into_iter().filter(is_searched).collect();
     judged.sort_by(|a, b| (&a.extension.origin, &a.extension.module).cmp(&(&b.extension.origin, &b.extension.module)));
     let others = all - judged.len();
     (judged, others)
