@@ -94,7 +94,11 @@ pub(crate) fn run(args: &VerifyArgs, colour: Colour) -> Result<u8, Error> {
     }
     if !args.stress.is_empty() {
         let functions = count(args.stress.len(), "function");
-        warn(&format!("calls {functions} from {} with the packages", count(args.threads.into(), "thread")), &verified, 1);
+        warn(
+            &format!("calls {functions} from {} with the packages", count(args.threads.into(), "thread")),
+            &verified,
+            1,
+        );
         let question = Question {
             functions: args.stress.clone(),
             threads: args.threads,
