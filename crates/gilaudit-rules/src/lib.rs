@@ -116,13 +116,18 @@ mod rules {
     pub(crate) mod yield_in_section;
 }
 
-use gilaudit_model::source::Project;
-use gilaudit_model::{Extension, Finding, Location, Target};
+use std::collections::HashSet;
+use std::panic::{self, AssertUnwindSafe};
+
+use gilaudit_model::source::{FileId, Project};
+use gilaudit_model::{Extension, Finding, Location, Origin, Target};
+use rayon::prelude::*;
 
 use engine::analysis::is_test_path;
 
-pub use built::{SourceModule, modules};
+pub use built::SourceModule;
 pub use engine::analysis::Options;
+pub use engine::shapes::Unjudged;
 pub use rule::Rule;
 
 use rule::Check;
@@ -259,42 +264,107 @@ pub fn check_extension(extension: &Extension, target: &Target) -> Vec<Finding> {
     findings
 }
 
-/// What the rules that look at sources find in a project, sorted. Nothing is reported in files that are read for their macros only.
-pub fn check_project(project: &Project, options: &Options) -> Vec<Finding> {
-    let analysis = engine::analysis::Analysis::new(project, options);
-    let mut findings = Vec::new();
-    for id in project.function_ids() {
-        let file = project.file(project.function(id).file);
-        if !file.report || engine::exempt::is_polyfill_file(&file.path) {
-            continue;
-        }
-        let unit = analysis.unit(id);
-        for (rule, check) in checks() {
-            if let Check::Function(check) = check {
-                check(&unit, rule, &mut findings);
-            }
-        }
-    }
-    for (rule, check) in checks() {
-        match check {
-            Check::Project(check) | Check::Build(check) => check(&analysis, rule, &mut findings),
-            Check::Cython(check) => {
-                let reported = project.cython.iter().filter(|it| project.file(it.file).report);
-                reported.for_each(|it| check(&analysis, it, rule, &mut findings));
-            }
-            Check::Rust(check) => {
-                let reported = project.rust.iter().filter(|it| project.file(it.file).report);
-                reported.for_each(|it| check(&analysis, it, rule, &mut findings));
-            }
-            Check::Python(check) => {
-                let reported = project.python.iter().filter(|it| project.file(it.file).report);
-                reported.for_each(|it| check(&analysis, it, rule, &mut findings));
-            }
-            Check::Extension(_) | Check::Function(_) | Check::Contradiction(_) => {}
-        }
-    }
+/// What was found out about a project.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// What the rules found, sorted.
+    pub findings: Vec<Finding>,
+    /// The modules that the project makes, sorted by name.
+    pub modules: Vec<SourceModule>,
+    /// The files that could be read, but not judged: nothing is found in them.
+    pub unjudged: Vec<(FileId, Unjudged)>,
+    /// Rules for projects as a whole that failed on this one, which is a mistake of ours.
+    pub failed: Vec<&'static str>,
+}
+
+/// The modules that a project makes, sorted by name, as far as its files could be read.
+pub fn modules(project: &Project, target: &Target) -> Vec<SourceModule> {
+    built::modules(project, &engine::declarations::modules(project, target.version), target)
+}
+
+/// Judges a project. Nothing is reported in files that are read for their macros only.
+pub fn check_project(project: &Project, options: &Options) -> Checked {
+    let defined = engine::declarations::modules(project, options.target.version);
+    let modules = built::modules(project, &defined, &options.target);
+    let analysis = engine::analysis::Analysis::new(project, &defined, &modules, options);
+    let (mut findings, mut failed) = run(&analysis);
+    let unjudged: Vec<(FileId, Unjudged)> = (0..project.files.len() as u32)
+        .map(FileId)
+        .filter_map(|file| Some((file, analysis.shapes.unjudged(file)?)))
+        .collect();
+    // What was found before it was given up is a matter of chance.
+    findings.retain(|(file, _)| file.is_none_or(|file| analysis.shapes.unjudged(file).is_none()));
+    let mut findings = findings.into_iter().map(|(_, finding)| finding).collect();
     finish(&analysis, &mut findings);
-    findings
+    failed.sort_unstable();
+    failed.dedup();
+    Checked { findings, modules, unjudged, failed }
+}
+
+/// What every rule finds, and in which file it looked, if in one; and the rules that failed on the project as a whole.
+fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Finding)>, Vec<&'static str>) {
+    let project = analysis.project;
+    let report = |file: FileId| project.file(file).report;
+    let of_functions = analysis.shapes.map(&analysis.types, |flow| {
+        let (file, mut findings) = (flow.function.file, Vec::new());
+        if report(file) && !engine::exempt::is_polyfill_file(&project.file(file).path) {
+            let unit = analysis.unit(*flow);
+            for (rule, check) in checks() {
+                if let Check::Function(check) = check {
+                    check(&unit, rule, &mut findings);
+                }
+            }
+        }
+        findings.into_iter().map(|finding| (Some(file), finding)).collect::<Vec<_>>()
+    });
+    // Each rule on each file is a piece of work.
+    let mut work: Vec<(&Rule, &Check, Option<(FileId, usize)>)> = Vec::new();
+    let pieces = |files: &mut dyn Iterator<Item = FileId>| {
+        files.enumerate().filter(|(_, file)| report(*file)).map(|(number, file)| Some((file, number))).collect::<Vec<_>>()
+    };
+    let cython = pieces(&mut project.cython.iter().map(|it| it.file));
+    let rust = pieces(&mut project.rust.iter().map(|it| it.file));
+    let python = pieces(&mut project.python.iter().map(|it| it.file));
+    for (rule, check) in checks() {
+        let pieces: &[Option<(FileId, usize)>] = match check {
+            Check::Project(_) | Check::Build(_) => &[None],
+            Check::Cython(_) => &cython,
+            Check::Rust(_) => &rust,
+            Check::Python(_) => &python,
+            Check::Extension(_) | Check::Function(_) | Check::Contradiction(_) => &[],
+        };
+        work.extend(pieces.iter().map(|piece| (rule, check, *piece)));
+    }
+    let of_files: Vec<Result<Vec<(Option<FileId>, Finding)>, &'static str>> = work
+        .into_par_iter()
+        .map(|(rule, check, piece)| {
+            let file = piece.map(|(file, _)| file);
+            let find = || {
+                let mut found = Vec::new();
+                match (check, piece.map(|(_, number)| number)) {
+                    (Check::Project(check) | Check::Build(check), _) => check(analysis, rule, &mut found),
+                    (Check::Cython(check), Some(number)) => check(analysis, &project.cython[number], rule, &mut found),
+                    (Check::Rust(check), Some(number)) => check(analysis, &project.rust[number], rule, &mut found),
+                    (Check::Python(check), Some(number)) => check(analysis, &project.python[number], rule, &mut found),
+                    _ => {}
+                }
+                found.into_iter().map(|finding| (file, finding)).collect::<Vec<_>>()
+            };
+            match file {
+                Some(file) => Ok(analysis.shapes.guarded(file, find)),
+                None => panic::catch_unwind(AssertUnwindSafe(find)).map_err(|_| rule.id),
+            }
+        })
+        .collect();
+    let mut findings: Vec<(Option<FileId>, Finding)> = of_functions.into_iter().flatten().collect();
+    let mut failed = Vec::new();
+    for found in of_files {
+        match found {
+            Ok(found) => findings.extend(found),
+            Err(rule) => failed.push(rule),
+        }
+    }
+    (findings, failed)
 }
 
 /// The line that a place in a text begins on.
@@ -322,18 +392,17 @@ fn counting(analysis: &engine::analysis::Analysis<'_>, findings: &[Finding]) -> 
 /// is left to do.
 fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>) {
     let project = analysis.project;
-    for finding in findings.iter_mut() {
-        // Tests use the API in ways that nobody ships.
-        let is_test = |file: &gilaudit_model::source::File| file.origin == finding.origin && is_test_path(&file.path);
-        if project.files.iter().any(is_test) {
-            finding.confidence = gilaudit_model::Confidence::Low;
-        }
+    // Tests use the API in ways that nobody ships.
+    let tests: HashSet<&Origin> =
+        project.files.iter().filter(|file| is_test_path(&file.path)).map(|file| &file.origin).collect();
+    for finding in findings.iter_mut().filter(|finding| tests.contains(&finding.origin)) {
+        finding.confidence = gilaudit_model::Confidence::Low;
     }
     findings.sort();
     // The same code is seen in several configurations of the preprocessor.
     findings.dedup_by(|a, b| a.rule == b.rule && a.origin == b.origin && a.location == b.location);
     // A static that is filled on first use is one finding: the write that another rule found in it says the same.
-    let filled: Vec<_> = findings
+    let filled: HashSet<(Origin, Option<u32>)> = findings
         .iter()
         .filter(|finding| finding.rule == rules::lazy_static_object::RULE.id)
         .flat_map(|finding| {
@@ -342,7 +411,7 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
         .collect();
     findings.retain(|finding| {
         finding.rule != rules::mutable_static::RULE.id
-            || !filled.iter().any(|(origin, line)| *origin == finding.origin && *line == first_line(&finding.location))
+            || !filled.contains(&(finding.origin.clone(), first_line(&finding.location)))
     });
     let mut more = Vec::new();
     let counting = counting(analysis, findings);
@@ -351,9 +420,8 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
             check(analysis, &counting, rule, &mut more);
         }
     }
-    let modules = engine::declarations::modules(project, analysis.options.target.version);
-    let declares = modules.iter().any(|module| module.declared == engine::declarations::Declared::NotUsed);
-    if !modules.is_empty() && !declares {
+    let declares = analysis.modules.iter().any(|module| module.declared == engine::declarations::Declared::NotUsed);
+    if !analysis.modules.is_empty() && !declares {
         // The GIL still guards this code, though not Python: what is found stands between it and a declaration.
         let python = |finding: &&mut Finding| finding.origin.file_name().ends_with(".py");
         findings.iter_mut().filter(|finding| !python(finding)).for_each(|finding| finding.readiness = true);

@@ -3,8 +3,10 @@
 //! `gilaudit: allow[rule-a, rule-b] reason` on the line of a finding or on the line before it. NumPy's `noqa: borrowed-ref OK` on the
 //! line is taken as well, for the rules about borrowed references. What suppresses nothing, or names no rule, is said.
 
+use std::collections::HashMap;
+
 use gilaudit_model::source::{File, Project};
-use gilaudit_model::{Finding, Location, Problem, Stage};
+use gilaudit_model::{Finding, Location, Origin, Problem, Stage};
 
 /// The rules that NumPy's comment is about.
 const BORROWED: [&str; 5] =
@@ -22,17 +24,21 @@ struct Suppression<'a> {
 
 /// Marks the findings that comments suppress, and says which comments suppress nothing.
 pub fn suppress(project: &Project, findings: &mut [Finding], problems: &mut Vec<Problem>) {
+    let mut by_file: HashMap<Origin, Vec<&mut Finding>> = HashMap::new();
+    for finding in findings {
+        by_file.entry(finding.origin.clone()).or_default().push(finding);
+    }
     for file in project.files.iter().filter(|file| file.report) {
+        // In the order of their lines, as comments are.
         let mut suppressions = read(file, problems);
         if suppressions.is_empty() {
             continue;
         }
-        for finding in findings.iter_mut().filter(|finding| finding.origin == file.origin) {
+        for finding in by_file.remove(&file.origin).into_iter().flatten() {
             let Location::Text { line, .. } = finding.location else { continue };
-            let covers = |it: &&mut Suppression<'_>| {
-                (it.line == line || !it.foreign && it.line + 1 == line) && it.rules.contains(&finding.rule)
-            };
-            for suppression in suppressions.iter_mut().filter(covers) {
+            let start = suppressions.partition_point(|it| it.line.saturating_add(1) < line);
+            let near = suppressions.iter_mut().skip(start).take_while(|it| it.line <= line);
+            for suppression in near.filter(|it| (it.line == line || !it.foreign) && it.rules.contains(&finding.rule)) {
                 suppression.used = true;
                 finding.suppressed.get_or_insert_with(|| suppression.reason.clone());
             }

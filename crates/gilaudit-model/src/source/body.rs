@@ -354,22 +354,64 @@ impl Body {
 
     /// The expressions directly inside an expression, in the order they are evaluated in as a rule.
     pub fn children(&self, id: ExprId) -> Vec<ExprId> {
+        let mut out = Vec::new();
+        self.for_each_child(id, |child| out.push(child));
+        out
+    }
+
+    /// Hands over the expressions directly inside an expression, in the same order.
+    pub fn for_each_child(&self, id: ExprId, mut each: impl FnMut(ExprId)) {
         match self.kind(id) {
-            ExprKind::Call { callee, args } => std::iter::once(callee).chain(self.list(args).iter().copied()).collect(),
-            ExprKind::Field { base, .. } => vec![base],
-            ExprKind::Index { base, index } => vec![base, index],
-            ExprKind::Unary { operand, .. } | ExprKind::Update { operand, .. } => vec![operand],
-            ExprKind::Binary { left, right, .. } | ExprKind::Comma { left, right } => vec![left, right],
-            ExprKind::Assign { target, value, .. } => vec![value, target],
-            ExprKind::Conditional { condition, then, otherwise } => vec![condition, then, otherwise],
-            ExprKind::Cast { value, .. } => vec![value],
-            ExprKind::List(list) | ExprKind::Other(list) => self.list(list).to_vec(),
+            ExprKind::Call { callee, args } => {
+                each(callee);
+                self.list(args).iter().copied().for_each(each);
+            }
+            ExprKind::Field { base: only, .. }
+            | ExprKind::Unary { operand: only, .. }
+            | ExprKind::Update { operand: only, .. }
+            | ExprKind::Cast { value: only, .. } => each(only),
+            ExprKind::Index { base: first, index: second }
+            | ExprKind::Binary { left: first, right: second, .. }
+            | ExprKind::Comma { left: first, right: second }
+            | ExprKind::Assign { value: first, target: second, .. } => {
+                each(first);
+                each(second);
+            }
+            ExprKind::Conditional { condition, then, otherwise } => {
+                each(condition);
+                each(then);
+                each(otherwise);
+            }
+            ExprKind::List(list) | ExprKind::Other(list) => self.list(list).iter().copied().for_each(each),
             ExprKind::Local(_)
             | ExprKind::Name(_)
             | ExprKind::Number(_)
             | ExprKind::Str
             | ExprKind::Null
-            | ExprKind::Closure { .. } => Vec::new(),
+            | ExprKind::Closure { .. } => {}
+        }
+    }
+
+    /// Gives every name in it another one.
+    pub fn rename(&mut self, mut to: impl FnMut(Name) -> Name) {
+        for expr in &mut self.exprs {
+            if let ExprKind::Name(name) | ExprKind::Field { name, .. } | ExprKind::Cast { base: name, .. } =
+                &mut expr.kind
+            {
+                *name = to(*name);
+            }
+        }
+        for stmt in &mut self.stmts {
+            if let StmtKind::Label(name) | StmtKind::Goto(name) = &mut stmt.kind {
+                *name = to(*name);
+            }
+        }
+        for local in &mut self.locals {
+            local.name = to(local.name);
+            local.ty.base = to(local.ty.base);
+        }
+        for (_, name) in &mut self.expansions {
+            *name = to(*name);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Source files.
 
 use super::{Body, Span};
-use crate::Origin;
+use crate::{Origin, Stage};
 
 /// The number of a file in its project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,19 @@ pub struct File {
     pub cython: Option<String>,
     /// The initialisers of its variables.
     pub body: Body,
+    /// The steps that reading it took: see [`Steps`](super::Steps).
+    pub steps: u64,
+    /// Why it could not be judged, though the rules look at such files.
+    pub unread: Option<Unread>,
+}
+
+/// Why a file was not read, or so little of it that nothing can be said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The stage at which it failed.
+    pub stage: Stage,
+    /// Why, lower case, no final period.
+    pub why: Box<str>,
 }
 
 impl File {
@@ -82,6 +95,8 @@ impl File {
             comments: Vec::new(),
             cython: None,
             body: Body::default(),
+            steps: 0,
+            unread: None,
         }
     }
 

@@ -15,11 +15,13 @@ mod operator;
 mod project;
 pub mod python;
 pub mod rust;
+mod steps;
 mod types;
 
 pub use body::{Body, Expr, ExprId, ExprKind, ExprList, Local, LocalId, Span, Stmt, StmtId, StmtKind, StmtList};
-pub use file::{Clinic, File, FileId, Guard, Language, LineIndex};
+pub use file::{Clinic, File, FileId, Guard, Language, LineIndex, Unread};
 pub use names::{Name, Names};
 pub use operator::{BinaryOp, UnaryOp};
 pub use project::{ExtensionUser, Function, FunctionId, Global, GlobalId, Project, Variant};
+pub use steps::Steps;
 pub use types::{Field, Struct, StructId, Type};

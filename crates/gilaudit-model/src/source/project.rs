@@ -59,6 +59,17 @@ pub struct Function {
     pub variant: Variant,
 }
 
+impl Function {
+    /// Gives every name in it another one.
+    pub fn rename(&mut self, mut to: impl FnMut(Name) -> Name) {
+        self.name = to(self.name);
+        self.qualified = to(self.qualified);
+        self.class = self.class.map(&mut to);
+        self.result.base = to(self.result.base);
+        self.body.rename(to);
+    }
+}
+
 /// A variable at file scope, or a static data member of a class.
 #[derive(Clone, Debug)]
 pub struct Global {
@@ -80,6 +91,14 @@ pub struct Global {
     pub span: Span,
     /// The configuration it was seen in.
     pub variant: Variant,
+}
+
+impl Global {
+    /// Gives every name in it another one.
+    pub fn rename(&mut self, mut to: impl FnMut(Name) -> Name) {
+        self.name = to(self.name);
+        self.ty.base = to(self.ty.base);
+    }
 }
 
 /// The sources that are linted together: a source tree, an sdist, or the files of one folder.

@@ -63,6 +63,19 @@ pub struct Struct {
     pub bases: Vec<Name>,
 }
 
+impl Struct {
+    /// Gives every name in it another one.
+    pub fn rename(&mut self, mut to: impl FnMut(Name) -> Name) {
+        for field in &mut self.fields {
+            field.name = to(field.name);
+            field.ty.base = to(field.ty.base);
+        }
+        for name in self.names.iter_mut().chain(&mut self.bases) {
+            *name = to(*name);
+        }
+    }
+}
+
 /// A data member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {

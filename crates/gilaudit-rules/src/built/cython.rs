@@ -1,29 +1,31 @@
 //! Modules that Cython makes, of `.pyx` files and of Python files that a build file gives to it.
 
-use gilaudit_model::source::{FileId, Language, Project, Span};
+use gilaudit_model::source::{FileId, Project, Span};
 use gilaudit_model::{Declaration, Init, Mechanism, Status};
 
 use super::generated;
 use super::names::{dotted, stem};
-use super::{Candidate, Listed, builds, evidence};
+use super::survey::Survey;
+use super::{Candidate, builds, evidence};
 use crate::engine::cython::build_says;
 
 /// The macro that takes the place of the directive since Cython 3.2.3.
 const MACRO: &str = "CYTHON_FREETHREADING_COMPATIBLE";
 
 /// The module of a `.pyx` file.
-pub(super) fn candidate(project: &Project, listed: &[Listed<'_>], id: FileId) -> Option<Candidate> {
+pub(super) fn candidate(survey: &Survey<'_>, id: FileId) -> Option<Candidate> {
+    let project = survey.project;
     let file = project.file(id);
-    if !is_implementation(&file.path) || is_included(project, id) || stem(&file.path).ends_with('/') {
+    if !is_implementation(&file.path) || survey.is_included(id) || stem(&file.path).ends_with('/') {
         return None;
     }
-    let mut declaration = declaration(project, id);
-    if let Some(twin) = twin(project, id) {
-        match compiled(listed, &file.path, &project.file(twin).path) {
+    let mut declaration = declaration(survey, id);
+    if let Some(twin) = survey.twin(id) {
+        match compiled(survey, &file.path, &project.file(twin).path) {
             Compiled::Generated => return None,
             Compiled::Source => {}
             Compiled::Either => {
-                let other = generated::cython(project, twin);
+                let other = generated::cython(survey, twin);
                 // To need the GIL and to say nothing is the same to the interpreter.
                 let claims = |status| match status {
                     Status::NotUsed => Some(true),
@@ -49,18 +51,15 @@ pub(super) fn candidate(project: &Project, listed: &[Listed<'_>], id: FileId) ->
 }
 
 /// The module of a Python file that a build file lists as a source.
-pub(super) fn pure(project: &Project, listed: &[Listed<'_>], id: FileId) -> Option<Candidate> {
+pub(super) fn pure(survey: &Survey<'_>, id: FileId) -> Option<Candidate> {
+    let project = survey.project;
     let file = project.file(id);
-    let is_source = |it: &Listed<'_>| {
-        it.module.maker == gilaudit_model::source::build::Maker::Compiler
-            && it.module.sources.first().is_some_and(|source| **source == *file.path)
-    };
-    listed.iter().any(is_source).then(|| Candidate {
+    survey.is_first_source(&file.path).then(|| Candidate {
         name: dotted(project, &file.path),
         file: id,
         framework: Some("cython"),
         init: Init::MultiPhase,
-        declaration: declaration(project, id),
+        declaration: declaration(survey, id),
     })
 }
 
@@ -76,47 +75,31 @@ pub(super) enum Compiled {
 }
 
 /// Which of a Cython file and the C generated from it the build files name.
-pub(super) fn compiled(listed: &[Listed<'_>], cython: &str, generated: &str) -> Compiled {
-    let names = |path: &str| listed.iter().any(|it| it.module.sources.iter().any(|source| **source == *path));
-    match (names(cython), names(generated)) {
+pub(super) fn compiled(survey: &Survey<'_>, cython: &str, generated: &str) -> Compiled {
+    match (survey.is_source(cython), survey.is_source(generated)) {
         (false, true) => Compiled::Generated,
         (true, false) => Compiled::Source,
         _ => Compiled::Either,
     }
 }
 
-/// The C file that Cython generated from a file, where it is in the project.
-fn twin(project: &Project, id: FileId) -> Option<FileId> {
-    let own = stem(&project.file(id).path);
-    let found = project.files.iter().position(|other| other.cython.is_some() && stem(&other.path) == own);
-    found.map(|index| FileId(index as u32))
-}
-
-/// The Cython file that a C file was generated from, where it is in the project.
-pub(super) fn origin_of(project: &Project, id: FileId) -> Option<FileId> {
-    let own = stem(&project.file(id).path);
-    let found = project.files.iter().position(|other| {
-        other.language == Language::Cython && is_implementation(&other.path) && stem(&other.path) == own
-    });
-    found.map(|index| FileId(index as u32))
-}
-
-fn is_implementation(path: &str) -> bool {
+pub(super) fn is_implementation(path: &str) -> bool {
     path.ends_with(".pyx") || path.ends_with(".pyx.in")
 }
 
-/// Whether other Cython files include a file: then it is no module.
-fn is_included(project: &Project, id: FileId) -> bool {
-    let file = project.file(id);
-    project.files.iter().any(|other| {
-        other.language == Language::Cython
-            && other.path != file.path
-            && other.text.lines().any(|line| line.trim_start().starts_with("include ") && line.contains(file.name()))
+/// The names, without folders, of the files that a text includes.
+pub(super) fn included(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let rest = line.trim_start().strip_prefix("include ")?.trim_start();
+        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        let path = rest.get(1..)?.split(quote).next()?;
+        Some(path.rsplit('/').next().unwrap_or(path))
     })
 }
 
 /// The file's own directive, else those of the build files in the folders around it.
-fn declaration(project: &Project, id: FileId) -> Declaration {
+fn declaration(survey: &Survey<'_>, id: FileId) -> Declaration {
+    let project = survey.project;
     let file = project.file(id);
     let (mut declaration, shown) = if let Some((value, span)) = header_directive(&file.text) {
         let status = if value == "True" { Status::NotUsed } else { Status::Used };
@@ -135,8 +118,8 @@ fn declaration(project: &Project, id: FileId) -> Declaration {
         let start = Span { start: 0, end: 0 };
         (Declaration::new(Status::Undeclared, Mechanism::None), evidence(project, id, start, what))
     };
-    if let Some(reason) = macro_of_build(project) {
-        declaration = Declaration::unknown(reason);
+    if let Some(reason) = &survey.overruled {
+        declaration = Declaration::unknown(reason.clone());
     }
     declaration.evidence.push(shown);
     declaration

@@ -3,9 +3,10 @@
 use gilaudit_model::source::{FileId, Project, Span};
 use gilaudit_model::{Declaration, Init, Mechanism, Status, Target};
 
-use super::cython::{Compiled, compiled, macro_of_build, origin_of};
+use super::cython::{Compiled, compiled};
 use super::names::stem;
-use super::{Candidate, Listed, evidence, tools};
+use super::survey::Survey;
+use super::{Candidate, evidence, tools};
 
 /// Who wrote a C file, of those whose modules are not found by their init function.
 pub(super) fn generator(text: &str) -> Option<&'static str> {
@@ -30,15 +31,16 @@ pub(super) fn framework(text: &str) -> Option<&'static str> {
 }
 
 /// The module of a generated C file.
-pub(super) fn candidate(project: &Project, listed: &[Listed<'_>], id: FileId, target: &Target) -> Option<Candidate> {
+pub(super) fn candidate(survey: &Survey<'_>, id: FileId, target: &Target) -> Option<Candidate> {
+    let project = survey.project;
     let file = project.file(id);
     if file.cython.is_some() {
-        let origin = origin_of(project, id).map(|origin| &project.file(origin).path);
-        if origin.is_some_and(|origin| compiled(listed, origin, &file.path) != Compiled::Generated) {
+        let origin = survey.origin_of(id).map(|origin| &project.file(origin).path);
+        if origin.is_some_and(|origin| compiled(survey, origin, &file.path) != Compiled::Generated) {
             return None;
         }
         let name = stem(&file.path).rsplit('/').next().unwrap_or_default().to_owned();
-        let declaration = cython(project, id);
+        let declaration = cython(survey, id);
         return Some(Candidate { name, file: id, framework: Some("cython"), init: Init::MultiPhase, declaration });
     }
     if file.is_header() {
@@ -69,7 +71,8 @@ fn word_after(text: &str, prefix: &str) -> Option<String> {
 ///
 /// From 3.1 on there is a slot with the directive's value; Cython 3.2.3 and later write a macro there, of which the last definition is
 /// the directive's, and the others are for those who define CYTHON_FREETHREADING_COMPATIBLE.
-pub(super) fn cython(project: &Project, id: FileId) -> Declaration {
+pub(super) fn cython(survey: &Survey<'_>, id: FileId) -> Declaration {
+    let project = survey.project;
     let text = &project.file(id).text;
     let value = word_after(text, "{Py_mod_gil, ");
     let defined = text.rmatch_indices("#define __Pyx_FREETHREADING_COMPATIBLE ").next();
@@ -79,7 +82,7 @@ pub(super) fn cython(project: &Project, id: FileId) -> Declaration {
         }
         (_, _) => (value, text.find("{Py_mod_gil, ").unwrap_or_default()),
     };
-    let mut declaration = match (value.as_deref(), macro_of_build(project)) {
+    let mut declaration = match (value.as_deref(), survey.overruled.clone()) {
         (Some(_), Some(reason)) => Declaration::unknown(reason),
         (Some("Py_MOD_GIL_NOT_USED"), None) => Declaration::new(Status::NotUsed, Mechanism::Slot),
         (Some("Py_MOD_GIL_USED"), None) => Declaration::new(Status::Used, Mechanism::Slot),

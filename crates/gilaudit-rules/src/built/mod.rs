@@ -7,16 +7,20 @@ mod cython;
 mod generated;
 mod names;
 mod native;
+mod survey;
 mod tools;
+mod unread;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gilaudit_model::source::build::{BuildFile, BuildModule};
 use gilaudit_model::source::{FileId, Language, Project, Span};
 use gilaudit_model::{Declaration, Evidence, Framework, Init, Origin, Status, Target};
 
 use crate::engine::analysis::is_test_path;
-use names::{last, stem};
+use crate::engine::declarations::Module;
+use names::last;
+use survey::Survey;
 
 /// A module that would be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,27 +54,26 @@ struct Listed<'p> {
     module: &'p BuildModule,
 }
 
-/// The modules that a project makes, sorted by name.
-pub fn modules(project: &Project, target: &Target) -> Vec<SourceModule> {
-    let listed: Vec<Listed<'_>> =
-        builds(project).flat_map(|build| build.modules.iter().map(move |module| Listed { build, module })).collect();
-    let complete = !listed.is_empty() && !builds(project).any(|build| build.computed);
+/// The modules that a project makes, sorted by name. `defined` are those that its sources define.
+pub(crate) fn modules(project: &Project, defined: &[Module], target: &Target) -> Vec<SourceModule> {
+    let survey = Survey::new(project);
+    let complete = !survey.listed.is_empty() && !builds(project).any(|build| build.computed);
     let mut used = HashSet::new();
     let mut made: BTreeMap<String, SourceModule> = BTreeMap::new();
-    for candidate in candidates(project, &listed, target) {
+    for candidate in candidates(&survey, defined, target) {
         let file = project.file(candidate.file);
-        let found = matching(project, &listed, &candidate);
+        let found = matching(&survey, &candidate);
         if found.is_empty()
             && (complete
                 || is_test_path(&file.path)
                 || !file.report
-                || native::is_part_of_another(project, &listed, &candidate))
+                || native::is_part_of_another(&survey, &candidate))
         {
             continue;
         }
         used.extend(found.iter().copied());
-        let of_build: Vec<Listed<'_>> = found.iter().filter_map(|index| listed.get(*index).copied()).collect();
-        for name in names::of(project, &candidate, &of_build) {
+        let of_build: Vec<Listed<'_>> = found.iter().filter_map(|index| survey.listed.get(*index).copied()).collect();
+        for name in names::of(&survey, &candidate, &of_build) {
             let row = SourceModule {
                 name: name.clone(),
                 origin: file.origin.clone(),
@@ -92,13 +95,17 @@ pub fn modules(project: &Project, target: &Target) -> Vec<SourceModule> {
                 .or_insert(row);
         }
     }
-    for (index, listed) in listed.iter().enumerate() {
+    let mut known: HashMap<String, Vec<String>> = HashMap::new();
+    made.keys().for_each(|name| known.entry(last(name).to_owned()).or_default().push(name.clone()));
+    for (index, listed) in survey.listed.iter().enumerate() {
         if used.contains(&index) {
             continue;
         }
-        if let Some(row) = tools::without_source(project, *listed, target) {
-            let is_known = made.keys().any(|known| names::is_same(known, &row.name));
-            if !is_known {
+        if let Some(row) = tools::without_source(&survey, *listed, target) {
+            // Of two names for one module, one is the end of the other.
+            let namesakes = known.entry(last(&row.name).to_owned()).or_default();
+            if !namesakes.iter().any(|known| names::is_same(known, &row.name)) {
+                namesakes.push(row.name.clone());
                 made.insert(row.name.clone(), row);
             }
         }
@@ -113,60 +120,47 @@ fn builds(project: &Project) -> impl Iterator<Item = &BuildFile> {
 
 /// The entries of the build files that a candidate belongs to: those with its file among their sources; else the ones of its name, when
 /// they can be the same module.
-fn matching(project: &Project, listed: &[Listed<'_>], candidate: &Candidate) -> Vec<usize> {
-    let path = &project.file(candidate.file).path;
+fn matching(survey: &Survey<'_>, candidate: &Candidate) -> Vec<usize> {
+    let file = survey.project.file(candidate.file);
     let own = last(&candidate.name);
-    if project.file(candidate.file).language == Language::Rust {
-        return native::crates_of(project, listed, candidate);
+    if file.language == Language::Rust {
+        return native::crates_of(survey, candidate);
     }
-    let is_named = |it: &Listed<'_>| last(&it.module.name) == own;
-    let numbered = || listed.iter().enumerate();
-    let by_source: Vec<usize> =
-        numbered().filter(|(_, it)| is_made_of(it.module, path)).map(|(index, _)| index).collect();
+    let name_of = |index: &usize| survey.listed.get(*index).map_or("", |it| &*it.module.name);
+    let is_named = |index: &usize| last(name_of(index)) == own;
+    let by_source = survey.made_of(&file.path);
     // A file that several modules are made of defines the one of its name.
-    let named = by_source.iter().any(|index| listed.get(*index).is_some_and(is_named));
-    let mut found: Vec<usize> = by_source
-        .into_iter()
-        .filter(|index| !named || listed.get(*index).is_some_and(|it| is_named(it) || it.module.name.is_empty()))
-        .collect();
-    if let Some(first) = found.first().and_then(|index| listed.get(*index)) {
+    let named = by_source.iter().any(is_named);
+    let fits = |index: &&usize| !named || is_named(index) || name_of(index).is_empty();
+    let mut found: Vec<usize> = by_source.iter().filter(fits).copied().collect();
+    if let Some(first) = found.first() {
         // What another file says of the same module: setup.py names it, CMake says what it is made of.
-        let name = first.module.name.clone();
-        found.extend(
-            numbered()
-                .filter(|(_, it)| {
-                    it.module.sources.is_empty() && !name.is_empty() && names::is_same(&it.module.name, &name)
-                })
-                .map(|(index, _)| index),
-        );
+        let name = name_of(first);
+        let more = survey.named(last(name)).iter().filter(|index| {
+            let is_bare = survey.listed.get(**index).is_some_and(|it| it.module.sources.is_empty());
+            is_bare && names::is_same(name_of(index), name)
+        });
+        found.extend(more.copied().collect::<Vec<usize>>());
         found.sort_unstable();
         found.dedup();
         return found;
     }
-    let same: Vec<usize> = numbered().filter(|(_, it)| is_named(it)).map(|(index, _)| index).collect();
-    let compatible = same.iter().filter_map(|index| listed.get(*index)).all(|one| {
-        same.iter()
-            .filter_map(|index| listed.get(*index))
-            .all(|other| names::is_same(&one.module.name, &other.module.name))
-    });
-    if compatible { same } else { Vec::new() }
+    let same = survey.named(own);
+    // All are ends of the longest one, and so of each other.
+    let longest = same.iter().map(name_of).max_by_key(|name| name.len()).unwrap_or_default();
+    if same.iter().all(|index| names::is_same(name_of(index), longest)) { same.to_vec() } else { Vec::new() }
 }
 
-/// Whether a source of a module is this file, or what is generated from it.
-fn is_made_of(module: &BuildModule, path: &str) -> bool {
-    module.sources.iter().any(|source| **source == *path || stem(source) == stem(path))
-}
-
-fn candidates(project: &Project, listed: &[Listed<'_>], target: &Target) -> Vec<Candidate> {
-    let mut out = native::candidates(project, target.version);
-    for (index, file) in project.files.iter().enumerate() {
-        let id = FileId(index as u32);
+fn candidates(survey: &Survey<'_>, defined: &[Module], target: &Target) -> Vec<Candidate> {
+    let mut out = native::candidates(survey, defined, target.version);
+    for (file, id) in survey.project.files.iter().zip((0u32..).map(FileId)) {
         match file.language {
-            Language::Cython => out.extend(cython::candidate(project, listed, id)),
-            Language::Python => out.extend(cython::pure(project, listed, id)),
-            _ => out.extend(generated::candidate(project, listed, id, target)),
+            Language::Cython => out.extend(cython::candidate(survey, id)),
+            Language::Python => out.extend(cython::pure(survey, id)),
+            _ => out.extend(generated::candidate(survey, id, target)),
         }
     }
+    unread::amend(survey.project, &mut out);
     out
 }
 

@@ -4,17 +4,18 @@
 //! installed to, or by the rules of the tool. Where none does, the project's own imports of the module show it, and at last the package
 //! that its file is in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use gilaudit_model::source::build::{BuildFile, Maker};
 use gilaudit_model::source::{Language, Project};
 
+use super::survey::Survey;
 use super::{Candidate, Listed, builds};
 use crate::engine::analysis::is_test_path;
 
 /// The names of a module that sources define and the build lists, mostly one.
-pub(super) fn of(project: &Project, candidate: &Candidate, listed: &[Listed<'_>]) -> Vec<String> {
-    let mut names: Vec<String> = listed.iter().filter_map(|it| installed(project, *it)).collect();
+pub(super) fn of(survey: &Survey<'_>, candidate: &Candidate, listed: &[Listed<'_>]) -> Vec<String> {
+    let mut names: Vec<String> = listed.iter().filter_map(|it| installed(survey, *it)).collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     // The same module named in two files: the longer name says more.
     let mut out: Vec<String> = Vec::new();
@@ -24,7 +25,7 @@ pub(super) fn of(project: &Project, candidate: &Candidate, listed: &[Listed<'_>]
         }
     }
     if out.is_empty() {
-        out.push(from_sources(project, candidate));
+        out.push(from_sources(survey, candidate));
     }
     out
 }
@@ -37,7 +38,8 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// The name that a build file gives a module; none if it leaves that to others.
-pub(super) fn installed(project: &Project, listed: Listed<'_>) -> Option<String> {
+pub(super) fn installed(survey: &Survey<'_>, listed: Listed<'_>) -> Option<String> {
+    let project = survey.project;
     let Listed { build, module } = listed;
     let name = &*module.name;
     let file = project.file(build.file);
@@ -70,7 +72,7 @@ pub(super) fn installed(project: &Project, listed: Listed<'_>) -> Option<String>
             name.contains('.') || matches!(file.name(), "setup.py" | "setup.cfg" | "pyproject.toml" | "meson.build");
         return is_final
             .then(|| name.to_owned())
-            .or_else(|| imported_as(project, name))
+            .or_else(|| survey.imported_as(name))
             .or_else(|| Some(name.to_owned()));
     }
     let folder = builds(project)
@@ -89,7 +91,7 @@ pub(super) fn installed(project: &Project, listed: Listed<'_>) -> Option<String>
             Some(parts.chain([name]).collect::<Vec<_>>().join("."))
         }
         (None, Some(package)) => Some(format!("{package}.{name}")),
-        (None, None) => imported_as(project, name).or_else(|| Some(name.to_owned())),
+        (None, None) => survey.imported_as(name).or_else(|| Some(name.to_owned())),
     }
 }
 
@@ -132,7 +134,8 @@ fn is_around(project: &Project, outer: &BuildFile, inner: &BuildFile) -> bool {
 
 /// What no build file names: Rust modules have no folder, others are in the package of their file, unless the project imports them from
 /// elsewhere.
-fn from_sources(project: &Project, candidate: &Candidate) -> String {
+fn from_sources(survey: &Survey<'_>, candidate: &Candidate) -> String {
+    let project = survey.project;
     let file = project.file(candidate.file);
     if candidate.name.contains('.') {
         return candidate.name.clone();
@@ -141,16 +144,22 @@ fn from_sources(project: &Project, candidate: &Candidate) -> String {
     if !package.is_empty() && file.language != Language::Rust {
         return format!("{package}.{}", candidate.name);
     }
-    imported_as(project, &candidate.name).unwrap_or_else(|| candidate.name.clone())
+    survey.imported_as(&candidate.name).unwrap_or_else(|| candidate.name.clone())
 }
 
-/// The one dotted name under which the project's Python files import a module; none if there are several or none.
-fn imported_as(project: &Project, name: &str) -> Option<String> {
-    let mut found = BTreeSet::new();
+/// The dotted names under which the project's Python files import things, by their last part.
+pub(super) fn imports(project: &Project) -> HashMap<String, BTreeSet<String>> {
+    let mut found: HashMap<String, BTreeSet<String>> = HashMap::new();
+    let mut add = |name: &str, full: String| {
+        found.entry(name.to_owned()).or_default().insert(full);
+    };
     let files = project.files.iter().filter(|file| file.language == Language::Python && !is_test_path(&file.path));
-    for file in files.filter(|file| file.text.contains(name)) {
+    for file in files {
         let package = package_of(project, &file.path);
         for line in file.text.lines().map(str::trim_start) {
+            if !line.starts_with("from") && !line.starts_with("import") {
+                continue;
+            }
             let words: Vec<&str> = line
                 .split(|letter: char| letter.is_whitespace() || ",()#".contains(letter))
                 .filter(|word| !word.is_empty())
@@ -161,18 +170,22 @@ fn imported_as(project: &Project, name: &str) -> Option<String> {
                 _ => continue,
             };
             let from = absolute(&package, from);
-            if last(&from) == name {
-                found.insert(from);
-            } else if names.contains(&name) && !from.is_empty() {
-                found.insert(format!("{from}.{name}"));
-            } else {
-                found.extend(names.iter().filter(|it| it.contains('.') && last(it) == name).map(|it| (*it).to_owned()));
+            let module = last(&from);
+            // What is taken from a module of the same name is a part of it.
+            for name in names.iter().filter(|name| last(name) != module) {
+                if name.contains('.') {
+                    // `import a.b, b`: the name itself says more, if it comes out of somewhere.
+                    if from.is_empty() || !names.contains(&last(name)) {
+                        add(last(name), (*name).to_owned());
+                    }
+                } else if !from.is_empty() {
+                    add(name, format!("{from}.{name}"));
+                }
             }
+            add(module, from.clone());
         }
     }
-    let mut all = found.into_iter();
-    let first = all.next()?;
-    all.next().is_none().then_some(first)
+    found
 }
 
 /// What `from X import` means in a package: `.a` is the package's own `a`.

@@ -1,24 +1,27 @@
 //! Modules that C, C++ and Rust define.
 
+use std::collections::HashSet;
+
 use gilaudit_model::source::build::Maker;
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
-use gilaudit_model::source::{FileId, Language, Project};
+use gilaudit_model::source::{Language, Project};
 use gilaudit_model::{Declaration, Init, Mechanism, Status, Version};
 
 use super::names::{self, last};
+use super::survey::Survey;
 use super::{Candidate, Listed, evidence};
-use crate::engine::declarations::{self, Declared};
+use crate::engine::declarations::{Declared, Module};
 
 /// All of a project.
-pub(super) fn candidates(project: &Project, version: Version) -> Vec<Candidate> {
-    let mut out: Vec<Candidate> =
-        declarations::modules(project, version).into_iter().filter_map(|module| c(project, module)).collect();
-    out.extend(rust(project, version));
+pub(super) fn candidates(survey: &Survey<'_>, defined: &[Module], version: Version) -> Vec<Candidate> {
+    let mut out: Vec<Candidate> = defined.iter().filter_map(|module| c(survey, module)).collect();
+    out.extend(rust(survey.project, version));
     out
 }
 
 /// C and C++.
-fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
+fn c(survey: &Survey<'_>, module: &Module) -> Option<Candidate> {
+    let project = survey.project;
     let framework = match module.framework {
         "c" => super::generated::framework(&project.file(module.file).text),
         // Cython and Rust say more than is asked here.
@@ -36,7 +39,7 @@ fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
         (Declared::Unknown, None) => {
             Declaration::unknown(module.why.unwrap_or("what it declares depends on the build"))
         }
-        (Declared::Nothing, None) if framework.is_none() && declares_elsewhere(project, module.file) => {
+        (Declared::Nothing, None) if framework.is_none() && survey.declares_elsewhere(module.file) => {
             Declaration::unknown("another file declares, and whether for this module is not known")
         }
         (Declared::Nothing, None) => Declaration::new(Status::Undeclared, Mechanism::None),
@@ -60,25 +63,15 @@ fn c(project: &Project, module: declarations::Module) -> Option<Candidate> {
         _ if file.text.contains("PyModule_Create") => Init::SinglePhase,
         _ => Init::Unknown,
     };
-    Some(Candidate { name: module.name, file: module.file, framework, init, declaration })
-}
-
-/// Whether C code without an init function of its own declares: that of a module in several files.
-fn declares_elsewhere(project: &Project, own: FileId) -> bool {
-    project.files.iter().enumerate().any(|(index, file)| {
-        FileId(index as u32) != own
-            && matches!(file.language, Language::C | Language::Cpp)
-            && file.cython.is_none()
-            && ["Py_mod_gil", "PyUnstable_Module_SetGIL"].iter().any(|word| file.text.contains(word))
-            && !file.text.contains("PyInit_")
-    })
+    Some(Candidate { name: module.name.clone(), file: module.file, framework, init, declaration })
 }
 
 /// Rust: its reader knows what the framework's version makes of what is written.
 fn rust(project: &Project, version: Version) -> impl Iterator<Item = Candidate> + '_ {
-    let is_wrapped = |name: &str| project.rust.iter().any(|file| file.wrapped_modules.iter().any(|it| **it == *name));
+    let wrapped: HashSet<&str> =
+        project.rust.iter().flat_map(|file| &file.wrapped_modules).map(|name| &**name).collect();
     let modules = project.rust.iter().flat_map(|file| file.modules.iter().map(move |module| (file.file, module)));
-    modules.filter(move |(_, module)| !is_wrapped(&module.name)).map(move |(file, module)| {
+    modules.filter(move |(_, module)| !wrapped.contains(&*module.name)).map(move |(file, module)| {
         let (declared, reason) = module.declared(version);
         let mut declaration = match declared {
             RustDeclared::NotUsed => Declaration::new(Status::NotUsed, Mechanism::Slot),
@@ -103,31 +96,23 @@ fn rust(project: &Project, version: Version) -> impl Iterator<Item = Candidate> 
 
 /// The entries of the build files that make a Rust module: a library has one init function that is found, the one of its name. Other
 /// modules of its package are added to that one.
-pub(super) fn crates_of(project: &Project, listed: &[Listed<'_>], candidate: &Candidate) -> Vec<usize> {
-    let path = &project.file(candidate.file).path;
+pub(super) fn crates_of(survey: &Survey<'_>, candidate: &Candidate) -> Vec<usize> {
+    let path = &survey.project.file(candidate.file).path;
     let makes = |it: &Listed<'_>| {
         let of_crate = it.module.sources.is_empty()
-            || it.module.sources.iter().any(|manifest| is_in_crate(project, manifest, path));
-        let name = names::installed(project, *it);
+            || it.module.sources.iter().any(|manifest| survey.is_in_crate(manifest, path));
+        let name = names::installed(survey, *it);
         it.module.maker == Maker::Cargo && of_crate && name.is_some_and(|name| last(&name) == last(&candidate.name))
     };
-    listed.iter().enumerate().filter(|(_, it)| makes(it)).map(|(index, _)| index).collect()
+    survey.listed.iter().enumerate().filter(|(_, it)| makes(it)).map(|(index, _)| index).collect()
 }
 
 /// Whether a Rust module that no build file names belongs to a package of which a build file names a module.
-pub(super) fn is_part_of_another(project: &Project, listed: &[Listed<'_>], candidate: &Candidate) -> bool {
-    let file = project.file(candidate.file);
+pub(super) fn is_part_of_another(survey: &Survey<'_>, candidate: &Candidate) -> bool {
+    let file = survey.project.file(candidate.file);
     let in_crate = |it: &Listed<'_>| {
         it.module.maker == Maker::Cargo
-            && it.module.sources.iter().any(|manifest| is_in_crate(project, manifest, &file.path))
+            && it.module.sources.iter().any(|manifest| survey.is_in_crate(manifest, &file.path))
     };
-    file.language == Language::Rust && listed.iter().any(in_crate)
-}
-
-/// Whether a file belongs to the package of a manifest: no other manifest is nearer.
-fn is_in_crate(project: &Project, manifest: &str, path: &str) -> bool {
-    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-    let manifests = project.cargo.iter().map(|it| folder(&project.file(it.file).path));
-    let nearest = manifests.filter(|folder| path.starts_with(folder.as_str())).max_by_key(String::len);
-    nearest.is_some_and(|nearest| nearest == folder(manifest))
+    file.language == Language::Rust && survey.listed.iter().any(in_crate)
 }

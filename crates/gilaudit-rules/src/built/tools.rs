@@ -4,11 +4,17 @@ use gilaudit_model::source::Project;
 use gilaudit_model::source::build::Maker;
 use gilaudit_model::{Declaration, Evidence, Framework, Init, Mechanism, Status, Target, Version};
 
+use super::survey::Survey;
 use super::{Listed, evidence, names, seen};
 use crate::engine::requirement;
 
 /// The row of a module that no source was found for.
-pub(super) fn without_source(project: &Project, listed: Listed<'_>, target: &Target) -> Option<super::SourceModule> {
+pub(super) fn without_source(
+    survey: &Survey<'_>,
+    listed: Listed<'_>,
+    target: &Target,
+) -> Option<super::SourceModule> {
+    let project = survey.project;
     let Listed { build, module } = listed;
     let (framework, init, declaration) = match module.maker {
         Maker::Cffi => {
@@ -30,7 +36,7 @@ pub(super) fn without_source(project: &Project, listed: Listed<'_>, target: &Tar
         ),
     };
     Some(super::SourceModule {
-        name: names::installed(project, listed)?,
+        name: names::installed(survey, listed)?,
         origin: project.file(build.file).origin.clone(),
         init,
         framework: framework.map(|name| Framework { name, version: None }),

@@ -1,20 +1,26 @@
 //! A project under analysis, and one of its functions as rules see it.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::OnceLock;
 
-use gilaudit_model::source::{ExprId, FileId, FunctionId, Name, Project, Span};
+use gilaudit_model::source::{ExprId, FileId, FunctionId, LocalId, Name, Project, Span};
 use gilaudit_model::{Finding, Location, Related, Target};
 
 use super::automatic;
+use super::borrow::{self, Fate};
 use super::cfg::NodeId;
+use super::declarations::Module;
 use super::flow::Flow;
 use super::index::{Index, Role, Types};
 use super::registries;
 use super::rust::RustIndex;
+use super::shapes::Shapes;
 use super::threads::Threads;
 use crate::Rule;
+use crate::built::SourceModule;
 
 /// What the user decides about the rules for sources.
 #[derive(Clone, Debug)]
@@ -28,39 +34,55 @@ pub struct Options {
     pub ignored: Vec<&'static str>,
     /// Whether what comments in the sources suppress does not count against a declaration.
     pub suppressions: bool,
+    /// The most steps that reading and judging one file may take: see [`Steps`](gilaudit_model::source::Steps).
+    pub steps: u64,
 }
 
 /// A project, indexed.
 pub(crate) struct Analysis<'p> {
     pub(crate) project: &'p Project,
     pub(crate) types: Types,
+    pub(crate) shapes: Shapes<'p>,
+    /// The modules that its sources define.
+    pub(crate) modules: &'p [Module],
+    /// The modules that would be built, sorted by name.
+    pub(crate) built: &'p [SourceModule],
     pub(crate) index: Index,
     pub(crate) rust: RustIndex<'p>,
     pub(crate) cython: super::cython::Index,
     pub(crate) options: &'p Options,
-    weak_registries: OnceCell<HashMap<Name, (FunctionId, ExprId)>>,
-    automatic: OnceCell<HashSet<Name>>,
+    weak_registries: OnceLock<HashMap<Name, (FunctionId, ExprId)>>,
+    automatic: OnceLock<HashSet<Name>>,
     /// What is known of the project's Python.
     pub(crate) threads: Threads<'p>,
 }
 
 impl<'p> Analysis<'p> {
-    pub(crate) fn new(project: &'p Project, options: &'p Options) -> Self {
+    pub(crate) fn new(
+        project: &'p Project,
+        modules: &'p [Module],
+        built: &'p [SourceModule],
+        options: &'p Options,
+    ) -> Self {
         let mut types = Types::new(project);
-        types.find_makers(project);
+        let mut shapes = Shapes::new(project, options.steps);
+        types.find_makers(project, &shapes);
         let cython = super::cython::Index::new(project);
-        let index = Index::new(project, &types, &cython.set_up(project));
+        let index = Index::new(project, &types, &mut shapes, &cython.set_up(project));
         let (rust, threads) = (RustIndex::new(project), Threads::new(project));
         Self {
             project,
             types,
+            shapes,
+            modules,
+            built,
             index,
             rust,
             cython,
             options,
             threads,
-            weak_registries: OnceCell::new(),
-            automatic: OnceCell::new(),
+            weak_registries: OnceLock::new(),
+            automatic: OnceLock::new(),
         }
     }
 
@@ -74,11 +96,10 @@ impl<'p> Analysis<'p> {
         self.automatic.get_or_init(|| automatic::classes(self.project)).contains(&class)
     }
 
-    /// A function, made ready.
-    pub(crate) fn unit(&self, id: FunctionId) -> Unit<'_> {
-        let mut flow = Flow::new(self.project, &self.types, id, |name| self.index.effects.get(name));
-        flow.private = self.index.private.get(id.0 as usize).copied().unwrap_or(0);
-        Unit { analysis: self, flow }
+    /// A function as rules see it.
+    pub(crate) fn unit<'a>(&'a self, flow: Flow<'a>) -> Unit<'a> {
+        let private = self.index.private.get(flow.id.0 as usize).copied().unwrap_or(0);
+        Unit { analysis: self, flow: flow.with_private(private), fates: RefCell::default() }
     }
 
     pub(crate) fn location(&self, file: FileId, span: Span) -> Location {
@@ -139,6 +160,8 @@ pub(crate) fn is_test_path(path: &str) -> bool {
 pub(crate) struct Unit<'p> {
     pub(crate) analysis: &'p Analysis<'p>,
     pub(crate) flow: Flow<'p>,
+    /// What is done with the values of each local that a borrowed reference goes into.
+    fates: RefCell<HashMap<LocalId, Rc<[Fate]>>>,
 }
 
 impl<'p> Deref for Unit<'p> {
@@ -150,6 +173,16 @@ impl<'p> Deref for Unit<'p> {
 }
 
 impl<'p> Unit<'p> {
+    /// What is done with the values of a local, at every step: see [`borrow::fates`].
+    pub(crate) fn fates(&self, local: LocalId) -> Rc<[Fate]> {
+        if let Some(known) = self.fates.borrow().get(&local) {
+            return Rc::clone(known);
+        }
+        let fates: Rc<[Fate]> = borrow::fates(self, local).into();
+        self.fates.borrow_mut().insert(local, Rc::clone(&fates));
+        fates
+    }
+
     /// A finding at an expression of this function.
     pub(crate) fn finding(&self, rule: &Rule, expr: ExprId, message: String) -> Finding {
         self.finding_at(rule, self.body.expr(expr).span, message)

@@ -1,5 +1,7 @@
 //! Borrowed references: calls that give one from a container that others can change, and what is done with it.
 
+use std::cmp::Ordering;
+
 use gilaudit_model::source::{ExprId, ExprKind, LocalId, StmtKind};
 use gilaudit_model::{Confidence, Finding};
 
@@ -8,7 +10,7 @@ use super::api::{self, Borrowed};
 use super::cfg::{NodeId, Step};
 use super::exempt;
 use super::flow::Call;
-use super::values::Root;
+use super::values::{Root, Source};
 use crate::Rule;
 
 /// What is done with a borrowed reference.
@@ -136,35 +138,85 @@ pub(crate) fn local_use(unit: &Unit<'_>, local: LocalId, node: NodeId) -> (Use, 
     if unit.body.locals[local.0 as usize].is_static {
         return (Use::Kept, None);
     }
-    let mut strongest = (Use::Tested, None);
-    let uses = unit.uses_after(local, node);
-    for (expr, at) in &uses {
-        let mut used = direct_use(unit, *expr);
-        let returned = matches!(unit.cfg.node(*at).step, Step::Return(Some(value)) if unit.strip(value) == *expr);
-        if returned {
-            used = (Use::Kept, Some(*expr));
-        }
-        if used.0 == Use::Read && runs_between(unit, node, *at) {
-            used.0 = Use::Kept;
-        }
-        if used.0 > strongest.0 {
-            strongest = used;
-        }
-    }
-    strongest
+    let fates = unit.fates(local);
+    let after = unit.cfg.node(node).successors.iter();
+    let strongest = after.filter_map(|next| fates.get(next.0 as usize)).fold(Fate::NONE, |known, fate| known.or(*fate));
+    (strongest.plain.0, strongest.plain.1.map(|(_, place)| place))
 }
 
-/// Whether some API call lies between two steps on some way.
-fn runs_between(unit: &Unit<'_>, from: NodeId, to: NodeId) -> bool {
-    let after = unit.cfg.after(from, |node| node == to);
-    let before = unit.cfg.before(to, |node| node == from);
-    unit.calls().any(|call| {
-        call.node != from
-            && call.node != to
-            && after.binary_search(&call.node).is_ok()
-            && before.binary_search(&call.node).is_ok()
-            && api::is_exported_function(call.name)
-    })
+/// The strongest use, the expression that is used, and where the use is.
+type Strongest = (Use, Option<(ExprId, ExprId)>);
+
+/// What is done with the value that a local has before a step, at its strongest, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// If nothing ran since it got there.
+    plain: Strongest,
+    /// If some API call ran: what is read then has been kept.
+    kept: Strongest,
+}
+
+impl Fate {
+    const NONE: Self = Self { plain: (Use::Tested, None), kept: (Use::Tested, None) };
+
+    /// The stronger of two; of equals, the one that comes first in the text.
+    fn or(self, other: Self) -> Self {
+        let stronger = |a: Strongest, b: Strongest| match a.0.cmp(&b.0) {
+            Ordering::Less => b,
+            Ordering::Greater => a,
+            Ordering::Equal => (a.0, a.1.into_iter().chain(b.1).min()),
+        };
+        Self { plain: stronger(self.plain, other.plain), kept: stronger(self.kept, other.kept) }
+    }
+}
+
+/// For every step, what is done with the value that a local has before it, until it gets another one. Worked out once for all values of
+/// the local, from the ends to the beginning.
+pub(crate) fn fates(unit: &Unit<'_>, local: LocalId) -> Vec<Fate> {
+    let count = unit.cfg.len();
+    let (mut here, mut ends, mut runs) = (vec![Fate::NONE; count], vec![false; count], vec![false; count]);
+    for (expr, node) in unit.reads(local) {
+        let mut used = direct_use(unit, expr);
+        if matches!(unit.cfg.node(node).step, Step::Return(Some(value)) if unit.strip(value) == expr) {
+            used = (Use::Kept, Some(expr));
+        }
+        // What is only tested is not worth pointing at.
+        let place = used.1.filter(|_| used.0 != Use::Tested).map(|place| (expr, place));
+        let kept = if used.0 == Use::Read { Use::Kept } else { used.0 };
+        let fate = Fate { plain: (used.0, place), kept: (kept, place) };
+        here[node.0 as usize] = here[node.0 as usize].or(fate);
+    }
+    for definition in unit.values.definitions(local) {
+        ends[definition.node.0 as usize] |= !matches!(definition.source, Source::Changed(_));
+    }
+    for call in unit.calls().filter(|call| api::is_exported_function(call.name)) {
+        runs[call.node.0 as usize] = true;
+    }
+    let mut fates = here.clone();
+    let mut waits = vec![true; count];
+    let mut work: Vec<NodeId> = unit.cfg.ids().collect();
+    let mut steps = 0;
+    while let Some(node) = work.pop() {
+        steps += 1;
+        let at = node.0 as usize;
+        waits[at] = false;
+        if ends[at] {
+            continue;
+        }
+        let later = unit.cfg.node(node).successors.iter().map(|next| fates[next.0 as usize]);
+        let later = later.fold(Fate::NONE, Fate::or);
+        let later = if runs[at] { Fate { plain: later.kept, ..later } } else { later };
+        let fate = here[at].or(later);
+        if std::mem::replace(&mut fates[at], fate) != fate {
+            for before in unit.cfg.node(node).predecessors {
+                if !std::mem::replace(&mut waits[before.0 as usize], true) {
+                    work.push(*before);
+                }
+            }
+        }
+    }
+    unit.take(steps);
+    fates
 }
 
 /// Whether a function makes a new reference to its argument.

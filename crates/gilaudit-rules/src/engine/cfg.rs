@@ -28,26 +28,80 @@ pub(crate) enum Step {
     Join,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
+/// A step and its neighbours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<'c> {
     pub(crate) step: Step,
-    pub(crate) successors: Vec<NodeId>,
-    pub(crate) predecessors: Vec<NodeId>,
+    pub(crate) successors: &'c [NodeId],
+    pub(crate) predecessors: &'c [NodeId],
     pub(crate) span: Span,
     /// In how many loops of the function it is.
     pub(crate) loops: u16,
 }
 
-/// The steps of one function.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    step: Step,
+    span: Span,
+    loops: u16,
+}
+
+/// The steps of one function. They are kept for all functions of a project at the same time, so they are packed.
 #[derive(Clone, Debug)]
 pub(crate) struct Cfg {
-    pub(crate) nodes: Vec<Node>,
-    /// For every expression the step that evaluates it; `None` if it is never evaluated (`sizeof`).
-    node_of: Vec<Option<NodeId>>,
+    nodes: Vec<Stored>,
+    successors: Edges,
+    predecessors: Edges,
+    /// For every expression the step that evaluates it; [`NEVER`] if it is never evaluated (`sizeof`).
+    node_of: Vec<NodeId>,
+}
+
+/// The steps of code that is empty.
+impl Default for Cfg {
+    fn default() -> Self {
+        Self::new(&Body::default(), StmtId(0))
+    }
+}
+
+/// The neighbours of every step in one direction.
+#[derive(Clone, Debug, Default)]
+struct Edges {
+    /// Where the neighbours of a step end; they begin where those of the step before it end.
+    ends: Vec<u32>,
+    to: Vec<NodeId>,
+}
+
+impl Edges {
+    /// The edges, each from its first step to its second, in the order they were made in.
+    fn new(count: usize, edges: impl Iterator<Item = (NodeId, NodeId)> + Clone) -> Self {
+        let mut ends = vec![0u32; count];
+        edges.clone().for_each(|(from, _)| ends[from.0 as usize] += 1);
+        let mut sum = 0;
+        // First where they begin; filling them in moves that to where they end.
+        for end in &mut ends {
+            sum += *end;
+            *end = sum - *end;
+        }
+        let mut to = vec![NEVER; sum as usize];
+        for (from, next) in edges {
+            let at = &mut ends[from.0 as usize];
+            to[*at as usize] = next;
+            *at += 1;
+        }
+        Self { ends, to }
+    }
+
+    fn of(&self, id: NodeId) -> &[NodeId] {
+        let end = self.ends.get(id.0 as usize).copied().unwrap_or(0);
+        let start = (id.0 as usize).checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.to.get(start as usize..end as usize).unwrap_or_default()
+    }
 }
 
 pub(crate) const ENTRY: NodeId = NodeId(0);
 pub(crate) const EXIT: NodeId = NodeId(1);
+/// No step.
+const NEVER: NodeId = NodeId(u32::MAX);
 
 impl Cfg {
     /// The steps of the code that begins at `root`.
@@ -55,7 +109,8 @@ impl Cfg {
         let mut builder = Builder {
             body,
             nodes: Vec::new(),
-            node_of: vec![None; body.exprs.len()],
+            edges: Vec::new(),
+            node_of: vec![NEVER; body.exprs.len()],
             pending: Vec::new(),
             at: None,
             breaks: Vec::new(),
@@ -74,11 +129,23 @@ impl Cfg {
             builder.edge(last, EXIT);
         }
         builder.land_gotos();
-        Self { nodes: builder.nodes, node_of: builder.node_of }
+        let count = builder.nodes.len();
+        Self {
+            successors: Edges::new(count, builder.edges.iter().copied()),
+            predecessors: Edges::new(count, builder.edges.iter().map(|(from, to)| (*to, *from))),
+            nodes: builder.nodes,
+            node_of: builder.node_of,
+        }
     }
 
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id.0 as usize]
+    pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
+        let Stored { step, span, loops } = self.nodes[id.0 as usize];
+        Node { step, successors: self.successors.of(id), predecessors: self.predecessors.of(id), span, loops }
+    }
+
+    /// How many steps there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
@@ -87,35 +154,36 @@ impl Cfg {
 
     /// The step that evaluates an expression.
     pub(crate) fn node_of(&self, expr: ExprId) -> Option<NodeId> {
-        self.node_of.get(expr.0 as usize).copied().flatten()
+        self.node_of.get(expr.0 as usize).copied().filter(|node| *node != NEVER)
     }
 
     /// Everything that can run after `from`, `from` itself only if a loop leads back to it. Does not go on behind a step for which
     /// `stop` says so (that step is included).
     pub(crate) fn after(&self, from: NodeId, mut stop: impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
-        self.reach(from, |id| &self.node(id).successors, &mut stop)
+        self.reach(from, &self.successors, &mut stop)
     }
 
     /// Everything that can have run before `from`; see [`Cfg::after`].
     pub(crate) fn before(&self, from: NodeId, mut stop: impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
-        self.reach(from, |id| &self.node(id).predecessors, &mut stop)
+        self.reach(from, &self.predecessors, &mut stop)
     }
 
-    fn reach<'a>(
-        &'a self,
-        from: NodeId,
-        next: impl Fn(NodeId) -> &'a Vec<NodeId>,
-        stop: &mut impl FnMut(NodeId) -> bool,
-    ) -> Vec<NodeId> {
+    fn reach(&self, from: NodeId, next: &Edges, stop: &mut impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
         let mut seen = vec![false; self.nodes.len()];
-        let mut work = next(from).clone();
+        let mut found = Vec::new();
+        let mut work = next.of(from).to_vec();
         while let Some(id) = work.pop() {
-            if !std::mem::replace(&mut seen[id.0 as usize], true) && !stop(id) {
-                work.extend(next(id).iter().filter(|id| !seen[id.0 as usize]));
+            if std::mem::replace(&mut seen[id.0 as usize], true) {
+                continue;
+            }
+            found.push(id);
+            if !stop(id) {
+                work.extend(next.of(id).iter().filter(|id| !seen[id.0 as usize]));
             }
         }
         // In order, so that callers can search in it.
-        self.ids().filter(|id| seen[id.0 as usize]).collect()
+        found.sort_unstable();
+        found
     }
 
     /// Which steps can be reached at all.
@@ -137,8 +205,10 @@ struct Jump {
 
 struct Builder<'a> {
     body: &'a Body,
-    nodes: Vec<Node>,
-    node_of: Vec<Option<NodeId>>,
+    nodes: Vec<Stored>,
+    /// In the order they were made in.
+    edges: Vec<(NodeId, NodeId)>,
+    node_of: Vec<NodeId>,
     /// Expressions that were evaluated and wait for their step.
     pending: Vec<ExprId>,
     /// The step that control comes from; `None` after a jump.
@@ -155,20 +225,22 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn push(&mut self, step: Step, span: Span) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
-        self.nodes.push(Node { step, successors: Vec::new(), predecessors: Vec::new(), span, loops: self.loops });
+        self.nodes.push(Stored { step, span, loops: self.loops });
         id
     }
 
     fn edge(&mut self, from: NodeId, to: NodeId) {
-        self.nodes[from.0 as usize].successors.push(to);
-        self.nodes[to.0 as usize].predecessors.push(from);
+        self.edges.push((from, to));
     }
 
     /// A step after the current one; code after a jump gets steps that nothing leads to.
     fn step(&mut self, step: Step, span: Span) -> NodeId {
         let id = self.push(step, span);
         for expr in std::mem::take(&mut self.pending) {
-            self.node_of[expr.0 as usize].get_or_insert(id);
+            let node = &mut self.node_of[expr.0 as usize];
+            if *node == NEVER {
+                *node = id;
+            }
         }
         if let Some(from) = self.at {
             self.edge(from, id);
@@ -207,16 +279,14 @@ impl Builder<'_> {
                 self.pending.push(id);
             }
             ExprKind::Call { .. } | ExprKind::Assign { .. } | ExprKind::Update { .. } => {
-                for child in self.body.children(id) {
-                    self.eval(child);
-                }
+                let body = self.body;
+                body.for_each_child(id, |child| self.eval(child));
                 self.pending.push(id);
                 self.step(Step::Eval(id), expr.span);
             }
             _ => {
-                for child in self.body.children(id) {
-                    self.eval(child);
-                }
+                let body = self.body;
+                body.for_each_child(id, |child| self.eval(child));
                 self.pending.push(id);
             }
         }

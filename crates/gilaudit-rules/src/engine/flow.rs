@@ -1,9 +1,11 @@
 //! One function, made ready for the rules.
 
-use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::ops::Deref;
 
 use gilaudit_model::source::{
-    Body, Expr, ExprId, ExprKind, File, Function, FunctionId, LocalId, Name, Project, Span, StructId, Type,
+    Body, Expr, ExprId, ExprKind, File, Function, FunctionId, LocalId, Name, Project, Span, Steps, StructId, Type,
 };
 
 use super::cfg::{Cfg, NodeId};
@@ -11,21 +13,126 @@ use super::index::Types;
 use super::locks::{Effect, Locks};
 use super::values::{self, Path, Root, Values};
 
+/// What is worked out about the code of a function, once: every rule asks for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    cfg: Cfg,
+    values: Values,
+    locks: Locks,
+    reachable: Vec<bool>,
+    parents: Vec<Option<NonZeroU32>>,
+    /// The calls in steps that can be reached, in the order of the text.
+    calls: Vec<(ExprId, NodeId)>,
+    /// For every local, where it occurs other than as what is assigned to, in the order of the text.
+    occurrences: Vec<Vec<ExprId>>,
+}
+
+impl Shape {
+    /// The shape of a function, of whose locks nothing is known yet.
+    pub(crate) fn new(function: &Function) -> Self {
+        let body = &function.body;
+        let cfg = Cfg::new(body, function.root);
+        let values = Values::new(body, &cfg);
+        let reachable = cfg.reachable();
+        let mut parents = vec![None; body.exprs.len()];
+        let mut calls = Vec::new();
+        let mut occurrences = vec![Vec::new(); body.locals.len()];
+        let is_target = |expr: ExprId, of: Option<NonZeroU32>| match of.map(|of| body.kind(ExprId(of.get() - 1))) {
+            Some(ExprKind::Assign { op: None, target, .. }) => target == expr,
+            _ => false,
+        };
+        for index in 0..body.exprs.len() as u32 {
+            body.for_each_child(ExprId(index), |child| parents[child.0 as usize] = NonZeroU32::new(index + 1));
+        }
+        for index in 0..body.exprs.len() as u32 {
+            let expr = ExprId(index);
+            if let ExprKind::Local(local) = body.kind(expr)
+                && !is_target(expr, parents[index as usize])
+                && let Some(known) = occurrences.get_mut(local.0 as usize)
+            {
+                known.push(expr);
+            }
+            if let ExprKind::Call { .. } = body.kind(expr)
+                && let Some(node) = cfg.node_of(expr).filter(|node| reachable[node.0 as usize])
+            {
+                calls.push((expr, node));
+            }
+        }
+        Self { cfg, values, locks: Locks::default(), reachable, parents, calls, occurrences }
+    }
+
+    /// Works out the locks; `effect_of` tells what calling a function of the project does to them.
+    pub(crate) fn lock<'e>(
+        &mut self,
+        project: &Project,
+        function: &Function,
+        effect_of: impl Fn(Name) -> Option<&'e Effect>,
+    ) {
+        self.locks = Locks::new(project, &function.body, &self.cfg, &self.values, effect_of);
+    }
+
+    /// What calling the function does to its caller's locks.
+    pub(crate) fn effect<'e>(
+        &self,
+        project: &Project,
+        function: &Function,
+        effect_of: impl Fn(Name) -> Option<&'e Effect>,
+    ) -> Effect {
+        Locks::new(project, &function.body, &self.cfg, &self.values, effect_of).effect(&function.body)
+    }
+}
+
 /// A function with its control flow, values and locks.
+#[derive(Clone, Copy)]
 pub(crate) struct Flow<'p> {
     pub(crate) project: &'p Project,
     pub(crate) id: FunctionId,
     pub(crate) function: &'p Function,
     pub(crate) body: &'p Body,
-    pub(crate) cfg: Cfg,
-    pub(crate) values: Values,
-    pub(crate) locks: Locks,
-    pub(crate) reachable: Vec<bool>,
+    pub(crate) cfg: Walks<'p>,
+    pub(crate) values: &'p Values,
+    pub(crate) locks: &'p Locks,
+    pub(crate) reachable: &'p [bool],
     /// The parameters, as bits, for which every caller gives an object that no other thread has.
     pub(crate) private: u64,
-    parents: Vec<Option<ExprId>>,
+    shape: &'p Shape,
     types: &'p Types,
-    calls: OnceCell<Vec<Call<'p>>>,
+}
+
+/// The steps of a function, walks over which are counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Walks<'p> {
+    cfg: &'p Cfg,
+    steps: &'p Steps,
+}
+
+impl Deref for Walks<'_> {
+    type Target = Cfg;
+
+    fn deref(&self) -> &Cfg {
+        self.cfg
+    }
+}
+
+impl Walks<'_> {
+    /// See [`Cfg::after`].
+    pub(crate) fn after(&self, from: NodeId, stop: impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
+        self.counted(|cfg| cfg.after(from, stop))
+    }
+
+    /// See [`Cfg::before`].
+    pub(crate) fn before(&self, from: NodeId, stop: impl FnMut(NodeId) -> bool) -> Vec<NodeId> {
+        self.counted(|cfg| cfg.before(from, stop))
+    }
+
+    fn counted(&self, walk: impl FnOnce(&Cfg) -> Vec<NodeId>) -> Vec<NodeId> {
+        if self.steps.are_spent() {
+            return Vec::new();
+        }
+        let found = walk(self.cfg);
+        self.steps.take(found.len());
+        found
+    }
 }
 
 /// A call: the step, the expression, what is called.
@@ -39,38 +146,32 @@ pub(crate) struct Call<'p> {
 }
 
 impl<'p> Flow<'p> {
-    pub(crate) fn new<'e>(
+    pub(crate) fn new(
         project: &'p Project,
         types: &'p Types,
         id: FunctionId,
-        effect_of: impl Fn(&str) -> Option<&'e Effect>,
+        shape: &'p Shape,
+        steps: &'p Steps,
     ) -> Self {
         let function = project.function(id);
-        let body = &function.body;
-        let cfg = Cfg::new(body, function.root);
-        let values = Values::new(body, &cfg);
-        let locks = Locks::new(project, body, &cfg, &values, effect_of);
-        let reachable = cfg.reachable();
-        let mut parents = vec![None; body.exprs.len()];
-        for index in 0..body.exprs.len() as u32 {
-            for child in body.children(ExprId(index)) {
-                parents[child.0 as usize] = Some(ExprId(index));
-            }
-        }
         Self {
             project,
             id,
             function,
-            body,
-            cfg,
-            values,
-            locks,
-            reachable,
+            body: &function.body,
+            cfg: Walks { cfg: &shape.cfg, steps },
+            values: &shape.values,
+            locks: &shape.locks,
+            reachable: &shape.reachable,
             private: 0,
-            parents,
+            shape,
             types,
-            calls: OnceCell::new(),
         }
+    }
+
+    /// The same, where callers give objects for some parameters that no other thread has.
+    pub(crate) fn with_private(self, private: u64) -> Self {
+        Self { private, ..self }
     }
 
     pub(crate) fn file(&self) -> &'p File {
@@ -99,36 +200,37 @@ impl<'p> Flow<'p> {
     }
 
     /// All expressions that are evaluated in steps that can be reached.
-    pub(crate) fn exprs(&self) -> impl Iterator<Item = (ExprId, ExprKind, NodeId)> + '_ {
-        (0..self.body.exprs.len() as u32).map(ExprId).filter_map(|id| {
-            let node = self.cfg.node_of(id)?;
-            self.reachable[node.0 as usize].then(|| (id, self.body.kind(id), node))
+    pub(crate) fn exprs(&self) -> impl Iterator<Item = (ExprId, ExprKind, NodeId)> + use<'p> {
+        let (shape, body) = (self.shape, self.body);
+        let count = if self.take(body.exprs.len()) { body.exprs.len() as u32 } else { 0 };
+        (0..count).map(ExprId).filter_map(move |id| {
+            let node = shape.cfg.node_of(id)?;
+            shape.reachable[node.0 as usize].then(|| (id, body.kind(id), node))
         })
     }
 
-    /// All calls, in the order of the text. Every rule asks for them: they are found once.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = Call<'p>> + '_ {
-        let find = || {
-            self.exprs()
-                .filter_map(|(expr, kind, node)| match kind {
-                    ExprKind::Call { args, .. } => {
-                        let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
-                        Some(Call { node, expr, name, args: self.body.list(args), span: self.body.expr(expr).span })
-                    }
-                    _ => None,
-                })
-                .collect()
-        };
-        self.calls.get_or_init(find).iter().copied()
+    /// All calls, in the order of the text.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = Call<'p>> + use<'p> {
+        let flow = *self;
+        let calls = if self.take(self.shape.calls.len()) { self.shape.calls.as_slice() } else { &[] };
+        calls.iter().map(move |(expr, node)| flow.call_at(*expr, *node))
+    }
+
+    fn call_at(&self, expr: ExprId, node: NodeId) -> Call<'p> {
+        let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
+        Call { node, expr, name, args: values::arguments(self.body, expr), span: self.body.expr(expr).span }
+    }
+
+    /// Takes steps of the file's budget, and says whether there were as many left.
+    pub(crate) fn take(&self, steps: usize) -> bool {
+        self.cfg.steps.take(steps)
     }
 
     /// The call that this expression is, without casts.
     pub(crate) fn call(&self, expr: ExprId) -> Option<Call<'p>> {
         let expr = values::strip(self.body, expr);
-        let ExprKind::Call { args, .. } = self.body.kind(expr) else { return None };
-        let node = self.cfg.node_of(expr)?;
-        let name = values::callee(self.body, expr).map_or("", |name| self.project.text(name));
-        Some(Call { node, expr, name, args: self.body.list(args), span: self.body.expr(expr).span })
+        let ExprKind::Call { .. } = self.body.kind(expr) else { return None };
+        Some(self.call_at(expr, self.cfg.node_of(expr)?))
     }
 
     /// Whether a call is of a function by its name, not of a member.
@@ -138,9 +240,13 @@ impl<'p> Flow<'p> {
 
     /// The expression that this one is an operand of, casts left out.
     pub(crate) fn parent(&self, expr: ExprId) -> Option<ExprId> {
-        let mut parent = self.parents.get(expr.0 as usize).copied().flatten()?;
+        let above = |expr: ExprId| {
+            let parent = self.shape.parents.get(expr.0 as usize).copied().flatten()?;
+            Some(ExprId(parent.get() - 1))
+        };
+        let mut parent = above(expr)?;
         while let ExprKind::Cast { .. } = self.body.kind(parent) {
-            parent = self.parents.get(parent.0 as usize).copied().flatten()?;
+            parent = above(parent)?;
         }
         Some(parent)
     }
@@ -158,7 +264,7 @@ impl<'p> Flow<'p> {
     }
 
     pub(crate) fn path(&self, expr: ExprId) -> Option<Path> {
-        values::path(self.project, self.body, &self.values, expr)
+        values::path(self.project, self.body, self.values, expr)
     }
 
     /// Whether two expressions mean the same place.
@@ -168,12 +274,12 @@ impl<'p> Flow<'p> {
     }
 
     pub(crate) fn roots(&self, expr: ExprId, at: NodeId) -> Vec<Root> {
-        values::roots(self.project, self.body, &self.cfg, &self.values, expr, at)
+        values::roots(self, expr, at)
     }
 
     /// The reads of a local that can see the value it has after `from`: the expression and its step, in the order of steps.
     pub(crate) fn uses_after(&self, local: LocalId, from: NodeId) -> Vec<(ExprId, NodeId)> {
-        let stops: Vec<NodeId> = self
+        let stops: HashSet<NodeId> = self
             .values
             .definitions(local)
             .iter()
@@ -181,27 +287,15 @@ impl<'p> Flow<'p> {
             .map(|definition| definition.node)
             .collect();
         let nodes = self.cfg.after(from, |node| stops.contains(&node));
-        let targets: Vec<ExprId> = self.assigned_targets(local);
-        (0..self.body.exprs.len() as u32)
-            .map(ExprId)
-            .filter(|expr| self.body.kind(*expr) == ExprKind::Local(local) && !targets.contains(expr))
-            .filter_map(|expr| Some((expr, self.cfg.node_of(expr)?)))
-            .filter(|(_, node)| nodes.binary_search(node).is_ok())
-            .collect()
+        self.reads(local).filter(|(_, node)| nodes.binary_search(node).is_ok()).collect()
     }
 
-    /// The occurrences of a local that only write it.
-    fn assigned_targets(&self, local: LocalId) -> Vec<ExprId> {
-        self.body
-            .exprs
-            .iter()
-            .filter_map(|expr| match expr.kind {
-                ExprKind::Assign { op: None, target, .. } if self.body.kind(target) == ExprKind::Local(local) => {
-                    Some(target)
-                }
-                _ => None,
-            })
-            .collect()
+    /// The occurrences of a local that do not only write it, with their steps.
+    pub(crate) fn reads(&self, local: LocalId) -> impl Iterator<Item = (ExprId, NodeId)> + use<'p> {
+        let shape = self.shape;
+        let all = shape.occurrences.get(local.0 as usize).map_or(&[][..], Vec::as_slice);
+        let all = if self.take(all.len()) { all } else { &[] };
+        all.iter().filter_map(move |expr| Some((*expr, shape.cfg.node_of(*expr)?)))
     }
 
     /// The declared type of an expression, if it can be told.

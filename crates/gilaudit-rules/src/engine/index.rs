@@ -5,11 +5,13 @@ mod closure;
 mod names;
 mod once;
 mod roles;
+mod sites;
 mod types;
 
 use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{ExprId, ExprKind, FileId, FunctionId, Name, Project};
+use gilaudit_model::source::{ExprId, ExprKind, FunctionId, Name, Project};
+use rayon::prelude::*;
 
 pub(crate) use access::{
     Access, AccessKind, FieldKey, GlobalKey, Passed, emptiness_test, is_shared, is_threads_own, passed,
@@ -20,6 +22,7 @@ pub(crate) use types::Types;
 use super::api;
 use super::flow::Flow;
 use super::locks::Effect;
+use super::shapes::Shapes;
 
 /// A call of a function of the project.
 #[derive(Clone, Debug)]
@@ -41,8 +44,10 @@ pub(crate) struct CallSite {
 #[derive(Default)]
 pub(crate) struct Index {
     pub(crate) by_name: HashMap<Name, Vec<FunctionId>>,
-    pub(crate) effects: HashMap<String, Effect>,
+    pub(crate) effects: HashMap<Name, Effect>,
     pub(crate) callers: HashMap<Name, Vec<CallSite>>,
+    /// For every function, which of the calls of its name are calls of it.
+    sites: sites::Sites,
     /// Functions that are used as values: in tables, as callbacks.
     pub(crate) address_taken: HashSet<Name>,
     /// Functions that `pthread_once` and its like run: once, while the other threads wait.
@@ -67,8 +72,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// `set_up`: functions that code in other languages calls, and only while it makes an object.
-    pub(crate) fn new(project: &Project, types: &Types, set_up: &HashSet<Name>) -> Self {
+    /// `set_up`: functions that code in other languages calls, and only while it makes an object. Completes the shapes with the locks.
+    pub(crate) fn new(project: &Project, types: &Types, shapes: &mut Shapes<'_>, set_up: &HashSet<Name>) -> Self {
         let mut index = Self::default();
         for id in project.function_ids() {
             index.by_name.entry(project.function(id).name).or_default().push(id);
@@ -76,12 +81,10 @@ impl Index {
         index.roles = roles::collect(project);
         names::resolve_roles(project, &mut index);
         index.runs_once = once::runners(project);
-        index.effects = effects(project, types, &index.by_name);
-        for id in project.function_ids() {
-            let flow = Flow::new(project, types, id, |name| index.effects.get(name));
-            calls(&flow, &mut index);
-            access::collect(&flow, &mut index);
-        }
+        index.effects = effects(project, shapes, &index.by_name);
+        shapes.lock(&index.effects);
+        let parts: Vec<Part> = shapes.map(types, |flow| Part::new(flow, &index));
+        parts.into_iter().for_each(|part| index.add(part));
         for file in &project.files {
             for expr in &file.body.exprs {
                 if let ExprKind::Name(name) = expr.kind
@@ -92,6 +95,7 @@ impl Index {
             }
         }
         index.runs_python = runs_python(project, &index.by_name);
+        index.sites = sites::Sites::new(project, &index);
         closure::close(project, &mut index, set_up);
         let private = &index.private;
         for access in index.fields.values_mut().flatten() {
@@ -102,30 +106,28 @@ impl Index {
         index
     }
 
+    fn add(&mut self, part: Part) {
+        self.once.extend(part.once);
+        self.address_taken.extend(part.address_taken);
+        part.calls.into_iter().for_each(|(name, site)| self.callers.entry(name).or_default().push(site));
+        part.fields.into_iter().for_each(|(key, access)| self.fields.entry(key).or_default().push(access));
+        part.globals.into_iter().for_each(|(key, access)| self.globals.entry(key).or_default().push(access));
+    }
+
     /// The functions of this name, in every file and configuration.
     pub(crate) fn functions(&self, project: &Project, name: &str) -> &[FunctionId] {
         project.names.get(name).and_then(|name| self.by_name.get(&name)).map_or(&[], Vec::as_slice)
     }
 
     /// The calls of a function: those of its name where no other function of that name is nearer.
-    pub(crate) fn sites_of<'a>(
-        &'a self,
-        project: &'a Project,
-        id: FunctionId,
-    ) -> impl Iterator<Item = &'a CallSite> + Clone {
-        let function = project.function(id);
-        let own = function.is_static && !project.file(function.file).is_header();
-        let namesakes = self.by_name.get(&function.name).map_or(&[][..], Vec::as_slice);
-        let is_nearer = move |file: FileId| {
-            namesakes.iter().any(|other| project.function(*other).is_static && project.function(*other).file == file)
-        };
-        self.callers.get(&function.name).into_iter().flatten().filter(move |site| {
-            if !names::is_written(project, id, site.written) {
-                return false;
-            }
-            let file = project.function(site.caller).file;
-            file == function.file || project.file(file).is_header() || !own && !is_nearer(file)
-        })
+    fn sites_of(&self, id: FunctionId) -> impl Iterator<Item = &CallSite> + Clone {
+        let all = self.sites.named(id).and_then(|name| self.callers.get(&name)).map_or(&[][..], Vec::as_slice);
+        self.sites.of(id).iter().filter_map(|number| all.get(*number as usize))
+    }
+
+    /// A call of a function by its number among those of its name.
+    fn site(&self, id: FunctionId, number: u32) -> Option<&CallSite> {
+        self.callers.get(&self.sites.named(id)?)?.get(number as usize)
     }
 
     pub(crate) fn roles_of(&self, name: Name) -> &[Role] {
@@ -134,27 +136,28 @@ impl Index {
 }
 
 /// What calling each function does to locks. Two rounds: a helper of a helper is enough for real code.
-fn effects(project: &Project, types: &Types, by_name: &HashMap<Name, Vec<FunctionId>>) -> HashMap<String, Effect> {
-    let mut effects: HashMap<String, Effect> = HashMap::new();
+fn effects(project: &Project, shapes: &Shapes<'_>, by_name: &HashMap<Name, Vec<FunctionId>>) -> HashMap<Name, Effect> {
+    let mut effects: HashMap<Name, Effect> = HashMap::new();
+    // The names that are those of locks' own functions: each text is looked at once.
+    let primitive: Vec<bool> = project.names.iter().map(|(_, text)| api::lock_primitive(text).is_some()).collect();
     for _ in 0..2 {
-        let mut round: HashMap<String, Effect> = HashMap::new();
-        let mut names: Vec<(&Name, &Vec<FunctionId>)> = by_name.iter().collect();
-        names.sort_unstable();
-        for (name, ids) in names {
-            let effect_of = |id: &FunctionId| {
-                if !may_lock(project, *id, &effects) {
-                    return Effect::default();
-                }
-                let flow = Flow::new(project, types, *id, |name| effects.get(name));
-                flow.locks.effect(&project.function(*id).body)
-            };
-            // Several of one name, in several files or configurations: only what all of them do.
-            let mut found = ids.iter().map(effect_of);
-            let Some(effect) = found.next().filter(|effect| *effect != Effect::default()) else { continue };
-            if found.all(|other| other == effect) {
-                round.insert(project.text(*name).to_owned(), effect);
-            }
-        }
+        let found: Vec<(Name, Effect)> = by_name
+            .par_iter()
+            .filter_map(|(name, ids)| {
+                let effect_of = |id: &FunctionId| {
+                    if may_lock(project, *id, &primitive, &effects) {
+                        shapes.effect(*id, &effects)
+                    } else {
+                        Effect::default()
+                    }
+                };
+                // Several of one name, in several files or configurations: only what all of them do.
+                let mut found = ids.iter().map(effect_of);
+                let effect = found.next().filter(|effect| *effect != Effect::default())?;
+                found.all(|other| other == effect).then_some((*name, effect))
+            })
+            .collect();
+        let round: HashMap<Name, Effect> = found.into_iter().collect();
         if round == effects {
             break;
         }
@@ -164,54 +167,71 @@ fn effects(project: &Project, types: &Types, by_name: &HashMap<Name, Vec<Functio
 }
 
 /// Whether a function calls anything that takes or releases a lock: the others need not be looked at.
-fn may_lock(project: &Project, id: FunctionId, effects: &HashMap<String, Effect>) -> bool {
-    let function = project.function(id);
-    function.body.exprs.iter().any(|expr| match expr.kind {
+fn may_lock(project: &Project, id: FunctionId, primitive: &[bool], effects: &HashMap<Name, Effect>) -> bool {
+    project.function(id).body.exprs.iter().any(|expr| match expr.kind {
         ExprKind::Name(name) | ExprKind::Field { name, .. } => {
-            let text = project.text(name);
-            api::lock_primitive(text).is_some() || effects.contains_key(text)
+            primitive.get(name.0 as usize).copied().unwrap_or(false) || effects.contains_key(&name)
         }
         _ => false,
     })
 }
 
-fn calls(flow: &Flow<'_>, index: &mut Index) {
-    for run in once::runs(flow.project, flow.body, &index.runs_once) {
-        let name = match flow.kind(flow.strip(run)) {
-            ExprKind::Name(name) => name,
-            ExprKind::Unary { operand, .. } => match flow.kind(operand) {
+/// What one function adds to the index.
+#[derive(Default)]
+struct Part {
+    once: Vec<Name>,
+    address_taken: Vec<Name>,
+    calls: Vec<(Name, CallSite)>,
+    fields: Vec<(FieldKey, Access)>,
+    globals: Vec<(GlobalKey, Access)>,
+}
+
+impl Part {
+    fn new(flow: &Flow<'_>, index: &Index) -> Self {
+        let mut part = Self::default();
+        part.calls(flow, index);
+        access::collect(flow, index, &mut part);
+        part
+    }
+
+    fn calls(&mut self, flow: &Flow<'_>, index: &Index) {
+        for run in once::runs(flow.project, flow.body, &index.runs_once) {
+            let name = match flow.kind(flow.strip(run)) {
                 ExprKind::Name(name) => name,
+                ExprKind::Unary { operand, .. } => match flow.kind(operand) {
+                    ExprKind::Name(name) => name,
+                    _ => continue,
+                },
                 _ => continue,
-            },
-            _ => continue,
-        };
-        index.once.extend(names::resolve(flow.project, &index.by_name, name));
-    }
-    let mut called = HashSet::new();
-    for (call, kind, node) in flow.exprs() {
-        let ExprKind::Call { callee, args } = kind else { continue };
-        let callee = flow.strip(callee);
-        let (ExprKind::Name(written) | ExprKind::Field { name: written, .. }) = flow.kind(callee) else { continue };
-        called.insert(callee);
-        if let Some(name) = names::resolve(flow.project, &index.by_name, written) {
-            let passed = flow.body.list(args).iter().map(|arg| passed(flow, *arg, node)).collect();
-            let site = CallSite {
-                caller: flow.id,
-                call,
-                written,
-                locked: flow.locks.is_locked(node),
-                detached: flow.locks.is_detached(node),
-                passed,
             };
-            index.callers.entry(name).or_default().push(site);
+            self.once.extend(names::resolve(flow.project, &index.by_name, name));
         }
-    }
-    for (expr, kind, _) in flow.exprs() {
-        if let ExprKind::Name(name) = kind
-            && !called.contains(&expr)
-            && let Some(name) = names::resolve(flow.project, &index.by_name, name)
-        {
-            index.address_taken.insert(name);
+        let mut called = HashSet::new();
+        for (call, kind, node) in flow.exprs() {
+            let ExprKind::Call { callee, args } = kind else { continue };
+            let callee = flow.strip(callee);
+            let (ExprKind::Name(written) | ExprKind::Field { name: written, .. }) = flow.kind(callee) else { continue };
+            called.insert(callee);
+            if let Some(name) = names::resolve(flow.project, &index.by_name, written) {
+                let passed = flow.body.list(args).iter().map(|arg| passed(flow, *arg, node)).collect();
+                let site = CallSite {
+                    caller: flow.id,
+                    call,
+                    written,
+                    locked: flow.locks.is_locked(node),
+                    detached: flow.locks.is_detached(node),
+                    passed,
+                };
+                self.calls.push((name, site));
+            }
+        }
+        for (expr, kind, _) in flow.exprs() {
+            if let ExprKind::Name(name) = kind
+                && !called.contains(&expr)
+                && let Some(name) = names::resolve(flow.project, &index.by_name, name)
+            {
+                self.address_taken.push(name);
+            }
         }
     }
 }
@@ -234,19 +254,26 @@ fn runs_python(project: &Project, by_name: &HashMap<Name, Vec<FunctionId>>) -> H
             .iter()
             .any(|family| text.starts_with(family))
     };
+    // What each function calls, sorted: looked at once, whatever the rounds.
+    let called: HashMap<Name, Vec<Name>> = by_name
+        .par_iter()
+        .map(|(name, ids)| {
+            let bodies = ids.iter().map(|id| &project.function(*id).body);
+            let calls = bodies.flat_map(|body| {
+                (0..body.exprs.len() as u32).filter_map(move |index| super::values::callee(body, ExprId(index)))
+            });
+            let mut calls: Vec<Name> = calls.collect();
+            calls.sort_unstable();
+            calls.dedup();
+            (*name, calls)
+        })
+        .collect();
+    let runners: HashSet<Name> = project.names.iter().map(|(name, _)| name).filter(|name| runs(*name)).collect();
     for round in 0..3 {
-        let more: Vec<Name> = by_name
+        let known = if round == 0 { &runners } else { &found };
+        let more: Vec<Name> = called
             .iter()
-            .filter(|(name, ids)| {
-                !found.contains(*name)
-                    && ids.iter().any(|id| {
-                        let body = &project.function(*id).body;
-                        (0..body.exprs.len() as u32).any(|index| {
-                            super::values::callee(body, ExprId(index))
-                                .is_some_and(|called| if round == 0 { runs(called) } else { found.contains(&called) })
-                        })
-                    })
-            })
+            .filter(|(name, calls)| !found.contains(*name) && calls.iter().any(|called| known.contains(called)))
             .map(|(name, _)| *name)
             .collect();
         if more.is_empty() {

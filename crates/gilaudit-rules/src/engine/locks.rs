@@ -1,6 +1,6 @@
 //! Which locks are held at every step of a function, and whether its thread state is attached.
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, Project, Span};
+use gilaudit_model::source::{Body, ExprId, ExprKind, Name, Project, Span};
 
 use super::api::{self, LockFamily};
 use super::cfg::{Cfg, ENTRY, NodeId, Step};
@@ -58,7 +58,7 @@ impl Locks {
         body: &Body,
         cfg: &Cfg,
         values: &Values,
-        effect_of: impl Fn(&str) -> Option<&'e Effect>,
+        effect_of: impl Fn(Name) -> Option<&'e Effect>,
     ) -> Self {
         let mut locks = Self::default();
         for node in cfg.ids() {
@@ -119,7 +119,7 @@ impl Locks {
         values: &Values,
         node: NodeId,
         call: ExprId,
-        effect_of: &impl Fn(&str) -> Option<&'e Effect>,
+        effect_of: &impl Fn(Name) -> Option<&'e Effect>,
     ) {
         let Some(name) = callee(body, call) else { return };
         let text = project.text(name);
@@ -146,7 +146,7 @@ impl Locks {
             self.changes.push((node, change, span));
             return;
         }
-        let Some(effect) = effect_of(text) else {
+        let Some(effect) = effect_of(name) else {
             // Defined in a header that is not here.
             if let Some((lock, acquires)) = self.named(project, body, values, text, args) {
                 self.changes.push((node, if acquires { Change::Acquire(lock) } else { Change::Release(lock) }, span));
@@ -211,12 +211,12 @@ impl Locks {
     }
 
     fn flow(&mut self, cfg: &Cfg) {
-        let count = cfg.nodes.len();
-        (self.must, self.may) = (vec![u64::MAX; count], vec![0; count]);
+        // Most functions take no lock: without the lists, none is held anywhere.
         if self.changes.is_empty() {
-            self.must.fill(0);
             return;
         }
+        let count = cfg.len();
+        (self.must, self.may) = (vec![u64::MAX; count], vec![0; count]);
         let mut by_node: Vec<Vec<Change>> = vec![Vec::new(); count];
         for (node, change, _) in &self.changes {
             by_node[node.0 as usize].push(*change);
@@ -240,7 +240,7 @@ impl Locks {
                     }
                 }
             }
-            for next in &cfg.node(node).successors {
+            for next in cfg.node(node).successors {
                 let next_index = next.0 as usize;
                 let must = self.must[next_index] & states[0];
                 let may = self.may[next_index] | states[1];
@@ -341,11 +341,11 @@ impl Locks {
 fn guard_of(body: &Body, cfg: &Cfg, node: NodeId) -> Option<(ExprKind, NodeId)> {
     let mut at = node;
     for _ in 0..16 {
-        let [before] = cfg.node(at).predecessors.as_slice() else { return None };
+        let [before] = cfg.node(at).predecessors else { return None };
         match cfg.node(*before).step {
             Step::Branch(condition) => {
                 let kind = body.kind(super::values::strip(body, condition));
-                let [yes, no] = cfg.node(*before).successors.as_slice() else { return None };
+                let [yes, no] = cfg.node(*before).successors else { return None };
                 return (*yes == at && matches!(kind, ExprKind::Local(_))).then_some((kind, *no));
             }
             Step::Return(_) | Step::Throw | Step::Switch(_) => return None,

@@ -24,7 +24,7 @@ pub(crate) fn emptiness_tests(unit: &Unit<'_>) -> Vec<Test> {
     let mut out = Vec::new();
     for node in unit.cfg.ids() {
         let Step::Branch(condition) = unit.cfg.node(node).step else { continue };
-        let [yes, no] = unit.cfg.node(node).successors.as_slice() else { continue };
+        let [yes, no] = unit.cfg.node(node).successors else { continue };
         let Some((place, empty_if_true)) = super::index::emptiness_test(unit.body, condition) else { continue };
         let (empty, filled) = if empty_if_true { (*yes, *no) } else { (*no, *yes) };
         out.push(Test { node, condition, place: source_of(unit, place, node), empty, filled });

@@ -25,5 +25,6 @@ pub(crate) mod registries;
 pub(crate) mod requirement;
 pub(crate) mod rust;
 pub(crate) mod rust_borrow;
+pub(crate) mod shapes;
 pub(crate) mod threads;
 pub(crate) mod values;

@@ -66,7 +66,7 @@ const RESULTS: [(i64, Results); 3] = [(-1, 1), (0, 2), (1, 4)];
 /// The step at which the last trace of a reference is lost without a release: a way out, or an assignment that overwrites it.
 pub(crate) fn lost_at(unit: &Unit<'_>, new: &New<'_>) -> Option<NodeId> {
     // A way is a step and what the call can have returned on it.
-    let mut seen = vec![0u8; unit.cfg.nodes.len()];
+    let mut seen = vec![0u8; unit.cfg.len()];
     let stored = RESULTS.iter().filter(|(result, _)| new.api.out.is_none() || new.api.is_stored(*result));
     let all: Results = stored.map(|(_, bit)| bit).sum();
     let start = unit.cfg.node(new.node).successors.iter();
@@ -92,7 +92,7 @@ pub(crate) fn lost_at(unit: &Unit<'_>, new: &New<'_>) -> Option<NodeId> {
             }
             Fate::Held => {}
         }
-        let successors = &unit.cfg.node(node).successors;
+        let successors = unit.cfg.node(node).successors;
         match unit.cfg.node(node).step {
             Step::Branch(condition) => match held_after(unit, new, condition, node, results) {
                 Some([yes, no]) => {

@@ -4,7 +4,7 @@ use gilaudit_model::source::build::{BuildFile, BuildMacro};
 use gilaudit_model::source::{FileId, Project, Span};
 
 use super::analysis::{Analysis, is_test_path};
-use super::declarations::{self, Declared};
+use super::declarations::Declared;
 
 /// The classifier of projects that say how far they support free threading.
 pub(crate) const FREE_THREADING: &str = "Programming Language :: Python :: Free Threading";
@@ -74,9 +74,7 @@ pub(crate) fn folder_of(project: &Project, id: FileId) -> &str {
 pub(crate) fn claims(analysis: &Analysis<'_>) -> bool {
     let mut classifiers = analysis.project.builds.iter().flat_map(|build| &build.classifiers);
     classifiers.any(|(text, _)| text.starts_with(FREE_THREADING))
-        || declarations::modules(analysis.project, analysis.options.target.version)
-            .iter()
-            .any(|module| module.declared == Declared::NotUsed)
+        || analysis.modules.iter().any(|module| module.declared == Declared::NotUsed)
 }
 
 /// Where a text is in a build file. Readers that evaluate expressions know the place of the expression only.

@@ -3,6 +3,8 @@
 mod reach;
 mod resolve;
 
+use std::collections::HashMap;
+
 use gilaudit_model::source::python::{Function, Path, PythonFile, UseKind, Value};
 use gilaudit_model::source::{Project, Span};
 use gilaudit_model::{Confidence, Finding};
@@ -33,14 +35,19 @@ pub(crate) struct Threads<'p> {
     resolver: Resolver<'p>,
     reach: reach::Reach,
     uses: Vec<SharedUse>,
+    /// The numbers of the uses of each thing.
+    of: HashMap<Shared, Vec<usize>>,
 }
 
 impl<'p> Threads<'p> {
     pub(crate) fn new(project: &'p Project) -> Self {
         let resolver = Resolver::new(project);
         let reach = reach::Reach::new(project, &resolver);
-        let mut threads = Self { project, resolver, reach, uses: Vec::new() };
+        let mut threads = Self { project, resolver, reach, uses: Vec::new(), of: HashMap::new() };
         threads.uses = threads.find_uses();
+        for (number, it) in threads.uses.iter().enumerate() {
+            threads.of.entry(it.what.clone()).or_default().push(number);
+        }
         threads
     }
 
@@ -75,9 +82,16 @@ impl<'p> Threads<'p> {
         &self.project.python[id.0].functions[id.1]
     }
 
-    /// What functions do with shared state, in the order of the files.
-    pub(crate) fn uses(&self) -> &[SharedUse] {
-        &self.uses
+    /// What the functions of a file do with shared state, in order.
+    pub(crate) fn uses_in(&self, file: usize) -> &[SharedUse] {
+        let start = self.uses.partition_point(|it| it.by.0 < file);
+        let end = self.uses.partition_point(|it| it.by.0 <= file);
+        self.uses.get(start..end).unwrap_or_default()
+    }
+
+    /// What functions do with something that is shared, in the order of the files.
+    pub(crate) fn uses_of(&self, what: &Shared) -> impl Iterator<Item = &SharedUse> + Clone {
+        self.of.get(what).into_iter().flatten().filter_map(|number| self.uses.get(*number))
     }
 
     /// What a path in a function means, where it is state that threads can share.
@@ -137,5 +151,5 @@ pub(crate) fn functions(project: &Project) -> impl Iterator<Item = (Id, &Functio
 
 /// The number of a file in [`Project::python`].
 pub(crate) fn number(project: &Project, file: &PythonFile) -> usize {
-    project.python.iter().position(|it| it.file == file.file).unwrap_or_default()
+    project.python.partition_point(|it| it.file < file.file)
 }

@@ -3,6 +3,7 @@
 use gilaudit_model::source::{Body, ExprId, ExprKind, LocalId, Name, Project, UnaryOp};
 
 use super::cfg::{Cfg, NodeId, Step};
+use super::flow::{Flow, Walks};
 
 /// A variable and the members that are followed from it: `self->dict` is `self` with `[dict]`. Casts, `&` and `*` do not count, and a
 /// local that is set once stands for what it is set to, so two paths are equal if they mean the same place.
@@ -63,7 +64,7 @@ pub(crate) enum Root {
 }
 
 /// The values of one function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
     definitions: Vec<Vec<Definition>>,
     address_taken: Vec<bool>,
@@ -156,7 +157,7 @@ impl Values {
     }
 
     /// The definitions of a local that can be the last ones before `at`. Empty for a parameter that was not changed.
-    pub(crate) fn reaching(&self, cfg: &Cfg, local: LocalId, at: NodeId) -> Vec<Definition> {
+    pub(crate) fn reaching(&self, cfg: &Walks<'_>, local: LocalId, at: NodeId) -> Vec<Definition> {
         let all = self.definitions(local);
         // Most often a parameter that keeps its value: nothing to look for in a function that may be long.
         if all.is_empty() {
@@ -250,23 +251,20 @@ fn path_within(project: &Project, body: &Body, values: &Values, expr: ExprId, fu
 }
 
 /// What a value, as read at `at`, is rooted in: all possibilities.
-pub(crate) fn roots(project: &Project, body: &Body, cfg: &Cfg, values: &Values, expr: ExprId, at: NodeId) -> Vec<Root> {
+pub(crate) fn roots(flow: &Flow<'_>, expr: ExprId, at: NodeId) -> Vec<Root> {
     let mut out = Vec::new();
-    collect_roots(&mut RootSearch { project, body, cfg, values, fuel: 64, out: &mut out }, expr, at);
+    collect_roots(&mut RootSearch { flow, fuel: 64, out: &mut out }, expr, at);
     out
 }
 
 struct RootSearch<'a> {
-    project: &'a Project,
-    body: &'a Body,
-    cfg: &'a Cfg,
-    values: &'a Values,
+    flow: &'a Flow<'a>,
     fuel: u32,
     out: &'a mut Vec<Root>,
 }
 
 fn collect_roots(search: &mut RootSearch<'_>, expr: ExprId, at: NodeId) {
-    let body = search.body;
+    let Flow { project, body, values, cfg, .. } = *search.flow;
     let mut add = |root| {
         if !search.out.contains(&root) {
             search.out.push(root);
@@ -281,12 +279,12 @@ fn collect_roots(search: &mut RootSearch<'_>, expr: ExprId, at: NodeId) {
             if declared.is_static {
                 return add(Root::Static(local));
             }
-            if search.values.is_escaped(local) {
+            if values.is_escaped(local) {
                 add(Root::Unknown);
             }
-            let reaching = search.values.reaching(search.cfg, local, at);
+            let reaching = values.reaching(&cfg, local, at);
             if let Some(position) = declared.parameter
-                && search.values.definitions(local).is_empty()
+                && values.definitions(local).is_empty()
             {
                 return add(Root::Parameter(position));
             }
@@ -311,7 +309,7 @@ fn collect_roots(search: &mut RootSearch<'_>, expr: ExprId, at: NodeId) {
         ExprKind::Index { base, .. } => collect_roots(search, base, at),
         ExprKind::Unary { op: UnaryOp::AddressOf | UnaryOp::Deref, operand } => collect_roots(search, operand, at),
         ExprKind::Call { args, .. } => {
-            let name = callee(body, expr).map_or("", |name| search.project.text(name));
+            let name = callee(body, expr).map_or("", |name| project.text(name));
             match body.list(args) {
                 [only] if is_cast(name) => collect_roots(search, *only, at),
                 _ => add(Root::Call(expr)),

@@ -34,7 +34,7 @@ fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<
             }
             let is_container = threads.value(&what).is_container();
             let removed = || {
-                let removes = threads.uses().iter().filter(|other| other.what == what && other.kind == UseKind::Remove);
+                let removes = threads.uses_of(&what).filter(|other| other.kind == UseKind::Remove);
                 removes.map(|other| other.by).collect::<Vec<_>>()
             };
             // Who can change the answer between the test and the act.

@@ -3,7 +3,6 @@
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
-use crate::engine::declarations;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -18,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    for module in declarations::modules(analysis.project, analysis.options.target.version) {
+    for module in analysis.modules {
         let Some(condition) = &module.condition else { continue };
         if !analysis.project.file(module.file).report {
             continue;

@@ -3,9 +3,8 @@
 use gilaudit_model::source::{FileId, Project, Span};
 use gilaudit_model::{Confidence, Finding, Severity, Status};
 
-use crate::built::{self, SourceModule};
+use crate::built::SourceModule;
 use crate::engine::analysis::Analysis;
-use crate::engine::declarations;
 use crate::engine::projects::{self, Described, FREE_THREADING};
 use crate::engine::requirement;
 use crate::{Check, Rule};
@@ -33,7 +32,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     if all.is_empty() {
         return;
     }
-    let modules = built::modules(project, &analysis.options.target);
+    let modules = analysis.built;
     let path = |module: &SourceModule| file_of(project, module).map(|id| project.file(id).path.as_str());
     for described in &all {
         let own: Vec<&SourceModule> = modules
@@ -150,8 +149,9 @@ fn file_of(project: &Project, module: &SourceModule) -> Option<FileId> {
 /// Where a module is defined.
 fn definition(analysis: &Analysis<'_>, module: &SourceModule) -> Option<(FileId, Span)> {
     let file = file_of(analysis.project, module)?;
-    let known = declarations::modules(analysis.project, analysis.options.target.version)
-        .into_iter()
+    let known = analysis
+        .modules
+        .iter()
         .find(|known| known.file == file && module.name.rsplit('.').next() == known.name.rsplit('.').next());
     Some((file, known.map_or(Span { start: 0, end: 0 }, |known| known.span)))
 }

@@ -3,7 +3,7 @@
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
-use crate::engine::declarations::{self, Declared};
+use crate::engine::declarations::Declared;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -69,9 +69,8 @@ fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut V
     if against.is_empty() {
         return;
     }
-    let modules = declarations::modules(analysis.project, analysis.options.target.version);
-    let several = modules.len() > 1;
-    for module in modules {
+    let several = analysis.modules.len() > 1;
+    for module in analysis.modules {
         if module.declared != Declared::NotUsed
             || !analysis.project.file(module.file).report
             || analysis.is_test(module.file)
@@ -94,7 +93,7 @@ fn check(analysis: &Analysis<'_>, findings: &[Finding], rule: &Rule, out: &mut V
             names.join(", ")
         );
         let mut finding = analysis.finding(rule, module.file, module.span, message);
-        finding.module = Some(module.name);
+        finding.module = Some(module.name.clone());
         finding.help = Some("repair what was found, or declare Py_MOD_GIL_USED until it is".to_owned());
         let related = against.iter().take(NAMED).map(|other| gilaudit_model::Related {
             message: other.rule.to_owned(),

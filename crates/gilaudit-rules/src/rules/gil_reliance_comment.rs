@@ -3,7 +3,7 @@
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
-use crate::engine::declarations::{self, Declared};
+use crate::engine::declarations::Declared;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -18,8 +18,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    let modules = declarations::modules(analysis.project, analysis.options.target.version);
-    if !modules.iter().any(|module| module.declared == Declared::NotUsed) {
+    if !analysis.modules.iter().any(|module| module.declared == Declared::NotUsed) {
         return;
     }
     for (index, file) in analysis.project.files.iter().enumerate().filter(|(_, file)| file.report && file.c_api) {

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
 fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<Finding>) {
     let threads = &analysis.threads;
     let number = number(analysis.project, file);
-    for it in threads.uses().iter().filter(|it| it.by.0 == number && !it.locked) {
+    for it in threads.uses_in(number).iter().filter(|it| !it.locked) {
         // `items += more` extends a list in place, in one step.
         let counts = match it.kind {
             UseKind::Augment => !threads.value(&it.what).is_container(),
@@ -32,10 +32,10 @@ fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<
             continue;
         }
         let writes = |kind| matches!(kind, UseKind::Augment | UseKind::AugmentItem | UseKind::Bind);
-        let others = threads.uses().iter().filter(|other| other.what == it.what && writes(other.kind));
-        let meets =
-            others.filter_map(|other| threads.concurrent(it.by, other.by, &it.what).map(|thread| (other, thread)));
-        let (other, thread) = meets.min_by_key(|(other, _)| other.by != it.by).unzip();
+        let others = threads.uses_of(&it.what).filter(|other| writes(other.kind));
+        // Of several, the one in the function itself.
+        let (own, rest) = (others.clone().filter(|other| other.by == it.by), others.filter(|other| other.by != it.by));
+        let (other, thread) = own.chain(rest).find_map(|other| Some((other, threads.concurrent(it.by, other.by, &it.what)?))).unzip();
         // An attribute of an object is not shared until two threads are seen to have it.
         if thread.is_none() && matches!(it.what, Shared::Instance { .. } | Shared::Closure { .. }) {
             continue;

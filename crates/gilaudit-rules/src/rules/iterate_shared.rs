@@ -21,19 +21,18 @@ pub(crate) const RULE: Rule = Rule {
 fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<Finding>) {
     let threads = &analysis.threads;
     let number = number(analysis.project, file);
-    for it in threads.uses().iter().filter(|it| it.by.0 == number && it.kind == UseKind::Iterate) {
+    for it in threads.uses_in(number).iter().filter(|it| it.kind == UseKind::Iterate) {
         // Weak values have a rule of their own.
         let value = threads.value(&it.what);
         let shared = matches!(it.what, Shared::Global { .. } | Shared::Class { .. });
         if !shared || !value.is_container() || value == Value::WeakValues {
             continue;
         }
-        let changes =
-            |other: &&SharedUse| other.what == it.what && resizes(value, other.kind) && !(it.locked && other.locked);
-        let changes: Vec<&SharedUse> = threads.uses().iter().filter(changes).collect();
-        let Some(first) = changes.first() else { continue };
-        let meets = changes.iter().find_map(|other| Some((*other, meeting(threads, it, other)?)));
-        let (other, thread) = meets.map_or((*first, None), |(other, thread)| (other, Some(thread)));
+        let changes = |other: &&SharedUse| resizes(value, other.kind) && !(it.locked && other.locked);
+        let mut changes = threads.uses_of(&it.what).filter(changes).peekable();
+        let Some(first) = changes.peek().copied() else { continue };
+        let meets = changes.find_map(|other| Some((other, meeting(threads, it, other)?)));
+        let (other, thread) = meets.map_or((first, None), |(other, thread)| (other, Some(thread)));
         let what = if value == Value::List {
             "items are skipped or seen twice"
         } else {

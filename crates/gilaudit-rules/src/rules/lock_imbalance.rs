@@ -1,6 +1,6 @@
 //! Flags a lock that is not released on some way out, or taken again by the thread that holds it.
 
-use gilaudit_model::source::{ExprId, ExprKind, UnaryOp};
+use gilaudit_model::source::{ExprId, ExprKind, Name, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
@@ -208,9 +208,9 @@ fn nobody_releases(unit: &Unit<'_>, family: LockFamily) -> bool {
     {
         return true;
     }
-    let releases = |name: &str| {
-        api::lock_primitive(name).is_some_and(|primitive| !primitive.acquires && primitive.family == family)
-            || index.effects.get(name).is_some_and(|effect| effect.releases.iter().any(|(other, _)| *other == family))
+    let releases = |name: Name| {
+        api::lock_primitive(unit.text(name)).is_some_and(|primitive| !primitive.acquires && primitive.family == family)
+            || index.effects.get(&name).is_some_and(|effect| effect.releases.iter().any(|(other, _)| *other == family))
     };
     let callers = index.callers.get(&unit.function.name);
     unit.function.is_static
@@ -218,7 +218,7 @@ fn nobody_releases(unit: &Unit<'_>, family: LockFamily) -> bool {
             sites.iter().all(|site| {
                 let body = &unit.project.function(site.caller).body;
                 !body.exprs.iter().any(|expr| match expr.kind {
-                    ExprKind::Name(name) | ExprKind::Field { name, .. } => releases(unit.text(name)),
+                    ExprKind::Name(name) | ExprKind::Field { name, .. } => releases(name),
                     _ => false,
                 })
             })

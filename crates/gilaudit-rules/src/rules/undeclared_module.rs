@@ -3,7 +3,7 @@
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
-use crate::engine::declarations::{self, Declared};
+use crate::engine::declarations::Declared;
 use crate::engine::{generators, rust};
 use crate::{Check, Rule};
 
@@ -19,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    for module in declarations::modules(analysis.project, analysis.options.target.version) {
+    for module in analysis.modules {
         if module.declared != Declared::Nothing
             || analysis.is_test(module.file)
             || !analysis.project.file(module.file).report
@@ -34,7 +34,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             module.name
         );
         let mut finding = analysis.finding(rule, module.file, module.span, message);
-        finding.module = Some(module.name);
+        finding.module = Some(module.name.clone());
         finding.help = Some(match module.framework {
             "pybind11" => "after an audit: PYBIND11_MODULE(name, m, py::mod_gil_not_used()) (pybind11 2.13)".to_owned(),
             "pyo3" => "after an audit: #[pymodule(gil_used = false)] (PyO3 0.23; from 0.28 on it is the default)".to_owned(),

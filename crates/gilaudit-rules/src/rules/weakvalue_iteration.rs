@@ -23,13 +23,12 @@ pub(crate) const RULE: Rule = Rule {
 fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<Finding>) {
     let threads = &analysis.threads;
     let number = number(analysis.project, file);
-    for it in threads.uses().iter().filter(|it| it.by.0 == number && it.kind == UseKind::Iterate && !it.locked) {
+    for it in threads.uses_in(number).iter().filter(|it| it.kind == UseKind::Iterate && !it.locked) {
         if threads.value(&it.what) != Value::WeakValues {
             continue;
         }
         let thread = threads.concurrent(it.by, it.by, &it.what).or_else(|| {
-            let others = threads.uses().iter().filter(|other| other.what == it.what);
-            let mut others = others.filter(|other| !matches!(other.kind, UseKind::GetItem | UseKind::Iterate));
+            let mut others = threads.uses_of(&it.what).filter(|other| !matches!(other.kind, UseKind::GetItem | UseKind::Iterate));
             others.find_map(|other| {
                 threads.concurrent(it.by, other.by, &it.what).or_else(|| threads.concurrent(other.by, it.by, &it.what))
             })

@@ -2,7 +2,7 @@
 
 use gilaudit_model::source::{BinaryOp, Body, ExprId, ExprKind, FunctionId, LocalId, Name, StructId, UnaryOp};
 
-use super::Index;
+use super::{Index, Part};
 use crate::engine::api;
 use crate::engine::cfg::{NodeId, Step};
 use crate::engine::flow::Flow;
@@ -117,7 +117,7 @@ fn stores_into_first(name: &str) -> bool {
 }
 
 /// What is done to the place `expr`, as far as its parent says. Also used by rules that look at one function.
-pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(AccessKind, bool)> {
+pub(crate) fn kinds<'n>(body: &Body, text: impl Fn(Name) -> &'n str) -> Vec<(AccessKind, bool)> {
     let mut kinds = vec![(AccessKind::Read, false); body.exprs.len()];
     for (index, expr) in body.exprs.iter().enumerate() {
         match expr.kind {
@@ -132,8 +132,8 @@ pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(
             }
             ExprKind::Update { operand, .. } => mark(body, &mut kinds, strip(body, operand), AccessKind::Modify, false),
             ExprKind::Call { args, .. } => {
-                let name = callee(body, ExprId(index as u32)).map(&project_text).unwrap_or_default();
-                let atomic = api::is_atomic(&name);
+                let name = callee(body, ExprId(index as u32)).map(&text).unwrap_or_default();
+                let atomic = api::is_atomic(name);
                 for (position, arg) in body.list(args).iter().enumerate() {
                     let arg = strip(body, *arg);
                     match body.kind(arg) {
@@ -141,7 +141,7 @@ pub(crate) fn kinds(body: &Body, project_text: impl Fn(Name) -> String) -> Vec<(
                             mark(body, &mut kinds, strip(body, operand), AccessKind::Address, atomic);
                         }
                         _ if atomic => mark(body, &mut kinds, arg, AccessKind::Read, true),
-                        _ if position == 0 && stores_into_first(&name) => {
+                        _ if position == 0 && stores_into_first(name) => {
                             mark(body, &mut kinds, arg, AccessKind::Write, false)
                         }
                         _ => {}
@@ -193,8 +193,8 @@ fn is_filled(flow: &Flow<'_>, expr: ExprId) -> bool {
 }
 
 /// Notes the accesses of one function.
-pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
-    let kinds = kinds(flow.body, |name| flow.text(name).to_owned());
+pub(super) fn collect(flow: &Flow<'_>, index: &Index, part: &mut Part) {
+    let kinds = kinds(flow.body, |name| flow.text(name));
     // What runs once is as good as guarded: `std::call_once(flag, [] { … })`.
     let once = super::once::regions(flow.project, flow.body, &index.runs_once);
     let designators = designators(flow.body);
@@ -221,15 +221,15 @@ pub(super) fn collect(flow: &Flow<'_>, index: &mut Index) {
                 let key = FieldKey { owner: flow.field_struct(expr), name };
                 let passed = passed(flow, base, node);
                 let parameter = if let Passed::Parameter(position) = passed { Some(position) } else { None };
-                index.fields.entry(key).or_default().push(note(passed != Passed::Private, parameter));
+                part.fields.push((key, note(passed != Passed::Private, parameter)));
             }
-            ExprKind::Name(name) => index.globals.entry(GlobalKey::File(name)).or_default().push(note(true, None)),
+            ExprKind::Name(name) => part.globals.push((GlobalKey::File(name), note(true, None))),
             // Its initialiser is not a write: it runs once, before.
             ExprKind::Local(local)
                 if flow.body.locals[local.0 as usize].is_static
                     && !matches!(flow.cfg.node(node).step, Step::Declare(declared, _) if declared == local) =>
             {
-                index.globals.entry(GlobalKey::Local(flow.id, local)).or_default().push(note(true, None));
+                part.globals.push((GlobalKey::Local(flow.id, local), note(true, None)));
             }
             _ => {}
         }

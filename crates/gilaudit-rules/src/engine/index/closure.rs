@@ -23,7 +23,7 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
     let sets_up = |id: FunctionId| {
         let name = project.function(id).name;
         set_up.contains(&name)
-            && index.sites_of(project, id).next().is_none()
+            && index.sites_of(id).next().is_none()
             && !index.address_taken.contains(&name)
             && !index.roles.contains_key(&name)
     };
@@ -64,11 +64,13 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
             callees[site.caller.0 as usize].push(*called);
         }
     }
+    // A call can reach every function of its name, so each name is followed once.
+    let mut followed: HashSet<Name> = HashSet::new();
     while let Some(id) = work.pop() {
         if std::mem::replace(&mut callable[id.0 as usize], true) {
             continue;
         }
-        for called in &callees[id.0 as usize] {
+        for called in callees[id.0 as usize].iter().filter(|called| followed.insert(**called)) {
             work.extend(index.by_name.get(called).into_iter().flatten().filter(|id| !init[id.0 as usize]));
         }
     }
@@ -104,7 +106,7 @@ fn is_initialiser(role: &Role) -> bool {
 fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u64> {
     let by_callers = |id: FunctionId| {
         let name = project.function(id).name;
-        index.sites_of(project, id).next().is_some()
+        index.sites_of(id).next().is_some()
             && !index.address_taken.contains(&name)
             && !index.roles.contains_key(&name)
     };
@@ -116,31 +118,35 @@ fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u
             if by_callers(id) { u64::MAX } else { u64::from(made_here) }
         })
         .collect();
-    loop {
-        let mut changed = false;
-        for id in project.function_ids().filter(|id| by_callers(*id)) {
-            let mut bits = private[id.0 as usize];
-            for site in index.sites_of(project, id) {
-                for position in 0..u64::BITS {
-                    let holds = match site.passed.get(position as usize) {
-                        Some(Passed::Private) => true,
-                        Some(Passed::Parameter(outer)) => {
-                            private[site.caller.0 as usize].checked_shr(*outer).unwrap_or(0) & 1 == 1
-                        }
-                        Some(Passed::Shared) | None => false,
-                    };
-                    if !holds {
-                        bits &= !(1 << position);
-                    }
-                }
-            }
-            changed |= bits != private[id.0 as usize];
-            private[id.0 as usize] = bits;
+    // Each is looked at again when one of its callers has lost a parameter.
+    let is_followed: Vec<bool> = project.function_ids().map(by_callers).collect();
+    let mut work: Vec<FunctionId> = project.function_ids().filter(|id| is_followed[id.0 as usize]).collect();
+    let mut waits = is_followed.clone();
+    while let Some(id) = work.pop() {
+        waits[id.0 as usize] = false;
+        let bits = index.sites_of(id).fold(private[id.0 as usize], |bits, site| bits & given(site, &private));
+        if std::mem::replace(&mut private[id.0 as usize], bits) == bits {
+            continue;
         }
-        if !changed {
-            return private;
+        for (called, _) in index.sites.calls(id) {
+            let at = called.0 as usize;
+            if is_followed[at] && !std::mem::replace(&mut waits[at], true) {
+                work.push(*called);
+            }
         }
     }
+    private
+}
+
+/// The positions, as bits, at which a call gives an object that no other thread has.
+fn given(site: &CallSite, private: &[u64]) -> u64 {
+    let holds = |passed: &Passed| match passed {
+        Passed::Private => true,
+        Passed::Parameter(outer) => private[site.caller.0 as usize].checked_shr(*outer).unwrap_or(0) & 1 == 1,
+        Passed::Shared => false,
+    };
+    let positions = site.passed.iter().zip(0..u64::BITS);
+    positions.filter(|(passed, _)| holds(passed)).fold(0, |bits, (_, position)| bits | 1 << position)
 }
 
 /// What the function itself says: its name, an assertion at its head, Argument Clinic.
@@ -162,31 +168,10 @@ fn says_lock_held(project: &Project, id: FunctionId) -> bool {
 }
 
 /// Adds the functions that are called, and only from functions that are in the set (or that `also` admits).
-fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(FunctionId) -> bool) -> Vec<bool> {
-    loop {
-        let mut grew = false;
-        for id in project.function_ids() {
-            let function = project.function(id);
-            if set[id.0 as usize]
-                || index.address_taken.contains(&function.name)
-                || index.roles.contains_key(&function.name)
-            {
-                continue;
-            }
-            let mut sites = index.sites_of(project, id);
-            let inside = |id: FunctionId| set[id.0 as usize] || also(id);
-            let calls_itself = |id: FunctionId| project.function(id).name == function.name;
-            if sites.clone().all(|site| inside(site.caller) || calls_itself(site.caller))
-                && sites.any(|site| set[site.caller.0 as usize])
-            {
-                set[id.0 as usize] = true;
-                grew = true;
-            }
-        }
-        if !grew {
-            return set;
-        }
-    }
+fn spread(project: &Project, index: &Index, set: Vec<bool>, also: impl Fn(FunctionId) -> bool) -> Vec<bool> {
+    let name = |id: FunctionId| project.function(id).name;
+    let admits = |id: FunctionId, site: &CallSite| also(site.caller) || name(site.caller) == name(id);
+    grow(project, index, set, |id, site| Call { fits: admits(id, site), counts: false })
 }
 
 /// Adds the functions that are only called where `state` holds (a lock is held, say), from functions of the set, or by who has the object
@@ -194,32 +179,71 @@ fn spread(project: &Project, index: &Index, mut set: Vec<bool>, also: impl Fn(Fu
 fn spread_called(
     project: &Project,
     index: &Index,
-    mut set: Vec<bool>,
+    set: Vec<bool>,
     alone: &[bool],
     state: impl Fn(&CallSite) -> bool,
 ) -> Vec<bool> {
-    loop {
-        let mut grew = false;
-        for id in project.function_ids() {
-            let function = project.function(id);
-            if set[id.0 as usize]
-                || index.address_taken.contains(&function.name)
-                || index.roles.contains_key(&function.name)
-            {
-                continue;
-            }
-            let mut sites = index.sites_of(project, id);
-            let holds = |site: &CallSite| state(site) || set[site.caller.0 as usize];
-            // An object that nobody else has needs no lock.
-            let needs_none =
-                |site: &CallSite| alone[site.caller.0 as usize] || site.passed.first() == Some(&Passed::Private);
-            if sites.clone().any(holds) && sites.all(|site| holds(site) || needs_none(site)) {
-                set[id.0 as usize] = true;
-                grew = true;
-            }
+    grow(project, index, set, |_, site| {
+        let holds = state(site);
+        // An object that nobody else has needs no lock.
+        let needs_none = alone[site.caller.0 as usize] || site.passed.first() == Some(&Passed::Private);
+        Call { fits: holds || needs_none, counts: holds }
+    })
+}
+
+/// What a call says about the function it is of, whoever makes it.
+struct Call {
+    /// Whether it does not stand against the function.
+    fits: bool,
+    /// Whether it is a reason for the function.
+    counts: bool,
+}
+
+/// The smallest set that has `set` in it and every function of which all calls fit and one counts. A call from the set does both.
+///
+/// Every call is looked at once when it is known, and once when its caller comes into the set.
+fn grow(
+    project: &Project,
+    index: &Index,
+    mut set: Vec<bool>,
+    says: impl Fn(FunctionId, &CallSite) -> Call,
+) -> Vec<bool> {
+    let count = project.functions.len();
+    // How many calls stand against each function, and whether one is a reason for it.
+    let (mut against, mut reason) = (vec![0u32; count], vec![false; count]);
+    let is_open: Vec<bool> = project
+        .functions
+        .iter()
+        .map(|function| !index.address_taken.contains(&function.name) && !index.roles.contains_key(&function.name))
+        .collect();
+    let mut work: Vec<FunctionId> = Vec::new();
+    for id in project.function_ids() {
+        let at = id.0 as usize;
+        for site in index.sites_of(id) {
+            let call = says(id, site);
+            against[at] += u32::from(!call.fits);
+            reason[at] |= call.counts;
         }
-        if !grew {
-            return set;
+        if set[at] {
+            work.push(id);
         }
     }
+    for id in project.function_ids() {
+        let at = id.0 as usize;
+        if is_open[at] && against[at] == 0 && reason[at] && !std::mem::replace(&mut set[at], true) {
+            work.push(id);
+        }
+    }
+    while let Some(caller) = work.pop() {
+        for (id, number) in index.sites.calls(caller) {
+            let at = id.0 as usize;
+            let Some(site) = index.site(*id, *number) else { continue };
+            against[at] -= u32::from(!says(*id, site).fits);
+            reason[at] = true;
+            if is_open[at] && against[at] == 0 && !std::mem::replace(&mut set[at], true) {
+                work.push(*id);
+            }
+        }
+    }
+    set
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, FunctionId, GlobalId, Name, Project, StructId, Type, UnaryOp};
+use gilaudit_model::source::{Body, ExprId, ExprKind, GlobalId, Name, Project, StructId, Type, UnaryOp};
 
 use crate::engine::api;
 use crate::engine::cfg::Step;
 use crate::engine::flow::Flow;
+use crate::engine::shapes::Shapes;
 use crate::engine::values::{Root, callee};
 
 /// What is declared where, by name.
@@ -40,50 +41,24 @@ impl Types {
     }
 
     /// Finds the functions that return what they made; helpers of helpers, too.
-    pub(crate) fn find_makers(&mut self, project: &Project) {
+    pub(crate) fn find_makers(&mut self, project: &Project, shapes: &Shapes<'_>) {
+        // The names that are those of the API's own makers: each text is looked at once.
+        let known = |text: &str| api::is_fresh(text) || api::allocates(text);
+        let api: Vec<bool> = project.names.iter().map(|(_, text)| known(text)).collect();
         for _ in 0..3 {
-            let found: Vec<Name> = project
-                .function_ids()
-                .filter(|id| {
-                    let function = project.function(*id);
-                    function.result.pointers > 0 && !self.makers.contains(&function.name) && self.makes(project, *id)
-                })
-                .map(|id| project.function(id).name)
-                .collect();
-            if found.is_empty() {
+            let is_maker =
+                |name: Name| self.makers.contains(&name) || api.get(name.0 as usize).copied().unwrap_or(false);
+            let found = shapes.map(self, |flow| {
+                let function = flow.function;
+                let is_new = function.result.pointers > 0 && !self.makers.contains(&function.name);
+                (is_new && makes(flow, &is_maker)).then_some(function.name)
+            });
+            let before = self.makers.len();
+            self.makers.extend(found.into_iter().flatten());
+            if self.makers.len() == before {
                 return;
             }
-            self.makers.extend(found);
         }
-    }
-
-    fn makes(&self, project: &Project, id: FunctionId) -> bool {
-        let function = project.function(id);
-        let is_maker = |name: Name| {
-            let text = project.text(name);
-            self.makers.contains(&name) || api::is_fresh(text) || api::allocates(text)
-        };
-        let mentions = function.body.exprs.iter().any(|expr| match expr.kind {
-            ExprKind::Name(name) | ExprKind::Field { name, .. } => is_maker(name),
-            _ => false,
-        });
-        if !mentions {
-            return false;
-        }
-        let flow = Flow::new(project, self, id, |_| None);
-        let mut made = false;
-        flow.cfg.ids().all(|node| match flow.cfg.node(node).step {
-            Step::Return(Some(value)) => flow.roots(value, node).iter().all(|root| match root {
-                Root::Call(call) => {
-                    let maker = callee(flow.body, *call).is_some_and(is_maker);
-                    made |= maker;
-                    maker
-                }
-                Root::Constant => true,
-                _ => false,
-            }),
-            _ => true,
-        }) && made
     }
 
     /// Whether a function returns an object that nobody else has yet.
@@ -146,4 +121,28 @@ impl Types {
             _ => None,
         }
     }
+}
+
+/// Whether all that a function returns is what makers gave it.
+fn makes(flow: &Flow<'_>, is_maker: &impl Fn(Name) -> bool) -> bool {
+    let mentions = flow.body.exprs.iter().any(|expr| match expr.kind {
+        ExprKind::Name(name) | ExprKind::Field { name, .. } => is_maker(name),
+        _ => false,
+    });
+    if !mentions {
+        return false;
+    }
+    let mut made = false;
+    flow.cfg.ids().all(|node| match flow.cfg.node(node).step {
+        Step::Return(Some(value)) => flow.roots(value, node).iter().all(|root| match root {
+            Root::Call(call) => {
+                let maker = callee(flow.body, *call).is_some_and(is_maker);
+                made |= maker;
+                maker
+            }
+            Root::Constant => true,
+            _ => false,
+        }),
+        _ => true,
+    }) && made
 }

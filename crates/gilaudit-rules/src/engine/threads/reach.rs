@@ -1,9 +1,12 @@
 //! Which functions threads run, and whether two of them can run at the same time.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use gilaudit_model::source::python::Target;
 use gilaudit_model::source::{Project, Span};
+use memchr::memmem;
+use rayon::prelude::*;
 
 use super::resolve::{Named, Resolver, Shared};
 use super::{Id, functions};
@@ -21,9 +24,43 @@ pub(crate) struct Thread {
     root: Id,
     /// Whether what it runs is a method of an object that other threads have, too: `target=self.work`.
     shares_object: bool,
-    reached: HashSet<Id>,
-    /// What it reaches by calling methods of the same object only.
-    on_object: HashSet<Id>,
+    /// What it reaches, worked out when it is asked for.
+    reached: OnceLock<HashSet<Id>>,
+}
+
+/// The first two threads that reach a function, by their numbers. Whether it is none, this one alone, or others too is all that is asked.
+type FirstTwo = [Option<usize>; 2];
+
+/// Which threads reach which functions, by calls of one kind.
+struct Reached {
+    callees: HashMap<Id, Vec<Id>>,
+    first: HashMap<Id, FirstTwo>,
+}
+
+impl Reached {
+    /// By the threads that are given. A function that two reach is not looked at again, and neither is what it calls: the same two
+    /// reach that.
+    fn new<'t>(threads: impl Iterator<Item = (usize, &'t Thread)>, callees: HashMap<Id, Vec<Id>>) -> Self {
+        let mut first: HashMap<Id, FirstTwo> = HashMap::new();
+        for (number, thread) in threads {
+            let mut todo = vec![thread.root];
+            while let Some(id) = todo.pop() {
+                let known = first.entry(id).or_default();
+                if known.contains(&Some(number)) {
+                    continue;
+                }
+                if let Some(free) = known.iter_mut().find(|known| known.is_none()) {
+                    *free = Some(number);
+                    todo.extend(callees.get(&id).into_iter().flatten());
+                }
+            }
+        }
+        Self { callees, first }
+    }
+
+    fn of(&self, id: Id) -> FirstTwo {
+        self.first.get(&id).copied().unwrap_or_default()
+    }
 }
 
 /// Classes of the standard library whose methods a threading server runs in a thread for each request.
@@ -40,6 +77,12 @@ const WAITS: [&str; 6] = ["join", "shutdown", "result", "wait", "as_completed", 
 
 pub(super) struct Reach {
     threads: Vec<Thread>,
+    /// By all calls.
+    by_call: Reached,
+    /// By calls of methods of the same object only.
+    on_object: Reached,
+    /// The same, by threads that share the object that they run a method of.
+    sharing: Reached,
     lock_held: HashSet<Id>,
     /// Functions that only run while their module is imported.
     init_only: HashSet<Id>,
@@ -55,9 +98,15 @@ impl Reach {
         let mut callers: HashMap<Id, Vec<(Id, bool)>> = HashMap::new();
         let mut importing: HashMap<Id, bool> = HashMap::new();
         let mut waiting = HashSet::new();
+        // Where the code of each file begins that only runs when the file is the program.
+        let main: Vec<u32> = project
+            .python
+            .par_iter()
+            .map(|it| memmem::find(project.file(it.file).text.as_bytes(), b"__main__"))
+            .map(|found| found.and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX))
+            .collect();
         for (by, function) in functions(project) {
-            let file = project.file(project.python[by.0].file);
-            let main = file.text.find("__main__").map_or(u32::MAX, |at| u32::try_from(at).unwrap_or(u32::MAX));
+            let main = main[by.0];
             for call in &function.calls {
                 let [first, .., last] = call.callee.as_slice() else {
                     if let Some(callee) = resolver.callee(by, &call.callee) {
@@ -83,15 +132,15 @@ impl Reach {
         }
         let mut threads = starts(project, resolver);
         threads.extend(classes(project, resolver));
-        let mut threads = merge(threads);
-        for thread in &mut threads {
-            thread.reached = closure(thread.root, &callees);
-            thread.on_object = closure(thread.root, &on_self);
-        }
+        let threads = merge(threads);
+        let by_call = Reached::new(threads.iter().enumerate(), callees);
+        let sharing = threads.iter().enumerate().filter(|(_, thread)| thread.shares_object);
+        let sharing = Reached::new(sharing, on_self.clone());
+        let on_object = Reached::new(threads.iter().enumerate(), on_self);
         let roots: HashSet<Id> = threads.iter().map(|thread| thread.root).collect();
         let lock_held = lock_held(project, &callers, &roots);
         let init_only = importing.into_iter().filter(|(_, import)| *import).map(|(id, _)| id).collect();
-        Self { threads, lock_held, init_only, waiting, callers }
+        Self { threads, by_call, on_object, sharing, lock_held, init_only, waiting, callers }
     }
 
     pub(super) fn is_lock_held(&self, id: Id) -> bool {
@@ -100,37 +149,61 @@ impl Reach {
 
     /// The thread in which `a` runs while another thread runs `b` on the same state.
     pub(super) fn concurrent(&self, a: Id, b: Id, what: &Shared) -> Option<&Thread> {
-        self.threads.iter().find(|thread| match what {
-            Shared::Instance { .. } => thread.shares_object && self.meet(thread, a, b, |thread| &thread.on_object),
+        match what {
+            Shared::Instance { .. } => self.meet(&self.sharing, &self.on_object, a, b),
             // Each call of the function has its own variable: threads share it only if they are started inside one call.
             Shared::Closure { file, function, .. } => {
-                !thread.reached.contains(&(*file, *function)) && self.meet(thread, a, b, |thread| &thread.reached)
+                let own = |thread: &Thread| !self.reaches(thread, (*file, *function));
+                let candidates = match self.by_call.of(a) {
+                    [None, _] => &[],
+                    [Some(only), None] => self.threads.get(only..=only).unwrap_or_default(),
+                    [_, Some(_)] => self.threads.as_slice(),
+                };
+                let meets = |thread: &&Thread| {
+                    own(thread) && self.reaches(thread, a) && self.meets(&self.by_call, thread, b)
+                };
+                candidates.iter().find(meets)
             }
-            _ => self.meet(thread, a, b, |thread| &thread.reached),
-        })
-    }
-
-    fn meet(&self, thread: &Thread, a: Id, b: Id, reached: fn(&Thread) -> &HashSet<Id>) -> bool {
-        if !reached(thread).contains(&a) {
-            return false;
-        }
-        let both = reached(thread).contains(&b);
-        if both && thread.many || self.others(thread).any(|other| reached(other).contains(&b)) {
-            return true;
-        }
-        let outside = |id: Id| {
-            !reached(thread).contains(&id) && id.1 != 0 && !self.init_only.contains(&id) && !self.waiting.contains(&id)
-        };
-        match both {
-            // It is also called by code that this thread does not run.
-            true => self.callers.get(&b).is_some_and(|callers| callers.iter().any(|(caller, _)| outside(*caller))),
-            false => outside(b),
+            _ => self.meet(&self.by_call, &self.by_call, a, b),
         }
     }
 
-    fn others(&self, thread: &Thread) -> impl Iterator<Item = &Thread> {
-        let root = thread.root;
-        self.threads.iter().filter(move |other| other.root != root)
+    /// The first thread that reaches `a` while another one runs `b`. If the first does not meet `b`, it is the only one that reaches it,
+    /// and any other that reaches `a` does: there is no need to look beyond the second.
+    fn meet(&self, reaching: &Reached, others: &Reached, a: Id, b: Id) -> Option<&Thread> {
+        let threads = reaching.of(a).into_iter().flatten().filter_map(|number| self.threads.get(number));
+        threads.into_iter().find(|thread| self.meets(others, thread, b))
+    }
+
+    /// Whether another thread runs `b` while this one runs.
+    fn meets(&self, reached: &Reached, thread: &Thread, b: Id) -> bool {
+        let is_this = |number: usize| self.threads.get(number).is_some_and(|other| other.root == thread.root);
+        let waits = |id: Id| id.1 == 0 || self.init_only.contains(&id) || self.waiting.contains(&id);
+        match reached.of(b) {
+            [None, _] => !waits(b),
+            [Some(only), None] if is_this(only) => {
+                // It is also called by code that this thread does not run.
+                let outside = |caller: Id| !waits(caller) && !self.runs(reached, thread, only, caller);
+                let callers = || self.callers.get(&b).into_iter().flatten();
+                thread.many || callers().any(|(caller, _)| outside(*caller))
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a thread reaches a function by calls of one kind.
+    fn runs(&self, reached: &Reached, thread: &Thread, number: usize, id: Id) -> bool {
+        match reached.of(id) {
+            [None, _] => false,
+            [first, second] if [first, second].contains(&Some(number)) => true,
+            [Some(_), None] => false,
+            // More than two may reach it, and of this one it is not known yet.
+            [_, Some(_)] => closure(thread.root, &reached.callees).contains(&id),
+        }
+    }
+
+    fn reaches(&self, thread: &Thread, id: Id) -> bool {
+        thread.reached.get_or_init(|| closure(thread.root, &self.by_call.callees)).contains(&id)
     }
 }
 
@@ -149,7 +222,7 @@ fn closure(root: Id, edges: &HashMap<Id, Vec<Id>>) -> HashSet<Id> {
 }
 
 fn thread(file: usize, span: Span, many: bool, root: Id, shares_object: bool) -> Thread {
-    Thread { file, span, many, root, shares_object, reached: HashSet::new(), on_object: HashSet::new() }
+    Thread { file, span, many, root, shares_object, reached: OnceLock::new() }
 }
 
 /// The threads that code starts.
@@ -245,8 +318,10 @@ fn inherits(
 /// One thread for each function: started in two places, there are several.
 fn merge(threads: Vec<Thread>) -> Vec<Thread> {
     let mut out: Vec<Thread> = Vec::new();
+    let mut known: HashMap<Id, usize> = HashMap::new();
     for thread in threads {
-        match out.iter_mut().find(|known| known.root == thread.root) {
+        let number = *known.entry(thread.root).or_insert(out.len());
+        match out.get_mut(number) {
             Some(known) => {
                 known.many = true;
                 known.shares_object |= thread.shares_object;
@@ -262,23 +337,24 @@ fn lock_held(project: &Project, callers: &HashMap<Id, Vec<(Id, bool)>>, roots: &
     let named = |name: &str| ["_locked", "_lock_held", "_with_lock"].iter().any(|end| name.ends_with(end));
     let mut held: HashSet<Id> =
         functions(project).filter(|(_, function)| named(&function.name)).map(|(id, _)| id).collect();
-    // Assume it of all that have callers, then take it away where a call shows otherwise.
+    // Assume it of all that have callers, then take it away where a call shows otherwise, and from those that they call.
     let mut assumed: HashSet<Id> = callers.keys().filter(|id| !roots.contains(id)).copied().collect();
-    loop {
-        let wrong: Vec<Id> = assumed
-            .iter()
-            .filter(|id| {
-                let calls = callers.get(id).map_or(&[][..], Vec::as_slice);
-                calls.iter().any(|(caller, locked)| !locked && !assumed.contains(caller) && !held.contains(caller))
-            })
-            .copied()
-            .collect();
-        if wrong.is_empty() {
-            break;
+    let mut unlocked: HashMap<Id, Vec<Id>> = HashMap::new();
+    let mut wrong: Vec<Id> = Vec::new();
+    let mut all: Vec<(&Id, &Vec<(Id, bool)>)> = callers.iter().collect();
+    all.sort_unstable();
+    for (id, calls) in all {
+        for (caller, _) in calls.iter().filter(|(_, locked)| !locked) {
+            unlocked.entry(*caller).or_default().push(*id);
+            if !assumed.contains(caller) && !held.contains(caller) {
+                wrong.push(*id);
+            }
         }
-        wrong.iter().for_each(|id| {
-            assumed.remove(id);
-        });
+    }
+    while let Some(id) = wrong.pop() {
+        if assumed.remove(&id) && !held.contains(&id) {
+            wrong.extend(unlocked.get(&id).into_iter().flatten());
+        }
     }
     // A cycle of functions that only call each other is called by somebody we do not see.
     assumed.retain(|id| callers.get(id).is_some_and(|calls| calls.iter().any(|(_, locked)| *locked)));

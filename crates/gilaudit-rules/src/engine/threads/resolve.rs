@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use gilaudit_model::source::Project;
-use gilaudit_model::source::python::{Binding, Path, PythonFile, UseKind, Value};
+use gilaudit_model::source::python::{Binding, Imported, Path, PythonFile, UseKind, Value};
 
 use super::Id;
 
@@ -90,6 +90,10 @@ pub(super) struct Resolver<'p> {
     /// The functions inside functions, by file, function and name.
     nested: HashMap<(usize, usize, &'p str), usize>,
     classes: HashMap<(usize, &'p str), usize>,
+    /// What a file imports, by file and name.
+    imports: HashMap<(usize, &'p str), &'p Imported>,
+    /// The parts of each file's path as a module.
+    parts: Vec<Vec<&'p str>>,
 }
 
 /// The parts of a file's path as a module: `pkg/sub/__init__.py` is `pkg`, `sub`.
@@ -102,11 +106,16 @@ fn module_parts(path: &str) -> Vec<&str> {
 impl<'p> Resolver<'p> {
     pub(super) fn new(project: &'p Project) -> Self {
         let mut modules: HashMap<&str, Vec<usize>> = HashMap::new();
-        let (mut bindings, mut functions, mut nested, mut classes) =
-            (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        let (mut bindings, mut functions, mut nested, mut classes, mut imports) =
+            (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        let mut parts = Vec::with_capacity(project.python.len());
         for (number, file) in project.python.iter().enumerate() {
             let path = &project.file(file.file).path;
+            parts.push(module_parts(path));
             modules.entry(module_parts(path).last().copied().unwrap_or_default()).or_default().push(number);
+            for import in &file.imports {
+                imports.entry((number, import.name.as_ref())).or_insert(import);
+            }
             for Binding { class, instance, name, value, .. } in &file.bindings {
                 let known = bindings.entry((number, *class, *instance, name.as_ref())).or_insert(*value);
                 // `x = None` first, the container later; or a container that is replaced by another.
@@ -125,7 +134,7 @@ impl<'p> Resolver<'p> {
                 classes.entry((number, class.name.as_ref())).or_insert(index);
             }
         }
-        Self { project, modules, bindings, functions, nested, classes }
+        Self { project, modules, bindings, functions, nested, classes, imports, parts }
     }
 
     fn file(&self, number: usize) -> &'p PythonFile {
@@ -141,11 +150,11 @@ impl<'p> Resolver<'p> {
             Some(last) => self.modules.get(last).cloned().unwrap_or_default(),
             None => (0..self.project.python.len()).collect(),
         };
-        let parts = |number: usize| module_parts(&self.project.file(self.file(number).file).path);
+        let parts = |number: usize| self.parts[number].as_slice();
         if level > 0 {
             let mut full = own.get(..own.len().checked_sub(level)?)?.to_vec();
             full.extend(wanted);
-            return candidates.into_iter().find(|candidate| parts(*candidate) == full);
+            return candidates.into_iter().find(|candidate| parts(*candidate) == full.as_slice());
         }
         candidates.retain(|candidate| parts(*candidate).ends_with(&wanted));
         // The one nearest to the root is the one that is installed.
@@ -166,7 +175,7 @@ impl<'p> Resolver<'p> {
         if self.bindings.contains_key(&(file, None, false, name)) {
             return Some(Named::Variable(file));
         }
-        let import = self.file(file).imports.iter().find(|import| import.name.as_ref() == name)?;
+        let import = self.imports.get(&(file, name))?;
         match &import.attribute {
             None => self.module(file, import.level, &import.module).map(Named::Module),
             Some(attribute) => {
