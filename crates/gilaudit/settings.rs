@@ -97,7 +97,12 @@ impl Settings {
 
     /// Whether this finding is reported, by `--min-severity` and `--min-confidence`.
     pub(crate) fn shows(&self, finding: &Finding) -> bool {
-        finding.severity >= self.min_severity && finding.confidence >= self.min_confidence
+        finding.severity >= self.min_severity && self.shows_confidence(finding.confidence)
+    }
+
+    /// Whether findings of this confidence are shown.
+    pub(crate) fn shows_confidence(&self, confidence: Confidence) -> bool {
+        confidence >= self.min_confidence
     }
 }
 

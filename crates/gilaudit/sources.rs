@@ -3,9 +3,9 @@
 use std::panic::{self, AssertUnwindSafe};
 
 use gilaudit_input::{Inventory, SourceFile};
-use gilaudit_model::source::Language;
-use gilaudit_model::{Abi, Arch, BuiltFor, Extension, Finding, Format, Origin, Problem, Stage, Target};
-use gilaudit_rules::{Options, SourceModule, check_project};
+use gilaudit_model::source::{File, Language, Unread};
+use gilaudit_model::{Abi, Arch, BuiltFor, Confidence, Extension, Finding, Format, Origin, Problem, Stage, Target};
+use gilaudit_rules::{Checked, Options, SourceModule, check_project};
 use gilaudit_source::{Limits, SourceText, read_project};
 use rayon::prelude::*;
 
@@ -38,13 +38,20 @@ pub(crate) struct Coverage {
     pub(crate) unparsed: usize,
 }
 
+/// A project with more files is read on its own: its files are work enough for all threads.
+const LARGE: usize = 64;
+
 /// Lints all sources of the inventory.
 pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) -> Linted {
     let projects: Vec<&[SourceFile]> = inventory.sources.chunk_by(|a, b| a.artifact == b.artifact).collect();
-    let results: Vec<Linted> =
-        projects.into_par_iter().map(|files| guarded(inventory, files, settings, target)).collect();
+    // Several large ones at once would need the memory of all of them.
+    let (large, small): (Vec<_>, Vec<_>) = projects.iter().copied().enumerate().partition(|(_, it)| it.len() > LARGE);
+    let one = |(number, files): (usize, &[SourceFile])| (number, guarded(inventory, files, settings, target));
+    let mut results: Vec<(usize, Linted)> = small.into_par_iter().map(one).collect();
+    results.extend(large.into_iter().map(one));
+    results.sort_by_key(|(number, _)| *number);
     let mut all = Linted::default();
-    for result in results {
+    for (_, result) in results {
         all.findings.extend(result.findings);
         all.extensions.extend(result.extensions);
         all.problems.extend(result.problems);
@@ -60,35 +67,36 @@ pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) 
 /// A mistake of ours on hostile sources is a problem of that project, not the end of the run.
 fn guarded(inventory: &Inventory, files: &[SourceFile], settings: &Settings, target: &Target) -> Linted {
     panic::catch_unwind(AssertUnwindSafe(|| project(inventory, files, settings, target))).unwrap_or_else(|_| {
-        let origin = files.first().map_or_else(
-            || Origin::path("sources"),
-            |file| {
-                inventory
-                    .artifacts
-                    .get(file.artifact)
-                    .map_or_else(|| file.origin.clone(), |artifact| artifact.origin.clone())
-            },
-        );
         let error = "gilaudit failed on these sources, which is a bug worth reporting".to_owned();
-        Linted { problems: vec![Problem { origin, stage: Stage::Internal, unread: true, error }], ..Linted::default() }
+        let problem = Problem { origin: origin_of(inventory, files), stage: Stage::Internal, unread: true, error };
+        Linted { problems: vec![problem], ..Linted::default() }
     })
+}
+
+/// Where a project is.
+fn origin_of(inventory: &Inventory, files: &[SourceFile]) -> Origin {
+    let Some(file) = files.first() else { return Origin::path("sources") };
+    inventory.artifacts.get(file.artifact).map_or_else(|| file.origin.clone(), |artifact| artifact.origin.clone())
 }
 
 fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, target: &Target) -> Linted {
     let mut linted = Linted::default();
-    let mut texts = Vec::new();
-    for file in files {
-        match inventory.read_source(file) {
-            Ok(bytes) => texts.push(SourceText {
-                origin: file.origin.clone(),
-                path: file.path.clone(),
-                text: text(&bytes),
-                report: file.report,
-            }),
+    let read: Vec<Result<SourceText, Problem>> = files
+        .par_iter()
+        .map(|file| {
+            let bytes = inventory.read_source(file)?;
+            Ok(SourceText::new(file.origin.clone(), file.path.clone(), &bytes, file.report))
+        })
+        .collect();
+    let mut texts = Vec::with_capacity(read.len());
+    for text in read {
+        match text {
+            Ok(text) => texts.push(text),
             Err(problem) => linted.problems.push(problem),
         }
     }
-    let (project, problems) = read_project(texts, &Limits::default());
+    let limits = Limits { python_without_threads: settings.shows_confidence(Confidence::Low), ..Limits::default() };
+    let (project, problems) = read_project(texts, &limits);
     linted.problems.extend(problems);
     for file in project.files.iter().filter(|file| file.report && file.language != Language::Text) {
         linted.coverage.files += 1;
@@ -103,14 +111,24 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
         frozen: settings.policy.policy().frozen().to_vec(),
         ignored: settings.ignored(),
         suppressions: settings.suppressions,
+        steps: limits.steps,
     };
-    let mut findings = check_project(&project, &options);
+    let Checked { mut findings, modules, unjudged, failed } = check_project(&project, &options);
+    linted.problems.extend(project.files.iter().filter_map(|file| unread(file, file.unread.as_ref()?)));
+    linted.problems.extend(unjudged.iter().filter_map(|(id, why)| {
+        let file = project.file(*id);
+        unread(file, why).filter(|_| file.unread.is_none())
+    }));
+    linted.problems.extend(failed.iter().map(|rule| {
+        let error = format!("gilaudit's rule '{rule}' failed on these sources, which is a bug worth reporting");
+        Problem { origin: origin_of(inventory, files), stage: Stage::Internal, unread: true, error }
+    }));
     if settings.suppressions {
         gilaudit_rules::suppress(&project, &mut findings, &mut linted.problems);
     }
     findings.retain(|finding| settings.runs(finding.rule));
     settings.policy.level(&mut findings);
-    linted.extensions = gilaudit_rules::modules(&project, target)
+    linted.extensions = modules
         .into_iter()
         .map(|module| {
             let extension = extension(module, inventory, files);
@@ -131,6 +149,13 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
     linted
 }
 
+/// What is said of a file that was not judged. Nothing in a test counts, so nothing is lost with one.
+fn unread(file: &File, why: &Unread) -> Option<Problem> {
+    let error = format!("these sources were not judged: {}", why.why);
+    let unread = !gilaudit_rules::is_test_path(&file.path);
+    file.report.then(|| Problem { origin: file.origin.clone(), stage: why.stage, unread, error })
+}
+
 /// A module that is not built yet, as a row of the report. It fits every platform and every ABI.
 fn extension(module: SourceModule, inventory: &Inventory, files: &[SourceFile]) -> Extension {
     let artifact = files.first().and_then(|file| inventory.artifacts.get(file.artifact));
@@ -147,26 +172,5 @@ fn extension(module: SourceModule, inventory: &Inventory, files: &[SourceFile]) 
         framework: module.framework,
         declaration: module.declaration,
         failure: None,
-    }
-}
-
-/// Text of which every byte stays where it is: what is not UTF-8 (comments in Latin-1, as a rule) becomes a question mark.
-fn text(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(std::iter::repeat_n('?', chunk.invalid().len()));
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn offsets_stay() {
-        let bytes = b"a \xe9\xff b \xc3\xa9";
-        let text = super::text(bytes);
-        assert_eq!(text, "a ?? b \u{e9}");
-        assert_eq!(text.len(), bytes.len());
     }
 }

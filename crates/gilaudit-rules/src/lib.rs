@@ -119,15 +119,12 @@ mod rules {
 use std::collections::HashSet;
 use std::panic::{self, AssertUnwindSafe};
 
-use gilaudit_model::source::{FileId, Project};
+use gilaudit_model::source::{FileId, Project, Unread};
 use gilaudit_model::{Extension, Finding, Location, Origin, Target};
 use rayon::prelude::*;
 
-use engine::analysis::is_test_path;
-
 pub use built::SourceModule;
-pub use engine::analysis::Options;
-pub use engine::shapes::Unjudged;
+pub use engine::analysis::{Options, is_test_path};
 pub use rule::Rule;
 
 use rule::Check;
@@ -272,7 +269,7 @@ pub struct Checked {
     /// The modules that the project makes, sorted by name.
     pub modules: Vec<SourceModule>,
     /// The files that could be read, but not judged: nothing is found in them.
-    pub unjudged: Vec<(FileId, Unjudged)>,
+    pub unjudged: Vec<(FileId, Unread)>,
     /// Rules for projects as a whole that failed on this one, which is a mistake of ours.
     pub failed: Vec<&'static str>,
 }
@@ -285,10 +282,10 @@ pub fn modules(project: &Project, target: &Target) -> Vec<SourceModule> {
 /// Judges a project. Nothing is reported in files that are read for their macros only.
 pub fn check_project(project: &Project, options: &Options) -> Checked {
     let defined = engine::declarations::modules(project, options.target.version);
-    let modules = built::modules(project, &defined, &options.target);
+    let mut modules = built::modules(project, &defined, &options.target);
     let analysis = engine::analysis::Analysis::new(project, &defined, &modules, options);
     let (mut findings, mut failed) = run(&analysis);
-    let unjudged: Vec<(FileId, Unjudged)> = (0..project.files.len() as u32)
+    let unjudged: Vec<(FileId, Unread)> = (0..project.files.len() as u32)
         .map(FileId)
         .filter_map(|file| Some((file, analysis.shapes.unjudged(file)?)))
         .collect();
@@ -296,6 +293,13 @@ pub fn check_project(project: &Project, options: &Options) -> Checked {
     findings.retain(|(file, _)| file.is_none_or(|file| analysis.shapes.unjudged(file).is_none()));
     let mut findings = findings.into_iter().map(|(_, finding)| finding).collect();
     finish(&analysis, &mut findings);
+    drop(analysis);
+    for (file, unread) in &unjudged {
+        let file = project.file(*file);
+        for module in modules.iter_mut().filter(|module| module.origin == file.origin) {
+            module.declaration = built::unjudged(unread);
+        }
+    }
     failed.sort_unstable();
     failed.dedup();
     Checked { findings, modules, unjudged, failed }

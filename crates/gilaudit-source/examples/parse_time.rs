@@ -44,7 +44,7 @@ fn main() {
         .filter_map(|path| {
             let text = String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned();
             let shown = path.to_string_lossy().into_owned();
-            Some(SourceText { origin: Origin::path(shown.clone()), path: shown, text, report: true })
+            Some(SourceText { origin: Origin::path(shown.clone()), path: shown, text, report: true, unread: None })
         })
         .collect();
     let bytes: usize = texts.iter().map(|file| file.text.len()).sum();

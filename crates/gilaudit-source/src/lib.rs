@@ -10,8 +10,10 @@
 mod build;
 mod c;
 mod cython;
+mod encoding;
 mod project;
 pub mod python;
 mod rust;
+mod work;
 
 pub use project::{Limits, SourceText, read_project};

@@ -119,6 +119,51 @@ impl CythonFile {
     }
 }
 
+impl CythonFile {
+    /// Gives every name in it another one.
+    pub fn rename(&mut self, to: impl Fn(Name) -> Name) {
+        let rename = |name: &mut Name| *name = to(*name);
+        for expr in &mut self.exprs {
+            match &mut expr.kind {
+                ExprKind::Name(name)
+                | ExprKind::Attribute { name, .. }
+                | ExprKind::Keyword { name, .. }
+                | ExprKind::Cast { ty: Type { base: name, .. }, .. } => rename(name),
+                _ => {}
+            }
+        }
+        for stmt in &mut self.stmts {
+            match &mut stmt.kind {
+                StmtKind::Property(name) | StmtKind::Include(name) => rename(name),
+                StmtKind::Global(names) => names.iter_mut().for_each(rename),
+                StmtKind::Import { module, names, .. } => {
+                    rename(module);
+                    names.iter_mut().for_each(|(name, bound)| {
+                        rename(name);
+                        rename(bound);
+                    });
+                }
+                _ => {}
+            }
+        }
+        for function in &mut self.functions {
+            rename(&mut function.name);
+            for parameter in &mut function.parameters {
+                rename(&mut parameter.name);
+                parameter.ty.iter_mut().for_each(|ty| rename(&mut ty.base));
+            }
+        }
+        for class in &mut self.classes {
+            rename(&mut class.name);
+            class.bases.iter_mut().for_each(rename);
+        }
+        for variable in &mut self.variables {
+            rename(&mut variable.name);
+            rename(&mut variable.ty.base);
+        }
+    }
+}
+
 /// A compiler directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directive {

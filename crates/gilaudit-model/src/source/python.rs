@@ -1,6 +1,8 @@
 //! What a Python file says about state that threads share: names and containers, what functions do with them, which locks they hold
 //! meanwhile, and which functions threads run.
 
+use std::collections::BTreeSet;
+
 use super::{FileId, Span};
 
 /// A name, or a name with attributes: `CACHE`, `self.items`, `registry.table`.
@@ -100,7 +102,7 @@ pub struct Function {
     /// Its parameters, in order.
     pub parameters: Vec<Box<str>>,
     /// Other names that it binds itself.
-    pub locals: Vec<Box<str>>,
+    pub locals: BTreeSet<Box<str>>,
     /// Names that it declares `global`.
     pub globals: Vec<Box<str>>,
     /// Names that it declares `nonlocal`.

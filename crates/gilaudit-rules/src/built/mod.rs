@@ -20,6 +20,7 @@ use gilaudit_model::{Declaration, Evidence, Framework, Init, Origin, Status, Tar
 use crate::engine::analysis::is_test_path;
 use crate::engine::declarations::Module;
 use names::last;
+pub(crate) use unread::unjudged;
 use survey::Survey;
 
 /// A module that would be built.

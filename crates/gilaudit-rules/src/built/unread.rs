@@ -1,9 +1,14 @@
 //! Modules of files that were not judged: what they declare is unknown, and that they are there shows in their text alone.
 
-use gilaudit_model::source::{File, FileId, Language, Project, Span};
+use gilaudit_model::source::{File, FileId, Language, Project, Span, Unread};
 use gilaudit_model::{Declaration, Init};
 
 use super::{Candidate, evidence};
+
+/// What a module declares of which a source was not judged.
+pub(crate) fn unjudged(unread: &Unread) -> Declaration {
+    Declaration::unknown(format!("its source was not judged: {}", unread.why))
+}
 
 /// What stands right in front of the name of a module in C and C++.
 const C: [&str; 5] = ["PyInit_", "PyModExport_", "PYBIND11_MODULE(", "NB_MODULE(", "BOOST_PYTHON_MODULE("];
@@ -12,7 +17,7 @@ const C: [&str; 5] = ["PyInit_", "PyModExport_", "PYBIND11_MODULE(", "NB_MODULE(
 pub(super) fn amend(project: &Project, candidates: &mut Vec<Candidate>) {
     for (file, id) in project.files.iter().zip((0u32..).map(FileId)) {
         let Some(unread) = &file.unread else { continue };
-        let reason = || Declaration::unknown(format!("its source was not judged: {}", unread.why));
+        let reason = || unjudged(unread);
         let mut names = names(file);
         for candidate in candidates.iter_mut().filter(|candidate| candidate.file == id) {
             candidate.declaration = reason();

@@ -145,7 +145,7 @@ impl<'p> Analysis<'p> {
 }
 
 /// Whether a file is a test or an example by its path.
-pub(crate) fn is_test_path(path: &str) -> bool {
+pub fn is_test_path(path: &str) -> bool {
     path.split('/').any(|part| {
         let part = part.to_ascii_lowercase();
         matches!(part.as_str(), "tests" | "test" | "testing" | "examples" | "example" | "benchmarks" | "benches")

@@ -7,25 +7,19 @@ use std::collections::HashMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gilaudit_model::source::{FileId, Function, FunctionId, Name, Project, Steps};
+use gilaudit_model::Stage;
+use gilaudit_model::source::{FileId, Function, FunctionId, Name, Project, Steps, Unread};
 use rayon::prelude::*;
 
 use super::flow::{Flow, Shape};
 use super::index::Types;
 use super::locks::Effect;
 
-/// Why a file was not judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unjudged {
-    /// It takes more steps than a file may.
-    Steps,
-    /// A mistake of ours.
-    Failed,
-}
-
 pub(crate) struct Shapes<'p> {
     project: &'p Project,
     shapes: Vec<Shape>,
+    /// The most steps that a file may take.
+    most: u64,
     /// Of each file.
     steps: Vec<Steps>,
     /// Of each file: whether something of ours failed in it.
@@ -38,7 +32,7 @@ impl<'p> Shapes<'p> {
     pub(crate) fn new(project: &'p Project, most: u64) -> Self {
         let steps = project.files.iter().map(|file| Steps::new(file.steps, most)).collect();
         let failed = project.files.iter().map(|_| AtomicBool::new(false)).collect();
-        let mut shapes = Self { project, shapes: Vec::new(), steps, failed };
+        let mut shapes = Self { project, shapes: Vec::new(), most, steps, failed };
         shapes.shapes = project
             .functions
             .par_iter()
@@ -98,10 +92,12 @@ impl<'p> Shapes<'p> {
     }
 
     /// Why a file could not be judged, if so. True at the end only.
-    pub(crate) fn unjudged(&self, file: FileId) -> Option<Unjudged> {
+    pub(crate) fn unjudged(&self, file: FileId) -> Option<Unread> {
         if self.failed[file.0 as usize].load(Ordering::Relaxed) {
-            return Some(Unjudged::Failed);
+            let why = "gilaudit failed on this file, which is a bug worth reporting".into();
+            return Some(Unread { stage: Stage::Internal, why });
         }
-        self.steps(file).are_spent().then_some(Unjudged::Steps)
+        let why = || format!("judging it takes more than the {} steps that a file may take", self.most).into();
+        self.steps(file).are_spent().then(|| Unread { stage: Stage::Limits, why: why() })
     }
 }

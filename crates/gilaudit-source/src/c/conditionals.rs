@@ -5,12 +5,16 @@
     reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
 )]
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::condition::{self, Known};
 use super::configuration::Configuration;
 use super::macros::{self, Macro, MacroTable};
 use super::token::{Kind, Token};
+
+/// The most branches of one conditional whose conditions are spelt out.
+const BRANCHES: usize = 64;
 
 /// A condition of the preprocessor and what it guards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +57,14 @@ fn lookup(
     name: &str,
     cpp: bool,
     configuration: Configuration,
-    undefined: &[String],
+    undefined: &HashSet<String>,
     local: &MacroTable,
     project: &MacroTable,
 ) -> Known {
     if let Some(builtin) = configuration.builtin(name, cpp) {
         return builtin.map_or(Known::Undefined, Known::Value);
     }
-    if undefined.iter().any(|known| known == name) {
+    if undefined.contains(name) {
         return Known::Undefined;
     }
     match local.get(name).or_else(|| project.get(name)) {
@@ -72,15 +76,18 @@ fn lookup(
     }
 }
 
-/// Reads the directives among `tokens`.
-pub(crate) fn read(
-    source: &str,
-    tokens: &[Token],
-    cpp: bool,
-    configuration: Configuration,
-    project: &MacroTable,
-) -> Directives {
-    let directives: Vec<(Token, String, String)> = tokens
+/// A line of the preprocessor, taken apart once for all configurations.
+pub(crate) struct Line {
+    token: Token,
+    word: String,
+    rest: String,
+    /// The macro that it defines.
+    defines: Option<(String, Macro)>,
+}
+
+/// The lines of the preprocessor among `tokens`.
+pub(crate) fn lines(source: &str, tokens: &[Token]) -> Vec<Line> {
+    tokens
         .iter()
         .filter(|token| token.kind == Kind::Directive)
         .map(|token| {
@@ -88,15 +95,27 @@ pub(crate) fn read(
             let text = text.trim_start_matches('#').trim_start();
             let split = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
             let (word, rest) = text.split_at(split);
-            (*token, word.to_owned(), rest.trim().to_owned())
+            let rest = rest.trim();
+            let defines = if word == "define" { macros::parse(rest) } else { None };
+            Line { token: *token, word: word.to_owned(), rest: rest.to_owned(), defines }
         })
-        .collect();
+        .collect()
+}
+
+/// What the lines of a file say in one configuration.
+pub(crate) fn read(
+    source: &str,
+    lines: &[Line],
+    cpp: bool,
+    configuration: Configuration,
+    project: &MacroTable,
+) -> Directives {
     let mut out = Directives::default();
-    let mut undefined: Vec<String> = Vec::new();
+    let mut undefined: HashSet<String> = HashSet::new();
     let mut stack: Vec<Open> = Vec::new();
-    for (index, (token, word, rest)) in directives.iter().enumerate() {
+    for (index, Line { token, word, rest, defines }) in lines.iter().enumerate() {
         let active = stack.last().is_none_or(|open| open.active);
-        let evaluate = |text: &str, undefined: &[String], local: &MacroTable| {
+        let evaluate = |text: &str, undefined: &HashSet<String>, local: &MacroTable| {
             let lookup = |name: &str| lookup(name, cpp, configuration, undefined, local, project);
             condition::evaluate(text, configuration.unknown(), &lookup)
         };
@@ -110,9 +129,9 @@ pub(crate) fn read(
                         let mut value = evaluate(&text, &undefined, &out.local);
                         if other == "ifndef" {
                             value.value = i64::from(value.value == 0);
-                            let guards_include = directives.get(index + 1).is_some_and(|(_, word, rest)| {
-                                word == "define"
-                                    && rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name)
+                            let guards_include = lines.get(index + 1).is_some_and(|next| {
+                                next.word == "define"
+                                    && next.rest.split(|c: char| !c.is_alphanumeric() && c != '_').next() == Some(name)
                             });
                             if guards_include
                                 && out.local.get(name).is_none()
@@ -126,7 +145,7 @@ pub(crate) fn read(
                         }
                     }
                 };
-                if has_error(&directives, index) {
+                if has_error(lines, index) {
                     value.value = 0;
                 }
                 let taken = value.value != 0;
@@ -146,13 +165,20 @@ pub(crate) fn read(
                     "else" => condition::Value { value: 1, known: open.known },
                     _ => evaluate(rest, &undefined, &out.local),
                 };
-                if let Some(last) = open.conditions.last_mut() {
+                if open.conditions.len() < BRANCHES
+                    && let Some(last) = open.conditions.last_mut()
+                {
                     *last = format!("!({last})");
                 }
                 if word == "elif" {
-                    open.conditions.push(rest.clone());
+                    // Longer chains are not spelt out: their last branches are taken to depend on something that is not known.
+                    if open.conditions.len() < BRANCHES {
+                        open.conditions.push(rest.clone());
+                    } else {
+                        open.known = false;
+                    }
                 }
-                let wanted = value.value != 0 && !open.taken && !has_error(&directives, index);
+                let wanted = value.value != 0 && !open.taken && !has_error(lines, index);
                 open.known &= value.known;
                 open.active = open.outer && wanted;
                 open.taken |= wanted;
@@ -165,15 +191,15 @@ pub(crate) fn read(
                 }
             }
             "define" if active => {
-                if let Some((name, defined)) = macros::parse(rest) {
-                    undefined.retain(|known| *known != name);
-                    out.local.define(&name, defined);
+                if let Some((name, defined)) = defines {
+                    undefined.remove(name);
+                    out.local.define(name, defined.clone());
                 }
             }
             "undef" if active => {
                 let name = rest.split_whitespace().next().unwrap_or_default();
                 out.local.undefine(name);
-                undefined.push(name.to_owned());
+                undefined.insert(name.to_owned());
             }
             "include" if active => {
                 let name = rest.trim_start_matches(['"', '<']);
@@ -206,10 +232,10 @@ fn close(out: &mut Directives, open: &Open, end: usize) {
 }
 
 /// Whether the branch that begins at this directive says `#error` itself: nobody compiles it.
-fn has_error(directives: &[(Token, String, String)], index: usize) -> bool {
+fn has_error(lines: &[Line], index: usize) -> bool {
     let mut depth = 0;
-    for (_, word, _) in directives.iter().skip(index + 1).take(200) {
-        match word.as_str() {
+    for line in lines.iter().skip(index + 1).take(200) {
+        match line.word.as_str() {
             "if" | "ifdef" | "ifndef" => depth += 1,
             "endif" if depth == 0 => return false,
             "endif" => depth -= 1,

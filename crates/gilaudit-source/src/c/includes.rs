@@ -8,40 +8,35 @@
 use std::collections::HashMap;
 
 use gilaudit_model::source::File;
+use rayon::prelude::*;
 
 use super::is_c;
 
 /// Whether each file is C-API code. Cheap: nothing is tokenised.
 pub(super) fn c_api(files: &[File]) -> Vec<bool> {
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, file) in files.iter().enumerate() {
-        by_name.entry(file.path.rsplit('/').next().unwrap_or(&file.path)).or_default().push(index);
-    }
-    let mut is_api: Vec<bool> = files.iter().map(|file| is_c(file.language) && mentions_api(&file.text)).collect();
-    let includes: Vec<Vec<usize>> = files
-        .iter()
-        .map(|file| {
-            let names = is_c(file.language).then(|| included(&file.text)).into_iter().flatten();
-            names
-                .filter_map(|name| by_name.get(name.rsplit('/').next().unwrap_or(name)))
-                .flatten()
-                .copied()
-                .filter(|file| is_c(files[*file].language))
-                .collect()
+    let name_of = |path: &str| path.rsplit('/').next().map_or(0, |name| path.len() - name.len());
+    let read: Vec<(bool, Vec<&str>)> = files
+        .par_iter()
+        .map(|file| match is_c(file.language) {
+            true => (mentions_api(&file.text), included(&file.text).map(|name| &name[name_of(name)..]).collect()),
+            false => (false, Vec::new()),
         })
         .collect();
-    loop {
-        let mut grew = false;
-        for index in 0..files.len() {
-            if !is_api[index] && includes[index].iter().any(|included| is_api[*included]) {
-                is_api[index] = true;
-                grew = true;
+    let mut includers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, (_, names)) in read.iter().enumerate() {
+        names.iter().for_each(|name| includers.entry(name).or_default().push(index));
+    }
+    // What includes C-API code, by its name, is C-API code.
+    let mut known: Vec<bool> = read.iter().map(|(is_api, _)| *is_api).collect();
+    let mut work: Vec<usize> = (0..files.len()).filter(|index| known[*index]).collect();
+    while let Some(index) = work.pop() {
+        for includer in includers.remove(files[index].name()).into_iter().flatten() {
+            if !std::mem::replace(&mut known[includer], true) {
+                work.push(includer);
             }
         }
-        if !grew {
-            return is_api;
-        }
     }
+    known
 }
 
 /// The names in `#include` lines, whatever their conditions.

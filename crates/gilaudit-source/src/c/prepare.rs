@@ -13,7 +13,7 @@ mod mask;
 
 use std::ops::Range;
 
-use super::conditionals::{self, Directives};
+use super::conditionals::{self, Directives, Line};
 use super::configuration::Configuration;
 use super::macros::MacroTable;
 use super::token::{Kind, Token, tokens};
@@ -33,34 +33,63 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(
     source: &str,
     all: &[Token],
+    lines: &[Line],
     cpp: bool,
     configuration: Configuration,
     macros: &MacroTable,
 ) -> Prepared {
     let mut text = source.as_bytes().to_vec();
-    let directives = conditionals::read(source, all, cpp, configuration, macros);
+    let directives = conditionals::read(source, lines, cpp, configuration, macros);
     let mut inactive = directives.inactive.clone();
     inactive.sort_by_key(|range| range.start);
     for range in &inactive {
         blank(&mut text, range.clone());
     }
     let mut comments = Vec::new();
+    // What is code: neither blank now nor in what is not active.
+    let mut code: Vec<Token> = Vec::with_capacity(all.len());
+    let mut next = inactive.iter().peekable();
     for token in all {
+        while next.next_if(|range| range.end <= token.start).is_some() {}
         match token.kind {
             Kind::Comment => {
                 comments.push(token.start..token.end);
                 blank(&mut text, token.start..token.end);
             }
             Kind::Directive => blank(&mut text, token.start..token.end),
-            _ => {}
+            _ if next.peek().is_some_and(|range| range.contains(&token.start)) => {}
+            _ => code.push(*token),
         }
     }
-    templates(&mut text);
-    let code: Vec<Token> = tokens(&text);
+    if templates(&mut text) {
+        code = tokens(&text);
+    }
+    plain_strings(&mut text, &code);
     let thread_local = mask::mask(&mut text, &code, &|name| directives.local.get(name).or_else(|| macros.get(name)));
     // Masking writes ASCII over whole tokens, so this cannot fail; if it did, the file would be reported as one that did not parse.
     let text = String::from_utf8(text).unwrap_or_default();
     Prepared { text, directives, comments, thread_local }
+}
+
+/// Escapes in strings become letters: what a string says is read from the file, and each escape would be a node of the tree.
+fn plain_strings(text: &mut [u8], code: &[Token]) {
+    for token in code.iter().filter(|token| token.kind == Kind::Str) {
+        let Some(literal) = text.get_mut(token.start..token.end) else { continue };
+        // In a raw string a backslash means itself.
+        if literal.iter().take_while(|byte| **byte != b'"').any(|byte| *byte == b'R') {
+            continue;
+        }
+        let mut at = 0;
+        while let Some(found) = memchr::memchr(b'\\', literal.get(at..).unwrap_or_default()) {
+            at += found;
+            if let Some(escape) = literal.get_mut(at..at + 2)
+                && matches!(escape.get(1), Some(byte) if byte.is_ascii_graphic())
+            {
+                escape.fill(b'x');
+            }
+            at += 2;
+        }
+    }
 }
 
 /// Overwrites with blanks; line breaks stay.
@@ -72,8 +101,9 @@ pub(crate) fn blank(text: &mut [u8], range: Range<usize>) {
     }
 }
 
-/// `@name@` of NumPy's templates and `{{name}}` of Tempita become identifiers.
-fn templates(text: &mut [u8]) {
+/// `@name@` of NumPy's templates becomes an identifier. Whether there was any.
+fn templates(text: &mut [u8]) -> bool {
+    let mut any = false;
     let mut i = 0;
     while let Some(found) = memchr::memchr(b'@', text.get(i..).unwrap_or_default()) {
         let start = i + found;
@@ -82,11 +112,13 @@ fn templates(text: &mut [u8]) {
         if length > 0 && name.get(length) == Some(&b'@') {
             text[start] = b'_';
             text[start + 1 + length] = b'_';
+            any = true;
             i = start + length + 2;
         } else {
             i = start + 1;
         }
     }
+    any
 }
 
 /// The version of Cython that generated a file, as the comment at its head says.
@@ -101,7 +133,9 @@ mod tests {
     use super::*;
 
     fn prepared(source: &str) -> String {
-        let prepared = prepare(source, &tokens(source.as_bytes()), false, Configuration::A, &MacroTable::default());
+        let tokens = tokens(source.as_bytes());
+        let lines = conditionals::lines(source, &tokens);
+        let prepared = prepare(source, &tokens, &lines, false, Configuration::A, &MacroTable::default());
         assert_eq!(prepared.text.len(), source.len());
         prepared.text
     }

@@ -3,6 +3,8 @@
 //! This is the part of Python's lexical structure that finds line ends: strings (f-strings with fields nested in them), comments,
 //! brackets and backslashes.
 
+use gilaudit_model::source::Span;
+
 /// One logical line. Offsets are into the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -32,23 +34,32 @@ struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
     row: usize,
+    /// The comments so far.
+    comments: Vec<Span>,
 }
 
 /// Where the string ends whose opening quote is at `at`; in an f-string there may be strings in its fields.
 pub(crate) fn string_end(text: &[u8], at: usize, fields: bool) -> usize {
-    let mut lexer = Lexer { text, at, row: 0 };
+    let mut lexer = Lexer { text, at, row: 0, comments: Vec::new() };
     lexer.string(fields, 0);
     lexer.at.min(text.len())
 }
 
 /// The logical lines of a text.
 pub(super) fn lines(text: &[u8]) -> Vec<Line> {
-    let mut lexer = Lexer { text, at: 0, row: 0 };
+    let mut lexer = Lexer { text, at: 0, row: 0, comments: Vec::new() };
     let mut lines = Vec::new();
     while let Some(line) = lexer.line() {
         lines.push(line);
     }
     lines
+}
+
+/// The comments of a text.
+pub(super) fn comments(text: &[u8]) -> Vec<Span> {
+    let mut lexer = Lexer { text, at: 0, row: 0, comments: Vec::new() };
+    while lexer.line().is_some() {}
+    lexer.comments
 }
 
 impl Lexer<'_> {
@@ -102,7 +113,9 @@ impl Lexer<'_> {
 
     fn comment(&mut self) {
         let rest = self.text.get(self.at..).unwrap_or_default();
+        let start = self.at as u32;
         self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        self.comments.push(Span { start, end: self.at as u32 });
     }
 
     /// Reads to the end of the statement, and gives it with whether a colon was last and whether brackets nest too deep.

@@ -1,9 +1,16 @@
 //! What each module declares in effect: its own words, its slots, or the default of its version of PyO3.
 
+use std::collections::{HashMap, HashSet};
+
 use gilaudit_model::Version;
 use gilaudit_model::source::Project;
-use gilaudit_model::source::cargo::CargoFramework;
-use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
+use gilaudit_model::source::cargo::{CargoFramework, CargoManifest};
+use gilaudit_model::source::rust::{RustGilSlot, RustDeclared, RustFile, RustModuleForm};
+
+use super::cargo::folder;
+
+/// What the first slot says that holds for each version.
+type Slots = [Option<bool>; Version::ALL.len()];
 
 /// The first PyO3 that knows free-threaded builds: `gil_used = false` declares.
 const SUPPORTS: (u32, u32, u32) = (0, 23, 0);
@@ -12,20 +19,29 @@ const DECLARES: (u32, u32, u32) = (0, 28, 0);
 
 /// Fills in the declarations, and leaves out what is only a part of another module.
 pub(super) fn resolve(project: &mut Project) {
-    let wrapped: Vec<Box<str>> = project.rust.iter().flat_map(|file| file.wrapped_modules.iter().cloned()).collect();
+    let wrapped: HashSet<Box<str>> =
+        project.rust.iter().flat_map(|file| file.wrapped_modules.iter().cloned()).collect();
+    let packages = packages(project);
+    let package_of = |file: &RustFile| package_of(&packages, &project.file(file.file).path);
     let frameworks: Vec<Option<CargoFramework>> =
-        project.rust.iter().map(|file| framework(project, &project.file(file.file).path).cloned()).collect();
-    // A module made by hand may have its slots in another file of its crate.
-    let slots: Vec<[Option<bool>; Version::ALL.len()]> = project
+        project.rust.iter().map(|file| package_of(file).and_then(|(_, package)| package.framework.clone())).collect();
+    let first = |slots: &[RustGilSlot]| {
+        Version::ALL.map(|version| slots.iter().find(|slot| slot.versions.contains(version)).map(|slot| slot.not_used))
+    };
+    // A module made by hand may have its slots in another file of its package.
+    let mut of_package: HashMap<Option<&str>, Slots> = HashMap::new();
+    for file in &project.rust {
+        let known = of_package.entry(package_of(file).map(|(folder, _)| folder)).or_default();
+        known.iter_mut().zip(first(&file.gil_slots)).for_each(|(known, slot)| *known = known.or(slot));
+    }
+    let slots: Vec<Slots> = project
         .rust
         .iter()
         .map(|file| {
-            let folder = crate_folder(project, &project.file(file.file).path);
-            let is_other = |path: &str| crate_folder(project, path) == folder;
-            let others = project.rust.iter().filter(|other| is_other(&project.file(other.file).path));
-            let all: Vec<_> = file.gil_slots.iter().chain(others.flat_map(|other| &other.gil_slots)).collect();
-            Version::ALL
-                .map(|version| all.iter().find(|slot| slot.versions.contains(version)).map(|slot| slot.not_used))
+            let others = of_package.get(&package_of(file).map(|(folder, _)| folder)).copied().unwrap_or_default();
+            let mut slots = first(&file.gil_slots);
+            slots.iter_mut().zip(others).for_each(|(own, other)| *own = own.or(other));
+            slots
         })
         .collect();
     for ((file, framework), slots) in project.rust.iter_mut().zip(frameworks).zip(slots) {
@@ -75,27 +91,27 @@ fn pyo3(gil_used: Option<bool>, framework: Option<&CargoFramework>) -> (RustDecl
     }
 }
 
-/// The folder of the package that a file belongs to.
-fn crate_folder<'p>(project: &'p Project, path: &str) -> Option<&'p str> {
-    let folders = project
-        .cargo
-        .iter()
-        .filter(|manifest| manifest.package.is_some())
-        .map(|manifest| project.file(manifest.file).path.rsplit_once('/').map_or("", |(folder, _)| folder));
-    folders.filter(|folder| is_in(path, folder)).max_by_key(|folder| folder.len())
+/// The packages of a project, by the folder of their manifest.
+fn packages(project: &Project) -> HashMap<&str, &CargoManifest> {
+    let mut packages = HashMap::new();
+    for manifest in project.cargo.iter().filter(|manifest| manifest.package.is_some()) {
+        packages.entry(folder(&project.file(manifest.file).path)).or_insert(manifest);
+    }
+    packages
 }
 
-/// The framework of the package that a file belongs to.
-fn framework<'p>(project: &'p Project, path: &str) -> Option<&'p CargoFramework> {
-    let folder = crate_folder(project, path)?;
-    let manifest = project.cargo.iter().find(|manifest| {
-        project.file(manifest.file).path.rsplit_once('/').map_or("", |(folder, _)| folder) == folder
-    })?;
-    manifest.framework.as_ref()
-}
-
-fn is_in(path: &str, folder: &str) -> bool {
-    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+/// The package that a file belongs to, and its folder: the nearest one around it.
+fn package_of<'p>(packages: &HashMap<&'p str, &'p CargoManifest>, path: &str) -> Option<(&'p str, &'p CargoManifest)> {
+    let mut around = folder(path);
+    loop {
+        if let Some((folder, package)) = packages.get_key_value(around) {
+            return Some((folder, package));
+        }
+        if around.is_empty() {
+            return None;
+        }
+        around = folder(around);
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use gilaudit_model::{Problem, Stage};
 use memchr::memmem;
 
 use crate::project::Limits;
+use crate::work;
 use files::Declares;
 
 /// The stack of the thread that parses: enough for what `tokens` lets through.
@@ -35,64 +36,31 @@ pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Pr
     if !is_extension {
         return;
     }
-    let wanted: Vec<usize> = project
-        .files
-        .iter()
-        .enumerate()
-        .filter(|(_, file)| file.language == Language::Rust && may_matter(file))
-        .map(|(index, _)| index)
-        .collect();
-    let mut bytes = 0;
-    let mut read = Vec::new();
-    for index in wanted {
-        let Some(file) = project.files.get(index) else { continue };
-        bytes += file.text.len();
-        if file.text.len() > limits.file_bytes || bytes > limits.project_bytes {
-            problems.push(Problem {
-                origin: file.origin.clone(),
-                stage: Stage::Parse,
-                unread: true,
-                error: "too large to be parsed".to_owned(),
-            });
-            continue;
+    let wanted = |file: &File| file.language == Language::Rust && may_matter(file);
+    // The parser recurses, so its threads have large stacks.
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).stack_size(STACK).build();
+    let Ok(threads) = threads else {
+        for file in project.files.iter_mut().filter(|file| wanted(file)) {
+            file.unread = Some(work::unread(Stage::Internal, "no thread could be started to read it".to_owned()));
         }
-        read.push(index);
-    }
-    let files = &project.files;
-    // One thread for all of them: the parser recurses.
-    let parsed = std::thread::scope(|scope| {
-        let work = || {
-            let one = |index: &usize| Some((*index, parse(FileId(*index as u32), files.get(*index)?)));
-            read.iter().filter_map(one).collect::<Vec<_>>()
-        };
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
-        thread.ok().and_then(|thread| thread.join().ok())
-    });
-    let Some(parsed) = parsed else {
-        problems.extend(read.iter().filter_map(|index| project.files.get(*index)).map(|file| Problem {
-            origin: file.origin.clone(),
-            stage: Stage::Parse,
-            unread: true,
-            error: "the parser failed".to_owned(),
-        }));
         return;
     };
+    let files = &mut project.files;
+    let read = threads.install(|| {
+        work::each(files, limits, wanted, || (), |(), id, file, steps| {
+            steps.take(file.text.len() / 4);
+            parse(id, file).ok_or_else(|| {
+                work::unread(Stage::Parse, "it is no Rust that can be parsed, or nests too deep".to_owned())
+            })
+        })
+    });
     let mut declared = Vec::new();
-    for (index, parsed) in parsed {
-        let Some(file) = project.files.get_mut(index) else { continue };
-        match parsed {
-            Some((facts, comments, declares)) => {
-                file.c_api = true;
-                file.comments = comments;
-                project.rust.push(facts);
-                declared.push((FileId(index as u32), declares));
-            }
-            None => {
-                file.c_api = true;
-                file.unparsed = file.text.len() as u32;
-                file.unparsed_spans.push(Span { start: 0, end: file.unparsed });
-            }
+    for (id, (facts, comments, declares)) in read {
+        if let Some(file) = project.files.get_mut(id.0 as usize) {
+            file.comments = comments;
         }
+        project.rust.push(facts);
+        declared.push((id, declares));
     }
     let left_out = files::left_out(project, &declared);
     project.rust.retain(|facts| !left_out.contains(&facts.file));

@@ -223,7 +223,7 @@ impl<'p> Resolver<'p> {
             if let Some(class) = function.class {
                 return (function.parameters.first().map(AsRef::as_ref) == Some(name)).then_some(class);
             }
-            if function.parameters.iter().chain(&function.locals).any(|local| local.as_ref() == name) {
+            if function.locals.contains(name) || function.parameters.iter().any(|local| local.as_ref() == name) {
                 return None;
             }
             index = function.parent?;
@@ -281,7 +281,7 @@ impl<'p> Resolver<'p> {
     fn is_local(&self, by: Id, name: &str) -> bool {
         let Some(function) = self.file(by.0).functions.get(by.1) else { return false };
         let declared = |list: &[Box<str>]| list.iter().any(|known| known.as_ref() == name);
-        (declared(&function.locals) || declared(&function.parameters))
+        (function.locals.contains(name) || declared(&function.parameters))
             && !declared(&function.globals)
             && !declared(&function.nonlocals)
     }
@@ -371,7 +371,7 @@ impl<'p> Resolver<'p> {
             if index == 0 {
                 return None;
             }
-            if function.locals.iter().chain(&function.parameters).any(|local| local.as_ref() == name) {
+            if function.locals.contains(name) || function.parameters.iter().any(|local| local.as_ref() == name) {
                 return Some(index);
             }
             index = function.parent?;

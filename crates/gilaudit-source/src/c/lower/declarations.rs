@@ -1,7 +1,9 @@
 //! Functions, variables and types at file scope and in classes.
 
+use std::collections::HashSet;
+
 use gilaudit_model::source::{
-    Body, ExprKind, Field, Function, Global, Local, Name, Span, StmtId, StmtKind, Struct, Type,
+    ExprKind, Field, Function, Global, Local, Name, Span, StmtId, StmtKind, Struct, Type,
 };
 use tree_sitter::Node;
 
@@ -109,7 +111,7 @@ impl Lowerer<'_> {
             .is_some_and(|field: &Field| field.ty.pointers == 0 && is_head(self.names.text(field.ty.base)))
             || bases.iter().any(|base| is_head(self.names.text(*base)))
             || frame.text.get(body.byte_range()).is_some_and(|text| text.contains("o_b"));
-        let member_names: Vec<Name> = fields.iter().map(|field| field.name).collect();
+        let member_names: HashSet<Name> = fields.iter().map(|field| field.name).collect();
         self.members.insert(tag, member_names);
         let defined = Struct {
             file: self.file,
@@ -258,7 +260,7 @@ impl Lowerer<'_> {
         let span = frame.span(node);
         let outer = std::mem::replace(
             &mut self.code,
-            Code { body: Body::default(), scopes: vec![(Vec::new(), span)], class, depth: 0 },
+            Code::of_function(class, span),
         );
         let mut parameters = Vec::new();
         let mut position = 0;
@@ -302,7 +304,7 @@ impl Lowerer<'_> {
         } else {
             Vec::new()
         };
-        self.out.functions.push(Function {
+        let function = Function {
             file: self.file,
             name,
             qualified,
@@ -316,7 +318,8 @@ impl Lowerer<'_> {
             name_span: frame.span(declared.name),
             unparsed,
             variant: self.variant,
-        });
+        };
+        self.out.functions.push((function, code.open));
     }
 
     /// `C::C() : a(b) {}` as assignments to members.

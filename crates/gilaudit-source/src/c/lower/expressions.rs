@@ -9,11 +9,11 @@ use gilaudit_model::source::{BinaryOp, ExprId, ExprKind, Span, UnaryOp};
 use tree_sitter::Node;
 
 use super::super::condition::number;
-use super::{DEEPEST, Frame, Lowerer, children};
+use super::{Frame, Lowerer, children};
 
 impl Lowerer<'_> {
     pub(super) fn expression(&mut self, node: Node<'_>, frame: &Frame<'_>) -> ExprId {
-        if self.code.depth >= DEEPEST || self.is_full() {
+        if !self.may_enter(node, frame) {
             return self.add(ExprKind::Number(None), frame.span(node));
         }
         self.code.depth += 1;
@@ -254,14 +254,20 @@ impl Lowerer<'_> {
         {
             return expanded;
         }
-        let is_member =
-            self.code.class.and_then(|class| self.members.get(&class)).is_some_and(|members| members.contains(&name));
-        if is_member {
-            let this = self.names.intern("this");
-            let base = self.add(ExprKind::Name(this), span);
+        let Some(class) = self.code.class else { return self.add(ExprKind::Name(name), span) };
+        let is_member = self.members.get(&class).map(|members| members.contains(&name));
+        if is_member == Some(false) {
+            return self.add(ExprKind::Name(name), span);
+        }
+        let this = self.names.intern("this");
+        let base = self.add(ExprKind::Name(this), span);
+        if is_member == Some(true) {
             return self.add(ExprKind::Field { base, name, arrow: true }, span);
         }
-        self.add(ExprKind::Name(name), span)
+        // The class is defined in another file: whether it has such a member is known when all are read.
+        let open = self.add(ExprKind::Name(name), span);
+        self.code.open.push(open);
+        open
     }
 
     fn call(&mut self, node: Node<'_>, frame: &Frame<'_>) -> ExprId {

@@ -6,11 +6,11 @@ mod expressions;
 mod statements;
 mod types;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use gilaudit_model::source::{
-    Body, ExprId, ExprKind, FileId, Function, Global, Local, LocalId, Name, Names, Span, Struct, Variant,
+    Body, ExprId, ExprKind, FileId, Function, Global, Local, LocalId, Name, Names, Span, Steps, Struct, Variant,
 };
 use tree_sitter::{Node, Tree};
 
@@ -24,7 +24,8 @@ const LARGEST: usize = 400_000;
 /// What a file gives.
 #[derive(Default)]
 pub(super) struct Lowered {
-    pub(super) functions: Vec<Function>,
+    /// Each with the names in it that are members, if its class has them, which is defined in another file.
+    pub(super) functions: Vec<(Function, Vec<ExprId>)>,
     pub(super) globals: Vec<Global>,
     pub(super) structs: Vec<Struct>,
     pub(super) typedefs: Vec<(Name, Name)>,
@@ -58,6 +59,7 @@ pub(super) struct Lowerer<'a> {
     pub(super) file: FileId,
     pub(super) cpp: bool,
     pub(super) variant: Variant,
+    pub(super) steps: &'a Steps,
     pub(super) lookup: &'a dyn Fn(&str) -> Option<&'a Macro>,
     pub(super) parse: &'a mut dyn FnMut(&str) -> Option<Tree>,
     /// Bodies of macros, parsed.
@@ -73,16 +75,43 @@ pub(super) struct Lowerer<'a> {
     /// The namespaces and classes around.
     pub(super) outer: Vec<String>,
     /// The members of classes, for bare names in their methods.
-    pub(super) members: HashMap<Name, Vec<Name>>,
+    pub(super) members: HashMap<Name, HashSet<Name>>,
 }
 
 /// The code that is being lowered.
 #[derive(Default)]
 pub(super) struct Code {
     pub(super) body: Body,
-    pub(super) scopes: Vec<(Vec<(Name, LocalId)>, Span)>,
+    /// The blocks around, with the names that each declares.
+    scopes: Vec<(Vec<Name>, Span)>,
+    /// What each name means where the walk is: the innermost declaration is the last.
+    visible: HashMap<Name, Vec<LocalId>>,
     pub(super) class: Option<Name>,
+    /// Names that are members, if the class has them, which is defined in another file.
+    pub(super) open: Vec<ExprId>,
     pub(super) depth: u32,
+}
+
+impl Code {
+    /// The code of a function.
+    pub(super) fn of_function(class: Option<Name>, span: Span) -> Self {
+        let mut code = Self { class, ..Self::default() };
+        code.open_scope(span);
+        code
+    }
+
+    pub(super) fn open_scope(&mut self, span: Span) {
+        self.scopes.push((Vec::new(), span));
+    }
+
+    pub(super) fn close_scope(&mut self) {
+        let (names, _) = self.scopes.pop().unwrap_or_default();
+        for name in names {
+            if let Some(known) = self.visible.get_mut(&name) {
+                known.pop();
+            }
+        }
+    }
 }
 
 impl Lowerer<'_> {
@@ -93,6 +122,8 @@ impl Lowerer<'_> {
         errors(root, &mut unparsed);
         self.out.unparsed = unparsed;
         self.items(root, &frame, 0);
+        self.out.unparsed.sort_unstable();
+        self.out.unparsed.dedup();
     }
 
     pub(super) fn intern(&mut self, text: &str) -> Name {
@@ -103,17 +134,27 @@ impl Lowerer<'_> {
         self.code.body.add(kind, span)
     }
 
+    /// Whether a function has become too large. Then the file has taken all its steps: it is not judged in part.
     pub(super) fn is_full(&self) -> bool {
-        self.code.body.exprs.len() > LARGEST
+        let is_full = self.code.body.exprs.len() > LARGEST;
+        if is_full {
+            self.steps.take(usize::MAX);
+        }
+        is_full
+    }
+
+    /// Whether the walk may go on into a node. What nests too deep counts as code that did not parse.
+    pub(super) fn may_enter(&mut self, node: Node<'_>, frame: &Frame<'_>) -> bool {
+        if self.code.depth >= DEEPEST {
+            self.out.unparsed.push(frame.span(node));
+            return false;
+        }
+        self.steps.take(1) && !self.is_full()
     }
 
     /// The local of this name in the innermost scope that has one.
     pub(super) fn resolve(&self, name: Name) -> Option<LocalId> {
-        self.code
-            .scopes
-            .iter()
-            .rev()
-            .find_map(|(scope, _)| scope.iter().rev().find(|(known, _)| *known == name).map(|(_, local)| *local))
+        self.code.visible.get(&name).and_then(|known| known.last()).copied()
     }
 
     pub(super) fn declare(&mut self, local: Local) -> LocalId {
@@ -121,7 +162,8 @@ impl Lowerer<'_> {
         self.code.body.locals.push(local);
         let id = LocalId(self.code.body.locals.len() as u32 - 1);
         if let Some((scope, _)) = self.code.scopes.last_mut() {
-            scope.push((name, id));
+            scope.push(name);
+            self.code.visible.entry(name).or_default().push(id);
         }
         id
     }

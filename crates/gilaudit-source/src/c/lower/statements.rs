@@ -4,7 +4,7 @@ use gilaudit_model::source::{ExprId, ExprKind, Local, Name, Span, StmtId, StmtKi
 use tree_sitter::Node;
 
 use super::types::take_apart;
-use super::{DEEPEST, Frame, Lowerer, children};
+use super::{Frame, Lowerer, children};
 
 impl Lowerer<'_> {
     fn add_stmt(&mut self, kind: StmtKind, span: Span) -> StmtId {
@@ -29,7 +29,7 @@ impl Lowerer<'_> {
 
     /// What one node of the tree gives; a declaration gives one statement a variable.
     pub(super) fn statement(&mut self, node: Node<'_>, frame: &Frame<'_>) -> Vec<StmtId> {
-        if self.code.depth >= DEEPEST || self.is_full() {
+        if !self.may_enter(node, frame) {
             return Vec::new();
         }
         self.code.depth += 1;
@@ -43,12 +43,12 @@ impl Lowerer<'_> {
         let field = |name: &str| node.child_by_field_name(name);
         let kind = match node.kind() {
             "compound_statement" => {
-                self.code.scopes.push((Vec::new(), span));
+                self.code.open_scope(span);
                 let mut list = Vec::new();
                 for child in children(node) {
                     list.extend(self.statement(child, frame));
                 }
-                self.code.scopes.pop();
+                self.code.close_scope();
                 return vec![self.block(&list, span)];
             }
             "expression_statement" => match children(node).first() {
@@ -76,7 +76,7 @@ impl Lowerer<'_> {
                 StmtKind::DoWhile { body, condition }
             }
             "for_statement" => {
-                self.code.scopes.push((Vec::new(), span));
+                self.code.open_scope(span);
                 let init = field("initializer").map(|init| match init.kind() {
                     "declaration" => self.one(Some(init), frame),
                     _ => {
@@ -88,17 +88,17 @@ impl Lowerer<'_> {
                 let condition = field("condition").map(|node| self.expression(node, frame));
                 let step = field("update").map(|node| self.expression(node, frame));
                 let body = self.one(field("body"), frame);
-                self.code.scopes.pop();
+                self.code.close_scope();
                 StmtKind::For { init, condition, step, body, each: false }
             }
             "for_range_loop" => {
-                self.code.scopes.push((Vec::new(), span));
+                self.code.open_scope(span);
                 let range = field("right").map(|node| self.expression(node, frame));
                 let init = field("declarator")
                     .and_then(|declarator| self.declare_one(node, declarator, range, frame))
                     .map(|(local, init)| self.add_stmt(StmtKind::Declare { local, init }, span));
                 let body = self.one(field("body"), frame);
-                self.code.scopes.pop();
+                self.code.close_scope();
                 StmtKind::For { init, condition: None, step: None, body, each: true }
             }
             "switch_statement" => {

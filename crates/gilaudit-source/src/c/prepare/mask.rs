@@ -22,6 +22,8 @@ struct Masker<'a> {
     text: &'a mut Vec<u8>,
     tokens: &'a [Token],
     lookup: &'a dyn Fn(&str) -> Option<&'a Macro>,
+    /// For every opening parenthesis its closing one, 0 where there is none. What is masked goes with both.
+    closes: Vec<u32>,
     /// Tokens that are blank now.
     gone: Vec<bool>,
     /// Tokens that a `;` or `,` was put behind.
@@ -36,11 +38,30 @@ pub(super) fn mask<'a>(
     lookup: &'a dyn Fn(&str) -> Option<&'a Macro>,
 ) -> Vec<usize> {
     let count = tokens.len();
-    let mut masker =
-        Masker { text, tokens, lookup, gone: vec![false; count], ended: vec![false; count], thread_local: Vec::new() };
+    let closes = closes(text, tokens);
+    let (gone, ended) = (vec![false; count], vec![false; count]);
+    let mut masker = Masker { text, tokens, lookup, closes, gone, ended, thread_local: Vec::new() };
     masker.attributes();
     masker.scopes();
     masker.thread_local
+}
+
+/// The closing parenthesis of each opening one, by the numbers of their tokens.
+fn closes(text: &[u8], tokens: &[Token]) -> Vec<u32> {
+    let mut closes = vec![0; tokens.len()];
+    let mut open: Vec<usize> = Vec::new();
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.end == token.start + 1) {
+        match text.get(token.start) {
+            Some(b'(') => open.push(index),
+            Some(b')') => {
+                if let Some(before) = open.pop() {
+                    closes[before] = index as u32;
+                }
+            }
+            _ => {}
+        }
+    }
+    closes
 }
 
 /// Compilers' and CPython's words that mean nothing to the rules. With arguments, the arguments go too.
@@ -123,20 +144,7 @@ impl Masker<'_> {
 
     /// The index of the parenthesis that closes the one at `open`.
     fn closing(&self, open: usize) -> Option<usize> {
-        let mut depth = 0usize;
-        for index in open..self.tokens.len().min(open + 20_000) {
-            match self.text_of(index) {
-                "(" => depth += 1,
-                ")" => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Some(index);
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
+        self.closes.get(open).copied().filter(|close| *close != 0).map(|close| close as usize)
     }
 
     /// Blanks the tokens from `first` to `last`.

@@ -1,62 +1,78 @@
 //! A test and what is done on its result, with no lock over both.
 
+use std::ops::Range;
+
 use gilaudit_model::source::Span;
 use gilaudit_model::source::python::{Check, Form, Path, Use, UseKind};
-use tree_sitter::Node;
 
+use super::syntax::Node;
 use super::{Context, Reader, bare, children, path, span};
+
+/// Where a check is looked for.
+struct At {
+    /// The uses of the function that are in the statement and in those after it that can depend on it.
+    uses: Range<usize>,
+    context: Context,
+}
 
 impl Reader<'_> {
     /// The checks that a statement begins, when it and those that follow it in its block have been read.
-    pub(super) fn checks_of(&mut self, statement: Node<'_>, rest: &[Node<'_>], context: Context) {
+    pub(super) fn checks_of(
+        &mut self,
+        statement: Node<'_>,
+        rest: &[Node<'_>],
+        uses: Range<usize>,
+        context: Context,
+    ) {
+        let at = At { uses, context };
         if context.function == 0 || context.locked {
             return;
         }
         match statement.kind() {
-            "if_statement" | "while_statement" => self.conditional(statement, rest, context),
-            "try_statement" => self.attempt(statement, context),
-            "expression_statement" => self.lookup(statement, rest, context),
+            "if_statement" | "while_statement" => self.conditional(statement, rest, &at),
+            "try_statement" => self.attempt(statement, &at),
+            "expression_statement" => self.lookup(statement, rest, &at),
             _ => {}
         }
     }
 
-    fn conditional(&mut self, statement: Node<'_>, rest: &[Node<'_>], context: Context) {
+    fn conditional(&mut self, statement: Node<'_>, rest: &[Node<'_>], at: &At) {
         let Some(condition) = statement.child_by_field_name("condition") else { return };
         let body = statement.child_by_field_name("consequence").or_else(|| statement.child_by_field_name("body"));
         let Some(body) = body else { return };
         for (place, test) in tests(self.text, condition) {
             match test {
-                Test::Missing => self.add(place, Form::Missing, condition, &[body], context, stores),
-                Test::Present if leaves(body) => self.add(place, Form::Missing, condition, rest, context, stores),
-                Test::Present => self.add(place, Form::Present, condition, &[body], context, takes),
-                Test::Unset => self.add(place, Form::Unset, condition, &[body], context, binds),
-                Test::Set if leaves(body) => self.add(place, Form::Unset, condition, rest, context, binds),
-                Test::Set => self.add(place, Form::NotEmpty, condition, &[body], context, takes),
-                Test::NoAttribute => self.add(place, Form::Attribute, condition, &[body], context, binds),
+                Test::Missing => self.add(place, Form::Missing, condition, &[body], at, stores),
+                Test::Present if leaves(body) => self.add(place, Form::Missing, condition, rest, at, stores),
+                Test::Present => self.add(place, Form::Present, condition, &[body], at, takes),
+                Test::Unset => self.add(place, Form::Unset, condition, &[body], at, binds),
+                Test::Set if leaves(body) => self.add(place, Form::Unset, condition, rest, at, binds),
+                Test::Set => self.add(place, Form::NotEmpty, condition, &[body], at, takes),
+                Test::NoAttribute => self.add(place, Form::Attribute, condition, &[body], at, binds),
             }
         }
     }
 
     /// `try: … x[k] … except KeyError: x[k] = …`
-    fn attempt(&mut self, statement: Node<'_>, context: Context) {
+    fn attempt(&mut self, statement: Node<'_>, at: &At) {
         let Some(body) = statement.child_by_field_name("body") else { return };
-        let reads = self.found(&[body], context, |it| it.kind == UseKind::GetItem);
+        let reads = self.found(&[body], at, |it| it.kind == UseKind::GetItem);
         for clause in children(statement).filter(|clause| clause.kind() == "except_clause") {
             let caught = children(clause).next().map_or("", |caught| self.source(caught));
             if !caught.contains("KeyError") && !caught.contains("LookupError") {
                 continue;
             }
-            for (place, at) in &reads {
-                let act = self.found(&[clause], context, stores).into_iter().find(|(stored, _)| stored == place);
+            for (place, read) in &reads {
+                let act = self.found(&[clause], at, stores).into_iter().find(|(stored, _)| stored == place);
                 if let Some((_, act)) = act {
-                    self.push(Check { place: place.clone(), form: Form::Missing, span: *at, act }, context);
+                    self.push(Check { place: place.clone(), form: Form::Missing, span: *read, act }, at.context);
                 }
             }
         }
     }
 
     /// `v = x.get(k)`, then `if v is None: x[k] = …` further down.
-    fn lookup(&mut self, statement: Node<'_>, rest: &[Node<'_>], context: Context) {
+    fn lookup(&mut self, statement: Node<'_>, rest: &[Node<'_>], at: &At) {
         let Some(assignment) = children(statement).next().filter(|node| node.kind() == "assignment") else { return };
         let (Some(left), Some(right)) =
             (assignment.child_by_field_name("left"), assignment.child_by_field_name("right"))
@@ -73,9 +89,9 @@ impl Reader<'_> {
                 }
                 let after = rest.get(index + 1..).unwrap_or_default();
                 match test {
-                    Test::Unset => self.add(container.clone(), Form::Missing, right, &[body], context, stores),
+                    Test::Unset => self.add(container.clone(), Form::Missing, right, &[body], at, stores),
                     Test::Set if leaves(body) => {
-                        self.add(container.clone(), Form::Missing, right, after, context, stores)
+                        self.add(container.clone(), Form::Missing, right, after, at, stores)
                     }
                     _ => {}
                 }
@@ -88,18 +104,18 @@ impl Reader<'_> {
         &mut self,
         place: Path,
         form: Form,
-        at: Node<'_>,
+        test: Node<'_>,
         nodes: &[Node<'_>],
-        context: Context,
+        at: &At,
         kind: fn(&Use) -> bool,
     ) {
         let under = |found: &Path| match form {
             Form::Attribute => found.len() == place.len() + 1 && found.starts_with(&place),
             _ => *found == place,
         };
-        let act = self.found(nodes, context, kind).into_iter().find(|(found, _)| under(found)).map(|(_, act)| act);
+        let act = self.found(nodes, at, kind).into_iter().find(|(found, _)| under(found)).map(|(_, act)| act);
         if let Some(act) = act {
-            self.push(Check { place, form, span: span(at), act }, context);
+            self.push(Check { place, form, span: span(test), act }, at.context);
         }
     }
 
@@ -112,9 +128,13 @@ impl Reader<'_> {
     }
 
     /// What the function does, outside locks, inside some of its nodes.
-    fn found(&self, nodes: &[Node<'_>], context: Context, kind: impl Fn(&Use) -> bool) -> Vec<(Path, Span)> {
+    fn found(&self, nodes: &[Node<'_>], at: &At, kind: impl Fn(&Use) -> bool) -> Vec<(Path, Span)> {
         let spans: Vec<Span> = nodes.iter().map(|node| span(*node)).collect();
-        let uses = self.out.functions.get(context.function).map_or(&[][..], |function| &function.uses);
+        let uses = self.out.functions.get(at.context.function);
+        let uses = uses.and_then(|function| function.uses.get(at.uses.clone())).unwrap_or_default();
+        if !self.steps.take(uses.len()) {
+            return Vec::new();
+        }
         let inside = |it: &&Use| !it.locked && spans.iter().any(|span| span.contains(it.span)) && kind(it);
         uses.iter().filter(inside).map(|it| (it.place.clone(), it.span)).collect()
     }

@@ -1,9 +1,9 @@
 //! Expressions: calls, containers that are changed or iterated over, lambdas.
 
 use gilaudit_model::source::python::{Call, UseKind};
-use tree_sitter::Node;
 
-use super::{Context, DEEPEST, Reader, bare, children, span};
+use super::syntax::Node;
+use super::{Context, Reader, bare, children, span};
 
 /// Methods that make a list, dictionary, set or deque larger, or replace what is in it.
 const ADDING: [&str; 9] =
@@ -22,7 +22,7 @@ const LAZY: [&str; 6] = ["enumerate", "zip", "map", "filter", "reversed", "iter"
 impl Reader<'_> {
     pub(super) fn expression(&mut self, node: Node<'_>, context: Context) {
         let context = Context { depth: context.depth + 1, ..context };
-        if context.depth > DEEPEST {
+        if !self.may_enter(node, context) {
             return;
         }
         match node.kind() {

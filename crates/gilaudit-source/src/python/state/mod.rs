@@ -7,76 +7,91 @@ mod expressions;
 mod names;
 mod starts;
 mod statements;
+mod syntax;
 
-use std::ops::ControlFlow;
+use std::collections::BTreeSet;
 
+use gilaudit_model::Stage;
 use gilaudit_model::source::python::{Function, Path, PythonFile, Use, UseKind};
-use gilaudit_model::source::{File, FileId, Language, Project, Span};
-use gilaudit_model::{Problem, Stage};
-use tree_sitter::{Node, ParseOptions, Parser, Tree};
+use gilaudit_model::source::{File, FileId, Language, Project, Span, Steps, Unread};
+use rayon::prelude::*;
+use tree_sitter::Parser;
 
+use super::logical;
 use crate::project::Limits;
+use crate::work;
 use names::Known;
+use syntax::{Grammar, Node, Syntax};
 
 /// How deep a tree is followed; CPython's own compiler stops at 100 blocks and 200 brackets within each other.
 const DEEPEST: usize = 400;
 
-/// The uses of one function that are kept.
-const MOST_USES: usize = 5_000;
-
 /// Reads the Python files of a project.
-pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Problem>) {
-    let mut parser = Parser::new();
-    if parser.set_language(&tree_sitter_python::LANGUAGE.into()).is_err() {
+pub(crate) fn read(project: &mut Project, limits: &Limits) {
+    let is_python = |file: &File| file.language == Language::Python;
+    if !limits.python_without_threads && !project.files.par_iter().any(|file| is_python(file) && names_threads(&file.text)) {
         return;
     }
-    let mut budget = limits.project_bytes;
-    for (index, file) in project.files.iter_mut().enumerate() {
-        if file.language != Language::Python {
-            continue;
-        }
-        let size = file.text.len();
-        let tree = if size > limits.file_bytes.min(budget) {
-            None
-        } else {
-            budget -= size;
-            parse(&mut parser, &file.text, limits.parse_steps)
-        };
-        let Some(tree) = tree else {
-            let error = format!("{size} bytes of Python are more than the limit, or take too long to parse");
-            problems.push(Problem { origin: file.origin.clone(), stage: Stage::Limits, error, unread: false });
-            file.unparsed = u32::try_from(size).unwrap_or(u32::MAX);
-            continue;
-        };
-        let id = FileId(u32::try_from(index).unwrap_or(u32::MAX));
-        project.python.push(read_file(id, file, &tree));
-    }
-}
-
-fn parse(parser: &mut Parser, text: &str, steps: u64) -> Option<Tree> {
-    let mut left = steps;
-    let mut progress = |_: &tree_sitter::ParseState| {
-        left = left.saturating_sub(1);
-        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let language: tree_sitter::Language = tree_sitter_python::LANGUAGE.into();
+    let grammar = Grammar::new(&language);
+    let parser = || {
+        let mut parser = Parser::new();
+        // Fails only for a grammar of another ABI than the library's; then nothing parses, and the report says so.
+        let _ = parser.set_language(&language);
+        parser
     };
-    let options = ParseOptions::new().progress_callback(&mut progress);
-    let bytes = text.as_bytes();
-    let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
-    if tree.is_none() {
-        parser.reset();
+    let read = work::each(&mut project.files, limits, is_python, parser, |parser, id, file, steps| {
+        read_file(&grammar, parser, id, &file.text, steps)
+    });
+    for (id, facts) in read {
+        let Some(file) = project.files.get_mut(id.0 as usize) else { continue };
+        let out = facts.out;
+        file.c_api = !out.starts.is_empty() || out.functions.iter().any(|function| !function.uses.is_empty());
+        file.unparsed = facts.unparsed.iter().map(|span| span.end - span.start).sum();
+        file.unparsed_spans = facts.unparsed;
+        file.comments = facts.comments;
+        project.python.push(out);
     }
-    tree
 }
 
-fn read_file(id: FileId, file: &mut File, tree: &Tree) -> PythonFile {
-    let text = std::mem::take(&mut file.text);
-    let known = names::read(tree, &text, file);
-    let mut reader = Reader { text: &text, known, out: empty(id, &text) };
-    reader.block(tree.root_node(), Context::default());
-    let out = reader.out;
-    file.c_api = !out.starts.is_empty() || out.functions.iter().any(|function| !function.uses.is_empty());
-    file.text = text;
-    out
+/// Whether a text can start a thread, or hand something to one: by the names of the standard library's threads and pools, or something
+/// that is called an executor.
+fn names_threads(text: &str) -> bool {
+    let text = text.as_bytes();
+    let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
+    // Names of any case count as executors.
+    let is_executor = |at: usize| text.get(at + 1..at + 7).is_some_and(|rest| rest.eq_ignore_ascii_case(b"ecutor"));
+    has(b"hread") || has(b"Timer") || memchr::memchr2_iter(b'x', b'X', text).any(is_executor)
+}
+
+/// What one file gives.
+struct Facts {
+    out: PythonFile,
+    comments: Vec<Span>,
+    unparsed: Vec<Span>,
+}
+
+fn read_file(
+    grammar: &Grammar,
+    parser: &mut Parser,
+    id: FileId,
+    text: &str,
+    steps: &Steps,
+) -> Result<Facts, Unread> {
+    // Comments are no part of the tree: the grammar's own scanner goes over those in a block again for each of them.
+    let comments = logical::comments(text.as_bytes());
+    let code = work::without(text, &comments);
+    let code = String::from_utf8(code).unwrap_or_default();
+    let Some(tree) = work::parse(parser, &code, None, steps) else {
+        return Err(work::unread(Stage::Limits, "it takes too many steps to parse".to_owned()));
+    };
+    let syntax = Syntax::new(grammar, &tree, text, steps);
+    drop(tree);
+    work::parsed(code.as_bytes(), &syntax.unparsed)?;
+    let mut reader = Reader { text, known: names::read(&syntax, text), steps, cut: Vec::new(), out: empty(id, text) };
+    reader.block(syntax.root(), Context::default());
+    let unparsed = [syntax.unparsed.as_slice(), &reader.cut].concat();
+    Ok(Facts { out: reader.out, comments, unparsed })
 }
 
 fn empty(file: FileId, text: &str) -> PythonFile {
@@ -99,7 +114,7 @@ fn function(name: Box<str>, qualified: Box<str>, span: Span) -> Function {
         parent: None,
         span,
         parameters: Vec::new(),
-        locals: Vec::new(),
+        locals: BTreeSet::new(),
         globals: Vec::new(),
         nonlocals: Vec::new(),
         locked: false,
@@ -126,19 +141,18 @@ struct Context {
 struct Reader<'t> {
     text: &'t str,
     known: Known,
+    steps: &'t Steps,
+    /// What nests too deep to be followed.
+    cut: Vec<Span>,
     out: PythonFile,
 }
 
 fn span(node: Node<'_>) -> Span {
-    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span { start: number(node.start_byte()), end: number(node.end_byte()) }
+    node.span()
 }
 
-/// The named children of a node, comments left out.
-fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
-    (0..node.named_child_count())
-        .filter_map(move |index| node.named_child(u32::try_from(index).ok()?))
-        .filter(|child| child.kind() != "comment")
+fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> + Clone {
+    node.children()
 }
 
 /// An expression without the parentheses around it.
@@ -185,13 +199,20 @@ impl<'t> Reader<'t> {
         self.out.functions.get_mut(context.function)
     }
 
+    /// Whether the walk may go on into a node.
+    fn may_enter(&mut self, node: Node<'_>, context: Context) -> bool {
+        if context.depth > DEEPEST {
+            self.cut.push(span(node));
+            return false;
+        }
+        self.steps.take(1)
+    }
+
     /// Notes what is done with a place, where it is a name.
     fn note(&mut self, place: Node<'_>, kind: UseKind, at: Node<'_>, context: Context) {
         let Some(place) = self.path(place) else { return };
         let span = span(at);
-        if let Some(function) = self.function(context)
-            && function.uses.len() < MOST_USES
-        {
+        if let Some(function) = self.function(context) {
             function.uses.push(Use { place, kind, span, locked: context.locked });
         }
     }

@@ -1,12 +1,11 @@
-//! What names are bound to locks and to pools of threads, wherever in the file; and its comments.
+//! What names are bound to locks and to pools of threads, wherever in the file.
 
 use std::collections::{HashMap, HashSet};
 
 use gilaudit_model::source::python::Value;
-use gilaudit_model::source::{File, Span};
-use tree_sitter::{Node, Tree};
 
-use super::{bare, children, path, span};
+use super::syntax::{Node, Syntax};
+use super::{bare, children, path};
 
 /// The names of a file that mean something wherever they are used: the last part of what is assigned to (`pool` of `self.pool = …`).
 #[derive(Debug, Default)]
@@ -34,19 +33,11 @@ impl Known {
     }
 }
 
-/// Reads them, and leaves the comments and what does not parse in `file`.
-pub(super) fn read(tree: &Tree, text: &str, file: &mut File) -> Known {
+/// Reads them.
+pub(super) fn read(syntax: &Syntax<'_>, text: &str) -> Known {
     let mut known = Known { processes: text.contains("ProcessPoolExecutor"), ..Known::default() };
-    let mut cursor = tree.walk();
-    loop {
-        let node = cursor.node();
-        let mut inside = true;
-        if node.is_error() || node.is_missing() {
-            file.unparsed_spans.push(span(node));
-            inside = false;
-        }
+    for node in syntax.nodes() {
         match node.kind() {
-            "comment" => file.comments.push(span(node)),
             "assignment" => {
                 if let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right"))
                 {
@@ -61,16 +52,8 @@ pub(super) fn read(tree: &Tree, text: &str, file: &mut File) -> Known {
             }
             _ => {}
         }
-        if inside && cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                file.unparsed = file.unparsed_spans.iter().map(|span: &Span| span.end - span.start).sum();
-                return known;
-            }
-        }
     }
+    known
 }
 
 fn bind(known: &mut Known, text: &str, left: Node<'_>, right: Node<'_>) {

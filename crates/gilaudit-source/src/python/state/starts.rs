@@ -1,8 +1,8 @@
 //! Where threads begin.
 
 use gilaudit_model::source::python::{Start, Target};
-use tree_sitter::Node;
 
+use super::syntax::Node;
 use super::{Context, Reader, bare, children, span};
 
 impl Reader<'_> {

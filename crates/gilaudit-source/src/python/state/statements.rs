@@ -1,8 +1,8 @@
 //! Statements: definitions, bindings, blocks under a lock.
 
 use gilaudit_model::source::python::{Binding, Class, Imported, UseKind, Value};
-use tree_sitter::Node;
 
+use super::syntax::Node;
 use super::{Context, DEEPEST, Reader, bare, children, function, names, span};
 
 /// How many statements after a test can depend on it.
@@ -13,24 +13,32 @@ impl<'t> Reader<'t> {
     pub(super) fn block(&mut self, block: Node<'_>, context: Context) {
         let statements: Vec<Node<'_>> = children(block).collect();
         let mut inner = context;
-        let mut contexts = Vec::with_capacity(statements.len());
+        // Of each statement: its context, and how many uses the function had before it.
+        let mut read = Vec::with_capacity(statements.len());
         for statement in &statements {
             match self.lock_call(*statement) {
                 Some("acquire") => inner.locked = true,
                 Some("release") => inner.locked = context.locked,
                 _ => {}
             }
-            contexts.push(inner);
+            read.push((inner, self.uses(context)));
             self.statement(*statement, inner);
             if self.releases_finally(*statement) {
                 inner.locked = context.locked;
             }
         }
         // What depends on a test may follow it, so all of the block has to be read before.
-        for (index, (statement, context)) in statements.iter().zip(contexts).enumerate() {
+        for (index, (statement, (context, first))) in statements.iter().zip(&read).enumerate() {
             let end = statements.len().min(index + 1 + FOLLOWING);
-            self.checks_of(*statement, statements.get(index + 1..end).unwrap_or_default(), context);
+            let last = read.get(end).map_or_else(|| self.uses(*context), |(_, last)| *last);
+            let rest = statements.get(index + 1..end).unwrap_or_default();
+            self.checks_of(*statement, rest, *first..last, *context);
         }
+    }
+
+    /// How many uses the function has so far.
+    fn uses(&self, context: Context) -> usize {
+        self.out.functions.get(context.function).map_or(0, |function| function.uses.len())
     }
 
     /// `lock.acquire()` or `lock.release()` as a statement.
@@ -62,7 +70,7 @@ impl<'t> Reader<'t> {
 
     fn statement(&mut self, node: Node<'_>, context: Context) {
         let context = Context { depth: context.depth + 1, ..context };
-        if context.depth > DEEPEST {
+        if !self.may_enter(node, context) {
             return;
         }
         match node.kind() {
@@ -323,9 +331,8 @@ impl<'t> Reader<'t> {
     fn bind_local(&mut self, name: &str, context: Context) {
         if let Some(function) = self.function(context)
             && context.function > 0
-            && !function.locals.iter().any(|known| known.as_ref() == name)
         {
-            function.locals.push(name.into());
+            function.locals.insert(name.into());
         }
     }
 
