@@ -272,6 +272,8 @@ pub struct Checked {
     pub unjudged: Vec<(FileId, Unread)>,
     /// Rules for projects as a whole that failed on this one, which is a mistake of ours.
     pub failed: Vec<&'static str>,
+    /// The steps that its files took together, those of reading them included.
+    pub steps: u64,
 }
 
 /// The modules that a project makes, sorted by name, as far as its files could be read.
@@ -293,6 +295,7 @@ pub fn check_project(project: &Project, options: &Options) -> Checked {
     findings.retain(|(file, _)| file.is_none_or(|file| analysis.shapes.unjudged(file).is_none()));
     let mut findings = findings.into_iter().map(|(_, finding)| finding).collect();
     finish(&analysis, &mut findings);
+    let steps = analysis.shapes.taken();
     drop(analysis);
     for (file, unread) in &unjudged {
         let file = project.file(*file);
@@ -302,7 +305,7 @@ pub fn check_project(project: &Project, options: &Options) -> Checked {
     }
     failed.sort_unstable();
     failed.dedup();
-    Checked { findings, modules, unjudged, failed }
+    Checked { findings, modules, unjudged, failed, steps }
 }
 
 /// What every rule finds, and in which file it looked, if in one; and the rules that failed on the project as a whole.

@@ -8,5 +8,6 @@
 mod complete; // a rule exists if and only if its file, page, fixture folder and registry line exist
 mod directives;
 mod fixtures;
+mod growth;
 mod rows;
 mod sources; // all rules on all fixtures

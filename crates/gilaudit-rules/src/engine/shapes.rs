@@ -91,6 +91,11 @@ impl<'p> Shapes<'p> {
         &self.steps[file.0 as usize]
     }
 
+    /// The steps that all files took.
+    pub(crate) fn taken(&self) -> u64 {
+        self.steps.iter().map(Steps::taken).fold(0, u64::saturating_add)
+    }
+
     /// Why a file could not be judged, if so. True at the end only.
     pub(crate) fn unjudged(&self, file: FileId) -> Option<Unread> {
         if self.failed[file.0 as usize].load(Ordering::Relaxed) {

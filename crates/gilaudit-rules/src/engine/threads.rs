@@ -3,8 +3,7 @@
 mod reach;
 mod resolve;
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use gilaudit_model::source::python::{Function, Path, PythonFile, UseKind, Value};
 use gilaudit_model::source::{Project, Span};
 use gilaudit_model::{Confidence, Finding};

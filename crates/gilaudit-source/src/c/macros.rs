@@ -5,7 +5,7 @@
     reason = "indices of lists made here; whoever calls catches a mistake as a problem of the project"
 )]
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::token::{Kind, Token, tokens};
 

@@ -19,8 +19,7 @@ mod prepare;
 mod reparse;
 mod token;
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashMapExt, HashSet};
 use gilaudit_model::source::{
     Body, Clinic, ExprId, ExprKind, File, FileId, Function, Global, Guard, Language, Name, Names, Project, Span, Steps,
     Struct, Unread, Variant,

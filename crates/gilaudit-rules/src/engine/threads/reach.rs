@@ -1,8 +1,9 @@
 //! Which functions threads run, and whether two of them can run at the same time.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use gilaudit_model::source::python::Target;
 use gilaudit_model::source::{Project, Span};
 use memchr::memmem;
@@ -209,7 +210,7 @@ impl Reach {
 
 /// What is reached from a function.
 fn closure(root: Id, edges: &HashMap<Id, Vec<Id>>) -> HashSet<Id> {
-    let mut reached = HashSet::from([root]);
+    let mut reached = HashSet::from_iter([root]);
     let mut todo = vec![root];
     while let Some(id) = todo.pop() {
         for next in edges.get(&id).into_iter().flatten() {

@@ -1,7 +1,6 @@
 //! What a name in a Python function means: a variable of a module, of a class, of an object, of an enclosing function.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashMapExt, HashSet};
 use gilaudit_model::source::Project;
 use gilaudit_model::source::python::{Binding, Imported, Path, PythonFile, UseKind, Value};
 

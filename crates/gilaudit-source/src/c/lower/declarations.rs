@@ -1,7 +1,6 @@
 //! Functions, variables and types at file scope and in classes.
 
-use std::collections::HashSet;
-
+use foldhash::HashSet;
 use gilaudit_model::source::{
     ExprKind, Field, Function, Global, Local, Name, Span, StmtId, StmtKind, Struct, Type,
 };

@@ -1,8 +1,8 @@
 //! Expands the project's macros in place.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use foldhash::HashMap;
 use gilaudit_model::source::{ExprId, ExprKind, Span, StmtId};
 use tree_sitter::{Node, Tree};
 

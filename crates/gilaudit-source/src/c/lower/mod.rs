@@ -6,9 +6,9 @@ mod expressions;
 mod statements;
 mod types;
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use gilaudit_model::source::{
     Body, ExprId, ExprKind, FileId, Function, Global, Local, LocalId, Name, Names, Span, Steps, Struct, Variant,
 };
