@@ -113,7 +113,7 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
         suppressions: settings.suppressions,
         steps: limits.steps,
     };
-    let Checked { mut findings, modules, unjudged, failed } = check_project(&project, &options);
+    let Checked { mut findings, modules, unjudged, failed, .. } = check_project(&project, &options);
     linted.problems.extend(project.files.iter().filter_map(|file| unread(file, file.unread.as_ref()?)));
     linted.problems.extend(unjudged.iter().filter_map(|(id, why)| {
         let file = project.file(*id);

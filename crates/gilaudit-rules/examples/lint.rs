@@ -100,7 +100,8 @@ fn main() {
                     origin: Origin::path(shown.clone()),
                     path: shown,
                     text: String::from_utf8(bytes).ok()?,
-                    report: true, unread: None
+                    report: true,
+                    unread: None,
                 })
             })
             .collect();
@@ -127,8 +128,17 @@ fn main() {
         plain += plain_parse(&project);
         let target: Target = "3.14t".parse().unwrap_or_else(|error| panic!("{error}"));
         let start = processor_time();
-        let findings =
-            check_project(&project, &Options { target, frozen: Vec::new(), ignored: Vec::new(), suppressions: true, steps: gilaudit_model::source::Steps::MOST }).findings;
+        let findings = check_project(
+            &project,
+            &Options {
+                target,
+                frozen: Vec::new(),
+                ignored: Vec::new(),
+                suppressions: true,
+                steps: gilaudit_model::source::Steps::MOST,
+            },
+        )
+        .findings;
         checking += processor_time() - start;
         for finding in findings {
             if rule.as_deref().is_some_and(|rule| rule != finding.rule)

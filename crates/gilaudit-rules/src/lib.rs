@@ -327,7 +327,11 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Findi
     // Each rule on each file is a piece of work.
     let mut work: Vec<(&Rule, &Check, Option<(FileId, usize)>)> = Vec::new();
     let pieces = |files: &mut dyn Iterator<Item = FileId>| {
-        files.enumerate().filter(|(_, file)| report(*file)).map(|(number, file)| Some((file, number))).collect::<Vec<_>>()
+        files
+            .enumerate()
+            .filter(|(_, file)| report(*file))
+            .map(|(number, file)| Some((file, number)))
+            .collect::<Vec<_>>()
     };
     let cython = pieces(&mut project.cython.iter().map(|it| it.file));
     let rust = pieces(&mut project.rust.iter().map(|it| it.file));

@@ -10,7 +10,8 @@ fn declared(build: (&str, &str), sources: &[&str]) -> Vec<(String, Status)> {
         origin: Origin::path(path),
         path: path.to_owned(),
         text: text.to_owned(),
-        report: true, unread: None
+        report: true,
+        unread: None,
     };
     let mut files = vec![source(build.0, build.1)];
     files.extend(sources.iter().map(|path| source(path, "import sys\n")));

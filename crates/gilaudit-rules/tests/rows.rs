@@ -30,7 +30,8 @@ fn rows(files: &[(&str, &str)]) -> Vec<String> {
         origin: Origin::path(*path),
         path: (*path).to_owned(),
         text: (*text).to_owned(),
-        report: true, unread: None
+        report: true,
+        unread: None,
     };
     let (project, problems) = read_project(files.iter().map(source).collect(), &Limits::default());
     assert_eq!(problems, []);

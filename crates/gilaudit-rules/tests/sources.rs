@@ -17,15 +17,21 @@ fn lint(files: &[(String, String)]) -> Vec<Finding> {
         origin: Origin::path(path),
         path: path.clone(),
         text: text.clone(),
-        report: true, unread: None
+        report: true,
+        unread: None,
     };
     let (project, problems) = read_project(files.iter().map(source).collect(), &Limits::default());
     assert_eq!(problems, []);
     for file in &project.files {
         assert_eq!(file.unparsed, 0, "{} does not parse: {:?}", file.path, file.unparsed_spans);
     }
-    let options =
-        Options { target: "3.14t".parse().unwrap(), frozen: Vec::new(), ignored: Vec::new(), suppressions: true, steps: gilaudit_model::source::Steps::MOST };
+    let options = Options {
+        target: "3.14t".parse().unwrap(),
+        frozen: Vec::new(),
+        ignored: Vec::new(),
+        suppressions: true,
+        steps: gilaudit_model::source::Steps::MOST,
+    };
     let mut findings = check_project(&project, &options).findings;
     findings.retain(|finding| finding.confidence >= Confidence::Medium);
     findings

@@ -11,14 +11,54 @@ use crate::work;
 /// Encodings in which bytes below 128 can be a part of other characters, by how CPython spells them without punctuation and case
 /// (3.14 Lib/encodings/aliases.py). They are read as long as all of the text is ASCII.
 const PARTLY_ASCII: [&str; 22] = [
-    "big5", "big5tw", "csbig5", "big5hkscs", "cp932", "932", "ms932", "mskanji", "shiftjis", "sjis", "csshiftjis",
-    "shiftjis2004", "shiftjisx0213", "gbk", "cp936", "936", "ms936", "gb18030", "cp949", "949", "johab", "cp1361",
+    "big5",
+    "big5tw",
+    "csbig5",
+    "big5hkscs",
+    "cp932",
+    "932",
+    "ms932",
+    "mskanji",
+    "shiftjis",
+    "sjis",
+    "csshiftjis",
+    "shiftjis2004",
+    "shiftjisx0213",
+    "gbk",
+    "cp936",
+    "936",
+    "ms936",
+    "gb18030",
+    "cp949",
+    "949",
+    "johab",
+    "cp1361",
 ];
 
 /// Encodings in which every byte below 128 is that character; those that begin in one of these ways.
 const ASCII: [&str; 22] = [
-    "utf8", "u8", "ascii", "usascii", "646", "latin", "l1", "iso8859", "8859", "cp125", "windows125", "125", "cp437", "cp8",
-    "koi8", "mac", "euc", "gb2312", "tis620", "kz1048", "ptcp154", "hproman8",
+    "utf8",
+    "u8",
+    "ascii",
+    "usascii",
+    "646",
+    "latin",
+    "l1",
+    "iso8859",
+    "8859",
+    "cp125",
+    "windows125",
+    "125",
+    "cp437",
+    "cp8",
+    "koi8",
+    "mac",
+    "euc",
+    "gb2312",
+    "tis620",
+    "kz1048",
+    "ptcp154",
+    "hproman8",
 ];
 
 /// The text of a file, and why it is not to be read, if so.
@@ -29,7 +69,8 @@ pub(crate) fn text(path: &str, bytes: &[u8]) -> (String, Option<Unread>) {
         out.extend(std::iter::repeat_n('?', chunk.invalid().len()));
     }
     let foreign = wide(bytes).map(str::to_owned).or_else(|| {
-        let is_python = [".py", ".pyx", ".pxd", ".pxi", ".pyx.in", ".pxd.in", ".pxi.in"].iter().any(|end| path.ends_with(end));
+        let is_python =
+            [".py", ".pyx", ".pxd", ".pxi", ".pyx.in", ".pxd.in", ".pxi.in"].iter().any(|end| path.ends_with(end));
         declared(bytes).filter(|name| is_python && !is_read(name, bytes))
     });
     (out, foreign.map(|name| work::unread(Stage::Parse, format!("its encoding is not read: {name}"))))

@@ -35,7 +35,10 @@ pub(crate) fn each<S, T: Send>(
         let admitted = if size > limits.file_bytes {
             Err(too_large(size, limits.file_bytes))
         } else if size > left {
-            Err(unread(Stage::Limits, format!("the sources before it are {} bytes already, the most that are read", limits.project_bytes)))
+            Err(unread(
+                Stage::Limits,
+                format!("the sources before it are {} bytes already, the most that are read", limits.project_bytes),
+            ))
         } else {
             left -= size;
             Ok(())

@@ -147,7 +147,7 @@ pub(super) fn data(report: &Report) -> Data {
             .iter()
             .map(|it| {
                 let file = texts.of(&it.origin.to_string());
-                (file, it.stage.as_str(), texts.of(&it.error), it.unread, words::next_step(it.stage))
+                (file, it.stage.as_str(), texts.of(&it.error), it.unread, words::next_step(it))
             })
             .collect(),
         blockers: blockers(report),

@@ -194,8 +194,10 @@ fn excepted(report: &Report, detail: Detail, out: &mut dyn Write) -> io::Result<
 pub(super) fn problems(problems: &[Problem], detail: Detail, out: &mut dyn Write) -> io::Result<()> {
     // What left nothing unread does not change any answer; it is for those who ask for everything.
     let mut shown: Vec<&Problem> = problems.iter().filter(|problem| problem.unread || !detail.quiet).collect();
-    shown.sort_by_key(|problem| (!problem.unread, problem.stage));
-    for alike in shown.chunk_by(|a, b| (a.unread, a.stage) == (b.unread, b.stage)) {
+    // What is to be done differs with the stage, and for sources.
+    let kind = |problem: &&Problem| (!problem.unread, problem.stage, words::next_step(problem));
+    shown.sort_by_key(kind);
+    for alike in shown.chunk_by(|a, b| kind(a) == kind(b)) {
         for problem in alike {
             let (style, word) = if problem.unread {
                 (colour(Severity::Error), "not read")
@@ -207,7 +209,7 @@ pub(super) fn problems(problems: &[Problem], detail: Detail, out: &mut dyn Write
             writeln!(out, "{style}{head}{style:#}: {}", wrap::hang_after(detail.width, &said, head.len() + 2, 4))?;
         }
         if let Some(problem) = alike.first().filter(|problem| problem.unread) {
-            help(&words::next_step(problem.stage), detail, out)?;
+            help(&words::next_step(problem), detail, out)?;
         }
     }
     if shown.is_empty() { Ok(()) } else { writeln!(out) }

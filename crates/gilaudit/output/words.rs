@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gilaudit_model::{Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Severity, Stage, Waiver};
+use gilaudit_model::{
+    Action, Distribution, Finding, Format, Gil, Location, Origin, Outcome, Problem, Severity, Stage, Waiver,
+};
 use gilaudit_policy::imports::{GilAtEnd, OpenEnd};
 
 use super::count;
@@ -510,9 +512,19 @@ pub(super) fn encoded(path: &str) -> String {
     out
 }
 
-/// What to do about inputs that failed at this stage.
-pub(super) fn next_step(stage: Stage) -> String {
-    match stage {
+/// Endings of the names of files that are sources.
+const SOURCES: [&str; 13] =
+    [".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".hh", ".hxx", ".py", ".pyx", ".pxd", ".pxi", ".rs"];
+
+/// What to do about an input that failed.
+pub(super) fn next_step(problem: &Problem) -> String {
+    let name = problem.origin.file_name();
+    let name = name.strip_suffix(".in").or_else(|| name.strip_suffix(".src")).unwrap_or(name);
+    let is_source = SOURCES.iter().any(|ending| name.ends_with(ending));
+    match problem.stage {
+        Stage::Parse if is_source => {
+            "nothing is known of it: check that it is what its name says, in UTF-8, or look at it yourself".to_owned()
+        }
         Stage::Find => {
             "check the name or the folder; a download needs pip, the network, and a wheel for the target".to_owned()
         }

@@ -1,8 +1,6 @@
 //! What a Python file says about state that threads share: names and containers, what functions do with them, which locks they hold
 //! meanwhile, and which functions threads run.
 
-use std::collections::BTreeSet;
-
 use super::{FileId, Span};
 
 /// A name, or a name with attributes: `CACHE`, `self.items`, `registry.table`.
@@ -101,8 +99,8 @@ pub struct Function {
     pub span: Span,
     /// Its parameters, in order.
     pub parameters: Vec<Box<str>>,
-    /// Other names that it binds itself.
-    pub locals: BTreeSet<Box<str>>,
+    /// Other names that it binds itself, sorted.
+    pub locals: Vec<Box<str>>,
     /// Names that it declares `global`.
     pub globals: Vec<Box<str>>,
     /// Names that it declares `nonlocal`.

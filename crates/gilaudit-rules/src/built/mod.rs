@@ -20,8 +20,8 @@ use gilaudit_model::{Declaration, Evidence, Framework, Init, Origin, Status, Tar
 use crate::engine::analysis::is_test_path;
 use crate::engine::declarations::Module;
 use names::last;
-pub(crate) use unread::unjudged;
 use survey::Survey;
+pub(crate) use unread::unjudged;
 
 /// A module that would be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +65,7 @@ pub(crate) fn modules(project: &Project, defined: &[Module], target: &Target) ->
         let file = project.file(candidate.file);
         let found = matching(&survey, &candidate);
         if found.is_empty()
-            && (complete
-                || is_test_path(&file.path)
-                || !file.report
-                || native::is_part_of_another(&survey, &candidate))
+            && (complete || is_test_path(&file.path) || !file.report || native::is_part_of_another(&survey, &candidate))
         {
             continue;
         }

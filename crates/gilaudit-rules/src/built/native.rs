@@ -99,8 +99,8 @@ fn rust(project: &Project, version: Version) -> impl Iterator<Item = Candidate> 
 pub(super) fn crates_of(survey: &Survey<'_>, candidate: &Candidate) -> Vec<usize> {
     let path = &survey.project.file(candidate.file).path;
     let makes = |it: &Listed<'_>| {
-        let of_crate = it.module.sources.is_empty()
-            || it.module.sources.iter().any(|manifest| survey.is_in_crate(manifest, path));
+        let of_crate =
+            it.module.sources.is_empty() || it.module.sources.iter().any(|manifest| survey.is_in_crate(manifest, path));
         let name = names::installed(survey, *it);
         it.module.maker == Maker::Cargo && of_crate && name.is_some_and(|name| last(&name) == last(&candidate.name))
     };

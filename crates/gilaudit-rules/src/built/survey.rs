@@ -37,8 +37,9 @@ pub(super) struct Survey<'p> {
 
 impl<'p> Survey<'p> {
     pub(super) fn new(project: &'p Project) -> Self {
-        let listed: Vec<Listed<'_>> =
-            builds(project).flat_map(|build| build.modules.iter().map(move |module| Listed { build, module })).collect();
+        let listed: Vec<Listed<'_>> = builds(project)
+            .flat_map(|build| build.modules.iter().map(move |module| Listed { build, module }))
+            .collect();
         let mut survey = Self {
             project,
             by_stem: HashMap::new(),
@@ -80,7 +81,8 @@ impl<'p> Survey<'p> {
                     }
                 }
                 Language::C | Language::Cpp if file.cython.is_none() => {
-                    let declares = ["Py_mod_gil", "PyUnstable_Module_SetGIL"].iter().any(|word| file.text.contains(word));
+                    let declares =
+                        ["Py_mod_gil", "PyUnstable_Module_SetGIL"].iter().any(|word| file.text.contains(word));
                     if survey.declaring.len() < 2 && declares && !file.text.contains("PyInit_") {
                         survey.declaring.push(id);
                     }

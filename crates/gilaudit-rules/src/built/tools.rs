@@ -9,11 +9,7 @@ use super::{Listed, evidence, names, seen};
 use crate::engine::requirement;
 
 /// The row of a module that no source was found for.
-pub(super) fn without_source(
-    survey: &Survey<'_>,
-    listed: Listed<'_>,
-    target: &Target,
-) -> Option<super::SourceModule> {
+pub(super) fn without_source(survey: &Survey<'_>, listed: Listed<'_>, target: &Target) -> Option<super::SourceModule> {
     let project = survey.project;
     let Listed { build, module } = listed;
     let (framework, init, declaration) = match module.maker {

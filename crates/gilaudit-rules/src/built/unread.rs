@@ -72,6 +72,9 @@ mod tests {
         };
         assert_eq!(of(Language::C, "PyMODINIT_FUNC PyInit_b(void) { PyInit_ PyInit_a(); }"), ["a", "b"]);
         assert_eq!(of(Language::Cpp, "PYBIND11_MODULE(m, mod) {"), ["m"]);
-        assert_eq!(of(Language::Rust, "#[pymodule(gil_used = false)]\npub fn f(m: &M) {}\n#[pymodule] mod g {"), ["f", "g"]);
+        assert_eq!(
+            of(Language::Rust, "#[pymodule(gil_used = false)]\npub fn f(m: &M) {}\n#[pymodule] mod g {"),
+            ["f", "g"]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use gilaudit_model::source::{ExprId, ExprKind, LocalId, StmtKind};
+use gilaudit_model::source::{ExprId, ExprKind, LocalId};
 use gilaudit_model::{Confidence, Finding};
 
 use super::analysis::Unit;
@@ -82,11 +82,7 @@ pub(crate) fn usage(unit: &Unit<'_>, expr: ExprId) -> (Use, Option<ExprId>) {
 /// What the expression around a value does with it.
 fn direct_use(unit: &Unit<'_>, expr: ExprId) -> (Use, Option<ExprId>) {
     let Some(parent) = unit.parent(expr) else {
-        let returned = unit.body.stmts.iter().any(|stmt| match stmt.kind {
-            StmtKind::Return(Some(value)) => unit.strip(value) == expr,
-            _ => false,
-        });
-        return (if returned { Use::Kept } else { Use::Tested }, Some(expr));
+        return (if unit.is_returned(expr) { Use::Kept } else { Use::Tested }, Some(expr));
     };
     match unit.kind(parent) {
         ExprKind::Call { .. } => {

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::ops::Deref;
 
 use gilaudit_model::source::{
-    Body, Expr, ExprId, ExprKind, File, Function, FunctionId, LocalId, Name, Project, Span, Steps, StructId, Type,
+    Body, Expr, ExprId, ExprKind, File, Function, FunctionId, LocalId, Name, Project, Span, Steps, StmtKind, StructId,
+    Type,
 };
 
 use super::cfg::{Cfg, NodeId};
@@ -25,6 +26,8 @@ pub(crate) struct Shape {
     calls: Vec<(ExprId, NodeId)>,
     /// For every local, where it occurs other than as what is assigned to, in the order of the text.
     occurrences: Vec<Vec<ExprId>>,
+    /// What is returned, without casts, sorted.
+    returned: Vec<ExprId>,
 }
 
 impl Shape {
@@ -58,7 +61,13 @@ impl Shape {
                 calls.push((expr, node));
             }
         }
-        Self { cfg, values, locks: Locks::default(), reachable, parents, calls, occurrences }
+        let returned = body.stmts.iter().filter_map(|stmt| match stmt.kind {
+            StmtKind::Return(Some(value)) => Some(values::strip(body, value)),
+            _ => None,
+        });
+        let mut returned: Vec<ExprId> = returned.collect();
+        returned.sort_unstable();
+        Self { cfg, values, locks: Locks::default(), reachable, parents, calls, occurrences, returned }
     }
 
     /// Works out the locks; `effect_of` tells what calling a function of the project does to them.
@@ -296,6 +305,11 @@ impl<'p> Flow<'p> {
         let all = shape.occurrences.get(local.0 as usize).map_or(&[][..], Vec::as_slice);
         let all = if self.take(all.len()) { all } else { &[] };
         all.iter().filter_map(move |expr| Some((*expr, shape.cfg.node_of(*expr)?)))
+    }
+
+    /// Whether a statement returns this expression.
+    pub(crate) fn is_returned(&self, expr: ExprId) -> bool {
+        self.shape.returned.binary_search(&expr).is_ok()
     }
 
     /// The declared type of an expression, if it can be told.

@@ -1,6 +1,6 @@
 //! Regions of code between a begin and an end: critical sections, detached thread states.
 
-use gilaudit_model::source::{ExprId, ExprKind, Span, StmtKind};
+use gilaudit_model::source::{ExprId, ExprKind, Span};
 
 use super::analysis::Unit;
 use super::api::LockFamily;
@@ -40,19 +40,26 @@ fn is_macro(unit: &Unit<'_>, node: NodeId) -> bool {
 /// there by way of a local.
 pub(crate) fn is_handed_on(unit: &Unit<'_>, expr: ExprId) -> bool {
     let kept = super::borrow::stored_local(unit, expr).map(|(local, _)| local);
-    let stored = unit.exprs().any(|(_, kind, _)| match kind {
-        ExprKind::Assign { op: None, target, value } => {
-            let is_value = unit.strip(value) == expr || kept.is_some() && unit.local(value) == kept;
-            is_value && !matches!(unit.kind(unit.strip(target)), ExprKind::Local(_))
+    let copies = kept.into_iter().flat_map(|local| unit.reads(local)).map(|(copy, _)| copy);
+    std::iter::once(expr).chain(copies).any(|value| is_stored(unit, value)) || unit.is_returned(expr)
+}
+
+/// Whether a value is assigned to something other than a local.
+fn is_stored(unit: &Unit<'_>, value: ExprId) -> bool {
+    let mut at = value;
+    while let Some(parent) = unit.parent(at) {
+        match unit.kind(parent) {
+            ExprKind::Comma { right, .. } if unit.strip(right) == unit.strip(value) => at = parent,
+            ExprKind::Assign { op: None, target, value: assigned } => {
+                let is_reached = unit.cfg.node_of(parent).is_some_and(|node| unit.reachable[node.0 as usize]);
+                return is_reached
+                    && unit.strip(assigned) == unit.strip(value)
+                    && !matches!(unit.kind(unit.strip(target)), ExprKind::Local(_));
+            }
+            _ => return false,
         }
-        _ => false,
-    });
-    let returned = unit
-        .body
-        .stmts
-        .iter()
-        .any(|stmt| matches!(stmt.kind, StmtKind::Return(Some(value)) if unit.strip(value) == expr));
-    stored || returned
+    }
+    false
 }
 
 /// Whether a call is one of `names`, or of a function of the project that calls one of them and is named like an end.

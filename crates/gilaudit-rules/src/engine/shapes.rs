@@ -38,7 +38,8 @@ impl<'p> Shapes<'p> {
             .par_iter()
             .map(|function| {
                 let size = function.body.exprs.len() + function.body.stmts.len();
-                let make = || if shapes.steps(function.file).take(size) { Shape::new(function) } else { Shape::default() };
+                let make =
+                    || if shapes.steps(function.file).take(size) { Shape::new(function) } else { Shape::default() };
                 shapes.guarded(function.file, make)
             })
             .collect();

@@ -1,5 +1,7 @@
 //! Flags an attached or detached thread state that is not undone on some way out.
 
+use std::collections::{HashMap, HashSet};
+
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
@@ -19,8 +21,10 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
-    for (node, call) in unit.calls().map(|call| (call.node, call)).collect::<Vec<_>>() {
-        let (ends, what): (&[&str], &str) = match call.name {
+    // By what ends it: worked out once, whatever how often it is begun.
+    let mut known: HashMap<&str, Ends> = HashMap::new();
+    for call in unit.calls() {
+        let (names, what): (&[&str], &str) = match call.name {
             "PyGILState_Ensure" => (&["PyGILState_Release"], "PyGILState_Release"),
             "PyThreadState_Ensure" => (&["PyThreadState_Release"], "PyThreadState_Release"),
             "PyEval_SaveThread" => (&["PyEval_RestoreThread", "PyEval_AcquireThread"], "PyEval_RestoreThread"),
@@ -29,17 +33,16 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if unit.is_unparsed(call.span) || regions::is_handed_on(unit, call.expr) {
             continue;
         }
-        let is_end = |at: NodeId| unit.calls().any(|other| other.node == at && regions::ends(unit, &other, ends));
-        let ended: Vec<NodeId> = unit.cfg.ids().filter(|at| is_end(*at)).collect();
+        let Ends { ended, leaving } = known.entry(what).or_insert_with(|| Ends::new(unit, names));
         // A function that never ends it hands it to its caller: a pair of functions.
         if ended.is_empty() {
             continue;
         }
-        let open = unit.cfg.after(node, |at| ended.contains(&at) || at == EXIT);
+        let open = unit.cfg.after(call.node, |at| ended.contains(&at) || at == EXIT);
         let leaves = open.iter().find(|at| {
             matches!(unit.cfg.node(**at).step, Step::Return(_) | Step::Throw)
                 && !ended.contains(at)
-                && reaches_exit(unit, **at, &ended)
+                && leaving.contains(at)
         });
         let Some(exit) = leaves else { continue };
         let span = unit.cfg.node(*exit).span;
@@ -54,7 +57,17 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     }
 }
 
-/// Whether control gets from here to the exit without meeting an end.
-fn reaches_exit(unit: &Unit<'_>, from: NodeId, ended: &[NodeId]) -> bool {
-    unit.cfg.after(from, |at| ended.contains(&at)).contains(&EXIT)
+/// The steps that end what was begun, and those from which control gets to the exit without meeting one.
+struct Ends {
+    ended: HashSet<NodeId>,
+    leaving: HashSet<NodeId>,
+}
+
+impl Ends {
+    fn new(unit: &Unit<'_>, names: &[&str]) -> Self {
+        let calls = unit.calls().filter(|call| regions::ends(unit, call, names));
+        let ended: HashSet<NodeId> = calls.map(|call| call.node).collect();
+        let leaving = unit.cfg.before(EXIT, |at| ended.contains(&at)).into_iter().collect();
+        Self { ended, leaving }
+    }
 }

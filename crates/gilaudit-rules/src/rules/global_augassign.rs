@@ -35,7 +35,8 @@ fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<
         let others = threads.uses_of(&it.what).filter(|other| writes(other.kind));
         // Of several, the one in the function itself.
         let (own, rest) = (others.clone().filter(|other| other.by == it.by), others.filter(|other| other.by != it.by));
-        let (other, thread) = own.chain(rest).find_map(|other| Some((other, threads.concurrent(it.by, other.by, &it.what)?))).unzip();
+        let (other, thread) =
+            own.chain(rest).find_map(|other| Some((other, threads.concurrent(it.by, other.by, &it.what)?))).unzip();
         // An attribute of an object is not shared until two threads are seen to have it.
         if thread.is_none() && matches!(it.what, Shared::Instance { .. } | Shared::Closure { .. }) {
             continue;

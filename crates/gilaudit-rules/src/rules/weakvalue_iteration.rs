@@ -28,7 +28,8 @@ fn check(analysis: &Analysis<'_>, file: &PythonFile, rule: &Rule, out: &mut Vec<
             continue;
         }
         let thread = threads.concurrent(it.by, it.by, &it.what).or_else(|| {
-            let mut others = threads.uses_of(&it.what).filter(|other| !matches!(other.kind, UseKind::GetItem | UseKind::Iterate));
+            let mut others =
+                threads.uses_of(&it.what).filter(|other| !matches!(other.kind, UseKind::GetItem | UseKind::Iterate));
             others.find_map(|other| {
                 threads.concurrent(it.by, other.by, &it.what).or_else(|| threads.concurrent(other.by, it.by, &it.what))
             })

@@ -10,7 +10,8 @@ fn read(files: &[(&str, &str)]) -> (Project, Vec<Problem>) {
         origin: Origin::path(*path),
         path: (*path).to_owned(),
         text: (*text).to_owned(),
-        report: true, unread: None
+        report: true,
+        unread: None,
     });
     read_project(texts.collect(), &Limits::default())
 }

@@ -27,12 +27,18 @@ use crate::work;
 /// Reads the Cython files of a project.
 pub(crate) fn read(project: &mut Project, limits: &Limits) {
     let wanted = |file: &File| file.language == Language::Cython;
-    let read = work::each(&mut project.files, limits, wanted, || (), |(), id, file, steps| {
-        let masked = template::mask(&file.path, &file.text);
-        let one = One::new(id, &masked, steps);
-        work::parsed(&work::without(&masked, &one.comments), &one.unparsed)?;
-        Ok(one)
-    });
+    let read = work::each(
+        &mut project.files,
+        limits,
+        wanted,
+        || (),
+        |(), id, file, steps| {
+            let masked = template::mask(&file.path, &file.text);
+            let one = One::new(id, &masked, steps);
+            work::parsed(&work::without(&masked, &one.comments), &one.unparsed)?;
+            Ok(one)
+        },
+    );
     for (id, mut one) in read {
         let code = one.code(&mut project.names);
         if let Some(file) = project.files.get_mut(id.0 as usize) {

@@ -7,8 +7,13 @@ use gilaudit_model::source::cython::StmtKind;
 use crate::{Limits, SourceText, read_project};
 
 fn project(text: &str) -> Project {
-    let file =
-        SourceText { origin: Origin::path("a.pyx"), path: "a.pyx".to_owned(), text: text.to_owned(), report: true, unread: None };
+    let file = SourceText {
+        origin: Origin::path("a.pyx"),
+        path: "a.pyx".to_owned(),
+        text: text.to_owned(),
+        report: true,
+        unread: None,
+    };
     read_project(vec![file], &Limits::default()).0
 }
 

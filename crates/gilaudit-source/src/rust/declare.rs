@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use gilaudit_model::Version;
 use gilaudit_model::source::Project;
 use gilaudit_model::source::cargo::{CargoFramework, CargoManifest};
-use gilaudit_model::source::rust::{RustGilSlot, RustDeclared, RustFile, RustModuleForm};
+use gilaudit_model::source::rust::{RustDeclared, RustFile, RustGilSlot, RustModuleForm};
 
 use super::cargo::folder;
 

@@ -47,12 +47,18 @@ pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Pr
     };
     let files = &mut project.files;
     let read = threads.install(|| {
-        work::each(files, limits, wanted, || (), |(), id, file, steps| {
-            steps.take(file.text.len() / 4);
-            parse(id, file).ok_or_else(|| {
-                work::unread(Stage::Parse, "it is no Rust that can be parsed, or nests too deep".to_owned())
-            })
-        })
+        work::each(
+            files,
+            limits,
+            wanted,
+            || (),
+            |(), id, file, steps| {
+                steps.take(file.text.len() / 4);
+                parse(id, file).ok_or_else(|| {
+                    work::unread(Stage::Parse, "it is no Rust that can be parsed, or nests too deep".to_owned())
+                })
+            },
+        )
     });
     let mut declared = Vec::new();
     for (id, (facts, comments, declares)) in read {

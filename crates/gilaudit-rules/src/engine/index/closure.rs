@@ -106,9 +106,7 @@ fn is_initialiser(role: &Role) -> bool {
 fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u64> {
     let by_callers = |id: FunctionId| {
         let name = project.function(id).name;
-        index.sites_of(id).next().is_some()
-            && !index.address_taken.contains(&name)
-            && !index.roles.contains_key(&name)
+        index.sites_of(id).next().is_some() && !index.address_taken.contains(&name) && !index.roles.contains_key(&name)
     };
     let is_new = |role: &Role| matches!(role, Role::Slot(name) if name == "tp_new" || name == "tp_alloc");
     let mut private: Vec<u64> = project

@@ -160,9 +160,8 @@ impl Reach {
                     [Some(only), None] => self.threads.get(only..=only).unwrap_or_default(),
                     [_, Some(_)] => self.threads.as_slice(),
                 };
-                let meets = |thread: &&Thread| {
-                    own(thread) && self.reaches(thread, a) && self.meets(&self.by_call, thread, b)
-                };
+                let meets =
+                    |thread: &&Thread| own(thread) && self.reaches(thread, a) && self.meets(&self.by_call, thread, b);
                 candidates.iter().find(meets)
             }
             _ => self.meet(&self.by_call, &self.by_call, a, b),

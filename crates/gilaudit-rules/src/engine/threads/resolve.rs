@@ -2,7 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use gilaudit_model::source::Project;
-use gilaudit_model::source::python::{Binding, Imported, Path, PythonFile, UseKind, Value};
+use gilaudit_model::source::python::{Binding, Function, Imported, Path, PythonFile, UseKind, Value};
 
 use super::Id;
 
@@ -100,6 +100,11 @@ fn module_parts(path: &str) -> Vec<&str> {
     let stem = path.strip_suffix(".py").unwrap_or(path);
     let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
     stem.split('/').collect()
+}
+
+/// Whether a function binds a name itself.
+fn has_local(function: &Function, name: &str) -> bool {
+    function.locals.binary_search_by(|local| (**local).cmp(name)).is_ok()
 }
 
 impl<'p> Resolver<'p> {
@@ -222,7 +227,7 @@ impl<'p> Resolver<'p> {
             if let Some(class) = function.class {
                 return (function.parameters.first().map(AsRef::as_ref) == Some(name)).then_some(class);
             }
-            if function.locals.contains(name) || function.parameters.iter().any(|local| local.as_ref() == name) {
+            if has_local(function, name) || function.parameters.iter().any(|local| local.as_ref() == name) {
                 return None;
             }
             index = function.parent?;
@@ -280,7 +285,7 @@ impl<'p> Resolver<'p> {
     fn is_local(&self, by: Id, name: &str) -> bool {
         let Some(function) = self.file(by.0).functions.get(by.1) else { return false };
         let declared = |list: &[Box<str>]| list.iter().any(|known| known.as_ref() == name);
-        (function.locals.contains(name) || declared(&function.parameters))
+        (has_local(function, name) || declared(&function.parameters))
             && !declared(&function.globals)
             && !declared(&function.nonlocals)
     }
@@ -370,7 +375,7 @@ impl<'p> Resolver<'p> {
             if index == 0 {
                 return None;
             }
-            if function.locals.contains(name) || function.parameters.iter().any(|local| local.as_ref() == name) {
+            if has_local(function, name) || function.parameters.iter().any(|local| local.as_ref() == name) {
                 return Some(index);
             }
             index = function.parent?;

@@ -1,9 +1,7 @@
 //! Functions, variables and types at file scope and in classes.
 
 use foldhash::HashSet;
-use gilaudit_model::source::{
-    ExprKind, Field, Function, Global, Local, Name, Span, StmtId, StmtKind, Struct, Type,
-};
+use gilaudit_model::source::{ExprKind, Field, Function, Global, Local, Name, Span, StmtId, StmtKind, Struct, Type};
 use tree_sitter::Node;
 
 use super::types::{Storage, take_apart};
@@ -257,10 +255,7 @@ impl Lowerer<'_> {
         let name = self.names.intern(&short);
         let qualified = self.names.intern(&qualified.join("::"));
         let span = frame.span(node);
-        let outer = std::mem::replace(
-            &mut self.code,
-            Code::of_function(class, span),
-        );
+        let outer = std::mem::replace(&mut self.code, Code::of_function(class, span));
         let mut parameters = Vec::new();
         let mut position = 0;
         for parameter in declarator.child_by_field_name("parameters").map_or(Vec::new(), children) {

@@ -17,13 +17,7 @@ struct At {
 
 impl Reader<'_> {
     /// The checks that a statement begins, when it and those that follow it in its block have been read.
-    pub(super) fn checks_of(
-        &mut self,
-        statement: Node<'_>,
-        rest: &[Node<'_>],
-        uses: Range<usize>,
-        context: Context,
-    ) {
+    pub(super) fn checks_of(&mut self, statement: Node<'_>, rest: &[Node<'_>], uses: Range<usize>, context: Context) {
         let at = At { uses, context };
         if context.function == 0 || context.locked {
             return;
@@ -90,9 +84,7 @@ impl Reader<'_> {
                 let after = rest.get(index + 1..).unwrap_or_default();
                 match test {
                     Test::Unset => self.add(container.clone(), Form::Missing, right, &[body], at, stores),
-                    Test::Set if leaves(body) => {
-                        self.add(container.clone(), Form::Missing, right, after, at, stores)
-                    }
+                    Test::Set if leaves(body) => self.add(container.clone(), Form::Missing, right, after, at, stores),
                     _ => {}
                 }
             }
@@ -100,15 +92,7 @@ impl Reader<'_> {
     }
 
     /// Notes a check, if something of the right kind is done to the place in the nodes.
-    fn add(
-        &mut self,
-        place: Path,
-        form: Form,
-        test: Node<'_>,
-        nodes: &[Node<'_>],
-        at: &At,
-        kind: fn(&Use) -> bool,
-    ) {
+    fn add(&mut self, place: Path, form: Form, test: Node<'_>, nodes: &[Node<'_>], at: &At, kind: fn(&Use) -> bool) {
         let under = |found: &Path| match form {
             Form::Attribute => found.len() == place.len() + 1 && found.starts_with(&place),
             _ => *found == place,

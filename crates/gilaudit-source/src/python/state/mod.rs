@@ -9,8 +9,6 @@ mod starts;
 mod statements;
 mod syntax;
 
-use std::collections::BTreeSet;
-
 use gilaudit_model::Stage;
 use gilaudit_model::source::python::{Function, Path, PythonFile, Use, UseKind};
 use gilaudit_model::source::{File, FileId, Language, Project, Span, Steps, Unread};
@@ -29,7 +27,9 @@ const DEEPEST: usize = 400;
 /// Reads the Python files of a project.
 pub(crate) fn read(project: &mut Project, limits: &Limits) {
     let is_python = |file: &File| file.language == Language::Python;
-    if !limits.python_without_threads && !project.files.par_iter().any(|file| is_python(file) && names_threads(&file.text)) {
+    if !limits.python_without_threads
+        && !project.files.par_iter().any(|file| is_python(file) && names_threads(&file.text))
+    {
         return;
     }
     let language: tree_sitter::Language = tree_sitter_python::LANGUAGE.into();
@@ -71,13 +71,7 @@ struct Facts {
     unparsed: Vec<Span>,
 }
 
-fn read_file(
-    grammar: &Grammar,
-    parser: &mut Parser,
-    id: FileId,
-    text: &str,
-    steps: &Steps,
-) -> Result<Facts, Unread> {
+fn read_file(grammar: &Grammar, parser: &mut Parser, id: FileId, text: &str, steps: &Steps) -> Result<Facts, Unread> {
     // Comments are no part of the tree: the grammar's own scanner goes over those in a block again for each of them.
     let comments = logical::comments(text.as_bytes());
     let code = work::without(text, &comments);
@@ -90,8 +84,18 @@ fn read_file(
     work::parsed(code.as_bytes(), &syntax.unparsed)?;
     let mut reader = Reader { text, known: names::read(&syntax, text), steps, cut: Vec::new(), out: empty(id, text) };
     reader.block(syntax.root(), Context::default());
+    reader.out.functions.iter_mut().for_each(tidy);
     let unparsed = [syntax.unparsed.as_slice(), &reader.cut].concat();
     Ok(Facts { out: reader.out, comments, unparsed })
+}
+
+/// Sorts what is looked up, and gives back the room that is not needed: the functions of all files are kept.
+fn tidy(function: &mut Function) {
+    function.locals.sort_unstable();
+    function.locals.dedup();
+    function.locals.shrink_to_fit();
+    function.calls.shrink_to_fit();
+    function.uses.shrink_to_fit();
 }
 
 fn empty(file: FileId, text: &str) -> PythonFile {
@@ -114,7 +118,7 @@ fn function(name: Box<str>, qualified: Box<str>, span: Span) -> Function {
         parent: None,
         span,
         parameters: Vec::new(),
-        locals: BTreeSet::new(),
+        locals: Vec::new(),
         globals: Vec::new(),
         nonlocals: Vec::new(),
         locked: false,

@@ -331,8 +331,9 @@ impl<'t> Reader<'t> {
     fn bind_local(&mut self, name: &str, context: Context) {
         if let Some(function) = self.function(context)
             && context.function > 0
+            && function.locals.last().is_none_or(|last| **last != *name)
         {
-            function.locals.insert(name.into());
+            function.locals.push(name.into());
         }
     }
 

@@ -7,8 +7,13 @@ use gilaudit_model::{Origin, Problem};
 use crate::{Limits, SourceText, read_project};
 
 fn project(text: &str) -> (Project, Vec<Problem>) {
-    let file =
-        SourceText { origin: Origin::path("x.py"), path: "x.py".to_owned(), text: text.to_owned(), report: true, unread: None };
+    let file = SourceText {
+        origin: Origin::path("x.py"),
+        path: "x.py".to_owned(),
+        text: text.to_owned(),
+        report: true,
+        unread: None,
+    };
     read_project(vec![file], &Limits::default())
 }
 
