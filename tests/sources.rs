@@ -112,3 +112,57 @@ fn hostile_text_is_survived() {
         assert!(matches!(code, 0 | 2), "{code:?} {out}");
     }
 }
+
+#[test]
+fn sources_that_were_not_judged_are_not_clean() {
+    let code = CODE.replace("COMMENT", "") + "PyMODINIT_FUNC PyInit_spam(void) { return PyModuleDef_Init(&def); }\n";
+    let wide: Vec<u8> = code.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let long = format!("{code}/*{}*/", "0".repeat(9_000_000)).into_bytes();
+    let broken = code.replacen('\n', "\nint a[] = { ( ;\n", 1).into_bytes();
+    for (text, stage, why) in
+        [(long, "limits", "8388608"), (broken, "parse", "% of it could be parsed"), (wide, "parse", "UTF-16")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), "spam.c", &text);
+        put(folder.path(), "tests/eggs.c", &text);
+        let report = check_json("--no-progress", &[folder.path()]).exits(2).json();
+        let problems: Vec<_> = report["problems"].as_array().unwrap().iter().collect();
+        let unread: Vec<_> = problems.iter().filter(|it| it["unread"] == true).collect();
+        assert_eq!((problems.len(), unread.len()), (2, 1), "{problems:#?}");
+        assert_eq!(unread[0]["stage"], stage);
+        assert!(unread[0]["error"].as_str().unwrap().contains(why), "{problems:#?}");
+        let modules = report["extensions"].as_array().unwrap();
+        assert_eq!(modules.len(), 1, "{modules:#?}");
+        assert_eq!(modules[0]["declaration"]["status"], "unknown", "{modules:#?}");
+        assert!(modules[0]["declaration"]["reason"].as_str().unwrap().contains("was not judged"), "{modules:#?}");
+    }
+}
+
+#[test]
+fn the_report_is_the_same_for_any_number_of_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..40 {
+        let code = CODE.replace("COMMENT", "").replace("first", &format!("first{number}"));
+        put(folder.path(), &format!("spam{number}.c"), code.as_bytes());
+        let python = format!(
+            "import threading\nx = 0\ndef f{number}():\n    global x\n    x += 1\nthreading.Thread(target=f{number}).start()\n"
+        );
+        put(folder.path(), &format!("eggs{number}.py"), python.as_bytes());
+        put(
+            folder.path(),
+            &format!("ham{number}.pyx"),
+            b"cdef class C:\n    cdef int n\n    def f(self):\n        self.n += 1\n",
+        );
+    }
+    let report = |jobs: &str| {
+        let path = folder.path().to_str().unwrap();
+        run(["check", path, "--no-progress", "--format", "json", "--min-confidence", "low", "--jobs", jobs].to_vec())
+            .stdout
+    };
+    let one = report("1");
+    assert!(
+        one.contains("borrowed-list-item") && one.contains("global-augassign") && one.contains("cdef-attribute-race")
+    );
+    assert_eq!(one, report("2"));
+    assert_eq!(one, report("7"));
+}

@@ -153,7 +153,9 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
 fn unread(file: &File, why: &Unread) -> Option<Problem> {
     let error = format!("these sources were not judged: {}", why.why);
     let unread = !gilaudit_rules::is_test_path(&file.path);
-    file.report.then(|| Problem { origin: file.origin.clone(), stage: why.stage, unread, error })
+    // C that has nothing to do with Python is not looked at either.
+    let matters = file.c_api || !matches!(file.language, Language::C | Language::Cpp);
+    (file.report && matters).then(|| Problem { origin: file.origin.clone(), stage: why.stage, unread, error })
 }
 
 /// A module that is not built yet, as a row of the report. It fits every platform and every ABI.

@@ -63,12 +63,16 @@ const ASCII: [&str; 22] = [
 
 /// The text of a file, and why it is not to be read, if so.
 pub(crate) fn text(path: &str, bytes: &[u8]) -> (String, Option<Unread>) {
+    let wide = wide(bytes);
+    // Of what is not read, the ASCII letters are kept: they say what the file is about.
+    let plain: Vec<u8> =
+        if wide.is_some() { bytes.iter().copied().filter(|byte| *byte != 0).collect() } else { Vec::new() };
     let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
+    for chunk in if wide.is_some() { plain.as_slice() } else { bytes }.utf8_chunks() {
         out.push_str(chunk.valid());
         out.extend(std::iter::repeat_n('?', chunk.invalid().len()));
     }
-    let foreign = wide(bytes).map(str::to_owned).or_else(|| {
+    let foreign = wide.map(str::to_owned).or_else(|| {
         let is_python =
             [".py", ".pyx", ".pxd", ".pxi", ".pyx.in", ".pxd.in", ".pxi.in"].iter().any(|end| path.ends_with(end));
         declared(bytes).filter(|name| is_python && !is_read(name, bytes))
