@@ -22,6 +22,9 @@ use crate::work;
 /// A reader of one kind of build files: the text, the folder that it is in.
 type Reader = fn(&str, &str, &mut BuildFile) -> Result<(), String>;
 
+/// A build file: what it says, or why it was not read; and what is wrong with it.
+type Read = (FileId, Result<BuildFile, Unread>, Result<(), String>);
+
 /// What reads a file, if it is a build file.
 fn reader(file: &File, name: &str) -> Option<Reader> {
     Some(match name {
@@ -45,7 +48,7 @@ fn reader(file: &File, name: &str) -> Option<Reader> {
 
 /// Reads the files of a project.
 pub(crate) fn read(project: &mut Project, limits: &Limits, problems: &mut Vec<Problem>) {
-    let read: Vec<(FileId, Result<BuildFile, Unread>, Result<(), String>)> = project
+    let read: Vec<Read> = project
         .files
         .par_iter()
         .zip(0..project.files.len() as u32)

@@ -160,9 +160,8 @@ impl Facts {
                 resolve_member(&mut function.body, expr, class);
             }
         }
-        for (class, names) in self.members {
-            members.insert(to(class), names.into_iter().map(to).collect());
-        }
+        let classes = self.members.into_iter();
+        members.extend(classes.map(|(class, names)| (to(class), names.into_iter().map(to).collect())));
         for (name, base) in self.typedefs {
             project.typedefs.entry(to(name)).or_insert(to(base));
         }

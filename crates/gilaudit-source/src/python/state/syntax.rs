@@ -185,8 +185,8 @@ impl<'s> Node<'s> {
     }
 
     /// The first node directly in it that the grammar gives this name.
-    pub(super) fn child_by_field_name(self, name: &str) -> Option<Node<'s>> {
-        let named = |child: &Node<'s>| {
+    pub(super) fn child_by_field_name(self, name: &str) -> Option<Self> {
+        let named = |child: &Self| {
             let field = child.entry().map_or(0, |entry| entry.field);
             field != 0 && self.syntax.grammar.fields.get(usize::from(field)).is_some_and(|known| **known == *name)
         };
