@@ -308,8 +308,14 @@ pub fn check_project(project: &Project, options: &Options) -> Checked {
     Checked { findings, modules, unjudged, failed, steps }
 }
 
+/// A finding, and the file in which its rule looked, if in one.
+type Found = (Option<FileId>, Finding);
+
+/// A file that a rule looks at, and its number among those of its language.
+type Piece = (FileId, usize);
+
 /// What every rule finds, and in which file it looked, if in one; and the rules that failed on the project as a whole.
-fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Finding)>, Vec<&'static str>) {
+fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<&'static str>) {
     let project = analysis.project;
     let report = |file: FileId| project.file(file).report;
     let of_functions = analysis.shapes.map(&analysis.types, |flow| {
@@ -325,7 +331,7 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Findi
         findings.into_iter().map(|finding| (Some(file), finding)).collect::<Vec<_>>()
     });
     // Each rule on each file is a piece of work.
-    let mut work: Vec<(&Rule, &Check, Option<(FileId, usize)>)> = Vec::new();
+    let mut work: Vec<(&Rule, &Check, Option<Piece>)> = Vec::new();
     let pieces = |files: &mut dyn Iterator<Item = FileId>| {
         files
             .enumerate()
@@ -337,7 +343,7 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Findi
     let rust = pieces(&mut project.rust.iter().map(|it| it.file));
     let python = pieces(&mut project.python.iter().map(|it| it.file));
     for (rule, check) in checks() {
-        let pieces: &[Option<(FileId, usize)>] = match check {
+        let pieces: &[Option<Piece>] = match check {
             Check::Project(_) | Check::Build(_) => &[None],
             Check::Cython(_) => &cython,
             Check::Rust(_) => &rust,
@@ -346,7 +352,7 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Findi
         };
         work.extend(pieces.iter().map(|piece| (rule, check, *piece)));
     }
-    let of_files: Vec<Result<Vec<(Option<FileId>, Finding)>, &'static str>> = work
+    let of_files: Vec<Result<Vec<Found>, &'static str>> = work
         .into_par_iter()
         .map(|(rule, check, piece)| {
             let file = piece.map(|(file, _)| file);
@@ -367,7 +373,7 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<(Option<FileId>, Findi
             }
         })
         .collect();
-    let mut findings: Vec<(Option<FileId>, Finding)> = of_functions.into_iter().flatten().collect();
+    let mut findings: Vec<Found> = of_functions.into_iter().flatten().collect();
     let mut failed = Vec::new();
     for found in of_files {
         match found {

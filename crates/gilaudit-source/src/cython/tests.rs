@@ -69,9 +69,14 @@ fn what_cython_adds_to_expressions() {
 
 #[test]
 fn what_does_not_parse_is_said_and_the_rest_read() {
-    let project = project("def f():\n    x = = 1\n    y = (1,\n\ndef g():\n    pass\n");
+    let project = project(
+        "def f():\n    x = = 1\n    y = (1,\n\ndef g():\n    long_enough_that_most_of_it_parses = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8\n    pass\n",
+    );
     assert_eq!(project.files[0].unparsed_spans.len(), 2);
     assert_eq!(project.cython[0].functions.len(), 2);
+    // Of less, nothing can be said.
+    let project = self::project("def f():\n    x = = 1\n    y = (1,\n");
+    assert!(project.cython.is_empty() && project.files[0].unread.is_some());
 }
 
 #[test]
