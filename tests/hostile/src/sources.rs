@@ -1,6 +1,6 @@
 //! Sources: a project of any text is read and linted, and what is found is at places that exist.
 
-use gilaudit_model::{Location, Origin, Os, Target, Version};
+use gilaudit_model::{Location, Origin, Os, Stage, Target, Version};
 use gilaudit_rules::{Options, check_project, modules, suppress};
 use gilaudit_source::python::{Reading, read, read_pth, read_stub};
 use gilaudit_source::{Limits, SourceText, read_project};
@@ -49,8 +49,15 @@ fn project(data: &[u8], first: &str) {
         texts.iter().map(|file| (file.origin.clone(), file.text.split('\n').count())).collect();
     let (project, mut problems) = read_project(texts, &Limits::default());
     let Ok(target) = "3.14t".parse::<Target>() else { panic!("3.14t is no target") };
-    let options = Options { target, frozen: Vec::new(), ignored: Vec::new(), suppressions: true };
-    let mut findings = check_project(&project, &options);
+    let (frozen, ignored, steps) = (Vec::new(), Vec::new(), Limits::default().steps);
+    let checked = check_project(&project, &Options { target, frozen, ignored, suppressions: true, steps });
+    // A mistake of ours costs one file only, and is one all the same.
+    let unread = project.files.iter().filter_map(|file| file.unread.as_ref());
+    for unread in unread.chain(checked.unjudged.iter().map(|(_, unread)| unread)) {
+        assert!(unread.stage != Stage::Internal, "{unread:?}");
+    }
+    assert!(checked.failed.is_empty(), "{:?}", checked.failed);
+    let mut findings = checked.findings;
     suppress(&project, &mut findings, &mut problems);
     for finding in &findings {
         let last = lines.iter().find(|(origin, _)| *origin == finding.origin).map(|(_, lines)| *lines);
@@ -77,11 +84,7 @@ fn files(text: &str, first: &str) -> Vec<SourceText> {
     let mut names = std::collections::BTreeSet::new();
     // A file system has each name once.
     files.retain(|(name, text)| !(name.is_empty() || text.is_empty()) && names.insert(*name));
-    let source = |(name, text): (&str, String)| SourceText {
-        origin: Origin::path(name),
-        path: name.to_owned(),
-        text,
-        report: true,
-    };
+    let source =
+        |(name, text): (&str, String)| SourceText::new(Origin::path(name), name.to_owned(), text.as_bytes(), true);
     files.into_iter().map(source).collect()
 }
