@@ -70,7 +70,8 @@ impl<R: Read> Tar<R> {
             self.first = false;
             match header.kind {
                 b'L' => {
-                    let text = self.extension(header.size)?;
+                    // tarfile looks for the end of the name in the whole blocks, whatever size is stated (`_proc_gnulong`).
+                    let text = self.extension(padded(header.size)?)?;
                     overrides.name.get_or_insert_with(|| text_of(&text));
                 }
                 b'K' => drop(self.extension(header.size)?),

@@ -13,8 +13,9 @@ import zipfile
 
 #: Nothing that is asked about unpacks to more; what does is another test's.
 LARGEST = 64 << 20
-#: Names that matter to gilaudit in both.
-SUFFIXES = (".so", ".pyd", ".c", ".cpp", ".pyx", ".rs")
+#: What gilaudit reads of each.
+BINARIES = (".so", ".pyd")
+SUFFIXES = {b"wheel": BINARIES, b"sdist": BINARIES + (".c", ".cpp", ".pyx", ".rs")}
 
 
 def unpacked(name):
@@ -36,17 +37,20 @@ def wheel(data):
 def sdist(data):
     archive = tarfile.open(fileobj=io.BytesIO(data), mode="r:*")
     for info in archive:
-        if info.isfile() and info.size <= LARGEST and not info.issparse():
+        # Of a type that it does not know, tarfile makes a regular file.
+        is_file = info.isfile() or info.type not in tarfile.SUPPORTED_TYPES
+        if is_file and info.size <= LARGEST and not info.issparse():
             yield info.name, archive.extractfile(info).read
 
 
-def contents(members):
+def contents(members, suffixes):
     found = {}
     while True:
         try:
             name, read = next(members)
             path = unpacked(name)
-            if path is None or not path.endswith(SUFFIXES):
+            # A file that is called `.so` has no suffix.
+            if path is None or posixpath.splitext(path)[1] not in suffixes:
                 continue
             found.pop(path, None)
             found[path] = hashlib.sha256(read()).hexdigest()
@@ -61,7 +65,7 @@ def main():
     for line in iter(questions.readline, b""):
         kind, length = line.split()
         data = questions.read(int(length))
-        found = contents({b"wheel": wheel, b"sdist": sdist}[kind](data))
+        found = contents({b"wheel": wheel, b"sdist": sdist}[kind](data), SUFFIXES[kind])
         for path, digest in sorted(found.items()):
             answers.write(f"{path.encode('utf-8', 'surrogateescape').hex()} {digest}\n".encode())
         answers.write(b"\n")
