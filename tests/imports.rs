@@ -388,7 +388,7 @@ fn who_excludes_whom() {
     assert_eq!(exclusion["reentries"], serde_json::json!([{"shared": "mp_import_before", "exclusive": "mp_used"}]));
     let text = run(["check", "--color", "never", "--policy", "serialize", site.to_str().unwrap()]).stdout;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("mp_used would run alone, and 2 other modules beside each other"), "{text}");
+    assert!(text.contains("mp_used would run alone, and 2 other modules would share the lock"), "{text}");
     assert!(
         text.contains("gained: 2 modules run in several threads at once; with CPython's GIL, which mp_used"),
         "{text}"

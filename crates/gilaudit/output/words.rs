@@ -135,7 +135,7 @@ fn policy_sentence(report: &Report) -> Option<String> {
             ([], n) => format!("Under policy {policy} nothing would run alone: {} share the lock", count(n, "module")),
             (_, 0) => format!("Under policy {policy} {} would run alone", modules(&alone)),
             (_, n) => format!(
-                "Under policy {policy} {} would run alone, and {} beside each other",
+                "Under policy {policy} {} would run alone, and {} would share the lock",
                 modules(&alone),
                 count(n, "other module")
             ),
