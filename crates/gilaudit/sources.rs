@@ -149,10 +149,12 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
     linted
 }
 
-/// What is said of a file that was not judged. Nothing in a test counts, so nothing is lost with one.
+/// What is said of a file that was not judged. Nothing in a test counts, so nothing is lost with one; and a template is no text of its
+/// language before a build fills it in, so it need not parse.
 fn unread(file: &File, why: &Unread) -> Option<Problem> {
     let error = format!("these sources were not judged: {}", why.why);
-    let unread = !gilaudit_rules::is_test_path(&file.path);
+    let is_template = why.stage == Stage::Parse && file.path.ends_with(".in");
+    let unread = !gilaudit_rules::is_test_path(&file.path) && !is_template;
     // C that has nothing to do with Python is not looked at either.
     let matters = file.c_api || !matches!(file.language, Language::C | Language::Cpp);
     (file.report && matters).then(|| Problem { origin: file.origin.clone(), stage: why.stage, unread, error })
