@@ -252,6 +252,11 @@ fn pipes_and_devices_end_at_once() {
         let told = report["problems"].to_string();
         assert!(told.contains(part) && told.contains("not a regular file"), "{part}: {told}");
     }
+    for name in ["odd/pipe.so", "odd/a.c", "odd/x-1-py3-none-any.whl"] {
+        pipe(name);
+    }
+    let report = check_json("", &[&here.path().join("odd")]).exits(3).json();
+    assert_eq!(report["problems"].as_array().unwrap().len(), 3, "{report:#}");
     for odd in [&policy, Path::new("/dev/zero"), Path::new("/dev/tty")] {
         check_json("", &[odd]).exits(2);
     }

@@ -24,7 +24,7 @@ pub struct Limits {
     /// How deep an archive in an archive is opened.
     pub archive_depth: usize,
     /// How many times larger than its compressed bytes a member, or a tar as a whole, may be; asked only beyond 16 MiB,
-    /// because a small one harms nobody.
+    /// because a small one harms nobody, and an eighth of it for a member beyond 256 MiB.
     pub ratio: u64,
     /// Bytes of one metadata file: RECORD, METADATA, WHEEL, `pyvenv.cfg`.
     pub metadata_bytes: u64,

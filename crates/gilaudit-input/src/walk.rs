@@ -87,6 +87,8 @@ pub(crate) fn walk(collector: &mut Collector, root: &Path) -> Listing {
             file(&mut listing, root, &entry, false);
         } else if kind.is_symlink() {
             symlink(collector, &mut listing, root, &entry);
+        } else {
+            not_a_file(collector, &entry);
         }
     }
     if let Some(project) = project {
@@ -140,7 +142,7 @@ fn symlink(collector: &mut Collector, listing: &mut Listing, root: &Path, entry:
                 collector.problem(notice(origin_of(entry.path()), Stage::Find, error));
             }
         }
-        Ok(_) => {}
+        Ok(_) => not_a_file(collector, entry),
         // Dangling or looping: nothing can be imported from it.
         Err(error) => {
             if shared_library(&entry.file_name().to_string_lossy()) == Some(MemberKind::Candidate) {
@@ -148,6 +150,18 @@ fn symlink(collector: &mut Collector, listing: &mut Listing, root: &Path, entry:
                 collector.problem(notice(origin_of(entry.path()), Stage::Find, error));
             }
         }
+    }
+}
+
+/// A pipe, a socket or a device, which is worth a word where its name is one that would be read.
+fn not_a_file(collector: &mut Collector, entry: &DirEntry) {
+    let name = entry.file_name().to_string_lossy();
+    if is_source(&name) || shared_library(&name).is_some() || name.ends_with(".whl") || name == "pyvenv.cfg" {
+        let error = "not a regular file, and so not looked at";
+        collector.problem_of(
+            entry.path().parent().unwrap_or(entry.path()),
+            notice(origin_of(entry.path()), Stage::Find, error),
+        );
     }
 }
 

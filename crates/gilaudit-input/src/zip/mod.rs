@@ -397,10 +397,13 @@ fn unlisted(reader: &Reader, start: u64, end: u64) -> Result<Option<Misplaced>, 
 
 fn check_ratio(entry: &Entry, limits: &Limits) -> Result<(), Fault> {
     const ALWAYS_FINE: u64 = 16 << 20;
-    if entry.size > ALWAYS_FINE && entry.size > entry.compressed.saturating_mul(limits.ratio) {
+    // What is as large as only the largest libraries are must also deflate like one: to a third, not to a hundredth.
+    const LARGE: u64 = 256 << 20;
+    let ratio = if entry.size > LARGE { (limits.ratio / 8).max(1) } else { limits.ratio };
+    if entry.size > ALWAYS_FINE && entry.size > entry.compressed.saturating_mul(ratio) {
         let error = format!(
-            "declares {} bytes in {} compressed ones, over the ratio limit of {}",
-            entry.size, entry.compressed, limits.ratio
+            "declares {} bytes in {} compressed ones, over the ratio limit of {ratio}",
+            entry.size, entry.compressed
         );
         return Err(Fault::limits(error));
     }
