@@ -17,6 +17,7 @@ mod inputs; // broken, odd and empty inputs
 mod loads; // what is found and cannot be loaded, or is loaded all the same
 mod mistakes; // suggestions, empty inputs, completions
 mod project; // the policy of a pyproject.toml that nobody named
+mod pypi; // downloads, with a pip of our own making
 mod readers; // baselines and saved reports that are damaged
 mod readme; // what README.md shows
 mod sources; // source files and trees

@@ -448,3 +448,49 @@ fn problems_are_not_without_end() {
         &"!! wheel: and 2900 more problems like these, 2900 of them of something that was not read".to_owned()
     ));
 }
+
+/// Whatever the headers of an entry say, none of its spellings that is one of an extension goes unmentioned.
+#[test]
+fn no_spelling_of_an_extension_is_silent() {
+    const NAMES: [&str; 10] =
+        ["a.so", "x/b.so", "q.txt", "x/./c.so", "é.so", "d.so\0.txt", "t\0e.so", "x\\f.so", "../g.so", "h.so/"];
+    let mut state: u64 = 0x5eed;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..500 {
+        let (mut entries, mut spelled) = (Vec::new(), Vec::new());
+        for _ in 0..=random(3) {
+            let name = NAMES[random(NAMES.len())];
+            let mut entry = Entry { flags: if random(2) == 0 { 0x800 } else { 0 }, ..deflated(name, "contents") };
+            spelled.push(name);
+            if random(3) == 0 {
+                let other = NAMES[random(NAMES.len())];
+                spelled.push(other);
+                entry.local_name = Some(other.to_owned());
+            }
+            if random(3) == 0 {
+                let other = NAMES[random(NAMES.len())];
+                spelled.push(other);
+                let mut crc = libdeflater::Crc::new();
+                crc.update(if random(2) == 0 { name.as_bytes() } else { b"another" });
+                let field = [&[1], &crc.sum().to_le_bytes()[..], other.as_bytes()].concat();
+                entry.extra = [&0x7075u16.to_le_bytes()[..], &(field.len() as u16).to_le_bytes(), &field].concat();
+            }
+            entries.push(entry);
+        }
+        let is_extension = |name: &&str| name.split('\0').any(|part| part.ends_with(".so"));
+        let expected = spelled.iter().filter(|name| is_extension(name)).count();
+        let lines = list(&wheel(entries));
+        let told = lines.iter().filter(|line| line.starts_with("Candidate") || line.starts_with("!!")).count();
+        assert!(expected == 0 || told > 0, "{spelled:?}: {lines:?}");
+        for name in spelled.iter().filter(|name| is_extension(name)) {
+            let stem = name.split('\0').find(|part| part.ends_with(".so")).unwrap_or_default();
+            let stem = stem.trim_start_matches("../").rsplit(['/', '\\']).next().unwrap_or_default();
+            // A name that is not marked as UTF-8 has other letters.
+            let known = lines.iter().any(|line| line.contains(stem.trim_start_matches('é')));
+            assert!(known, "{name:?}: {lines:?}");
+        }
+    }
+}
