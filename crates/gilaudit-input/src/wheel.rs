@@ -149,7 +149,7 @@ fn report_directory(collector: &mut Collector, directory: &Directory, origin: &O
     for misplaced in &directory.misplaced {
         match misplaced {
             Misplaced::Shared(first, second) => {
-                let error = format!("'{}' and '{}' share data", quoted(first), quoted(second));
+                let error = format!("'{first}' and '{second}' share data");
                 collector.problem(notice(origin.clone(), Stage::Archive, error));
             }
             Misplaced::Unlisted(name) => {

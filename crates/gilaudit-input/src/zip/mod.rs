@@ -92,7 +92,7 @@ pub(crate) struct Directory {
 /// An oddity of where entries lie, with the names involved.
 #[derive(Debug)]
 pub(crate) enum Misplaced {
-    /// Two entries share data.
+    /// Two entries share data; their names are quoted already.
     Shared(String, String),
     /// The central directory does not list this local entry.
     Unlisted(String),
@@ -364,7 +364,8 @@ fn misplaced(reader: &Reader, entries: &[Entry], directory: u64) -> Result<Vec<M
     for entry in order {
         match before {
             Some(first) if first.range.1 > entry.range.0 => {
-                misplaced.push(Misplaced::Shared(first.name.clone(), entry.name.clone()));
+                // As they are shown: one long name may be in the way of every other entry.
+                misplaced.push(Misplaced::Shared(quoted(&first.name), quoted(&entry.name)));
             }
             _ => misplaced.extend(unlisted(reader, before.map_or(0, |entry| entry.range.1), entry.range.0)?),
         }
