@@ -11,7 +11,8 @@ use gilaudit_binary::Hints;
 use gilaudit_input::{ArtifactKind, Inventory, Member, MemberKind, Problems};
 use gilaudit_model::cpython::{Found, find, module_stem};
 use gilaudit_model::{
-    Extension, FailureKind, Finding, ImportFailure, Library, Loading, Origin, Platform, Problem, Stage, Target,
+    BinaryFacts, Extension, FailureKind, Finding, ImportFailure, Library, Loading, Origin, Platform, Problem, Stage,
+    Target,
 };
 use gilaudit_rules::check_extension;
 use indicatif::ProgressBar;
@@ -28,22 +29,28 @@ use crate::sources;
 /// What reading one member gave.
 #[derive(Default)]
 struct Read {
-    loaded: Vec<(Loaded, Option<String>)>,
+    files: Vec<File>,
     libraries: Vec<Library>,
     problems: Vec<Problem>,
 }
 
+/// A file, or one architecture of it.
+struct File {
+    origin: Origin,
+    facts: BinaryFacts,
+    sha256: Option<String>,
+}
+
 /// Audits everything in `inventory` for `target`.
 pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target, bar: &ProgressBar) -> Answers {
-    let libraries = Libraries::new(inventory, &settings.binary_limits);
     let reads: Vec<(&Member, Read)> = quietly(|| {
         inventory
             .members
             .par_iter()
             .map(|member| {
-                let read = guarded(&libraries, inventory, member, settings, target);
+                let read = guarded(member, || read(inventory, member, settings));
                 bar.inc(1);
-                (member, read)
+                (member, read.unwrap_or_else(|problem| Read { problems: vec![problem], ..Read::default() }))
             })
             .collect()
     });
@@ -54,15 +61,31 @@ pub(crate) fn audit(inventory: &Inventory, settings: &Settings, target: &Target,
         problems: inventory.problems.clone(),
         ..Answers::default()
     };
-    let (mut loaded, mut sources) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
     let mut problems = Problems::default();
     for (member, read) in reads {
         answers.libraries.extend(read.libraries);
-        let artifact = inventory.artifacts.get(member.artifact).map_or(&member.origin, |artifact| &artifact.origin);
+        let artifact = artifact_of(inventory, member);
         read.problems.into_iter().for_each(|problem| problems.add(artifact, problem));
-        for (file, sha256) in read.loaded {
-            loaded.push(file);
-            sources.push((member, sha256));
+        files.extend(read.files.into_iter().map(|file| (member, file)));
+    }
+    let mut libraries = Libraries::new(inventory, &settings.binary_limits);
+    for (member, file) in &files {
+        libraries.expect(&file.facts, &member.origin, &member.module, target);
+    }
+    let linked: Vec<(&Member, Result<Linked, Problem>)> = quietly(|| {
+        let link = |(member, file): (_, File)| (member, guarded(member, || link(&libraries, member, file, target)));
+        files.into_par_iter().map(link).collect()
+    });
+    let (mut loaded, mut sources) = (Vec::new(), Vec::new());
+    for (member, linked) in linked {
+        match linked {
+            Ok(Linked::Extension(file, sha256)) => {
+                loaded.push(*file);
+                sources.push((member, sha256));
+            }
+            Ok(Linked::Library(library)) => answers.libraries.push(library),
+            Err(problem) => problems.add(artifact_of(inventory, member), problem),
         }
     }
     answers.problems.extend(problems.all());
@@ -112,21 +135,18 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-fn guarded(
-    libraries: &Libraries<'_>,
-    inventory: &Inventory,
-    member: &Member,
-    settings: &Settings,
-    target: &Target,
-) -> Read {
-    panic::catch_unwind(AssertUnwindSafe(|| read(libraries, inventory, member, settings, target))).unwrap_or_else(
-        |panic| {
-            let at = PANICKED_AT.with(RefCell::take);
-            let error =
-                format!("gilaudit failed on this file, which is a bug worth reporting: {} ({at})", message(&*panic));
-            Read { problems: vec![problem(member, Stage::Internal, error)], ..Read::default() }
-        },
-    )
+/// What `work` on a member gives, or the problem that it failed.
+fn guarded<T>(member: &Member, work: impl FnOnce() -> T) -> Result<T, Problem> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let at = PANICKED_AT.with(RefCell::take);
+        let error =
+            format!("gilaudit failed on this file, which is a bug worth reporting: {} ({at})", message(&*panic));
+        problem(member, Stage::Internal, error)
+    })
+}
+
+fn artifact_of<'a>(inventory: &'a Inventory, member: &'a Member) -> &'a Origin {
+    inventory.artifacts.get(member.artifact).map_or(&member.origin, |artifact| &artifact.origin)
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -138,13 +158,7 @@ fn problem(member: &Member, stage: Stage, error: String) -> Problem {
     Problem { origin: member.origin.clone(), stage, unread: member.kind == MemberKind::Candidate, error }
 }
 
-fn read(
-    libraries: &Libraries<'_>,
-    inventory: &Inventory,
-    member: &Member,
-    settings: &Settings,
-    target: &Target,
-) -> Read {
+fn read(inventory: &Inventory, member: &Member, settings: &Settings) -> Read {
     let mut read = Read::default();
     if member.kind == MemberKind::Library {
         let why = "its name is not one of an extension".to_owned();
@@ -163,7 +177,7 @@ fn read(
         read.libraries.push(Library { origin: member.origin.clone(), why: why.to_owned() });
         return read;
     }
-    let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), function: None };
+    let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: None };
     let (facts, mut problems) = gilaudit_binary::read(&bytes, &hints, &settings.binary_limits);
     if facts.is_empty() {
         // Nothing was read of a file that is named like an extension, so the audit must not succeed, whatever its reader says.
@@ -179,17 +193,28 @@ fn read(
     read.problems.extend(not_as_recorded(member, sha256.as_deref(), (!facts.is_empty()).then_some(size)));
     for facts in facts {
         let origin = facts.slice.as_ref().map_or_else(|| member.origin.clone(), |arch| member.origin.slice(arch));
-        let platform = Platform { os: facts.format.os(), arch: facts.arch };
-        let found = find(member.origin.file_name(), target, platform) != Found::NotSearched;
-        match libraries.load(&facts, &member.origin, &member.module, target) {
-            Some(loading) => {
-                let module = member.module.clone();
-                read.loaded.push((Loaded { origin, module, facts, loading, found }, sha256.clone()));
-            }
-            None => read.libraries.push(Library { origin, why: no_init_function(&facts.other_hooks) }),
-        }
+        read.files.push(File { origin, facts, sha256: sha256.clone() });
     }
     read
+}
+
+/// What a file is, with the libraries that it needs at hand.
+enum Linked {
+    Extension(Box<Loaded>, Option<String>),
+    Library(Library),
+}
+
+fn link(libraries: &Libraries<'_>, member: &Member, file: File, target: &Target) -> Linked {
+    let File { origin, facts, sha256 } = file;
+    let platform = Platform { os: facts.format.os(), arch: facts.arch };
+    let found = find(member.origin.file_name(), target, platform) != Found::NotSearched;
+    match libraries.load(&facts, &member.origin, &member.module, target) {
+        Some(loading) => {
+            let module = member.module.clone();
+            Linked::Extension(Box::new(Loaded { origin, module, facts, loading, found }), sha256)
+        }
+        None => Linked::Library(Library { origin, why: no_init_function(&facts.other_hooks) }),
+    }
 }
 
 /// That a file is not the one that RECORD describes.

@@ -6,46 +6,65 @@
 //! CPython 3.13 to 3.15, `Python/dynload_shlib.c`, `_PyImport_FindSharedFuncptr`. Windows does not search this way, but a stub works
 //! there as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use gilaudit_binary::{Hints, Limits, read};
 use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{
-    BinaryFacts, Delegate, Evidence, Format, ImportFailure, InitResult, Loading, Origin, Platform, Status, Target,
+    BinaryFacts, Delegate, Evidence, Format, Hook, ImportFailure, InitResult, Loading, Origin, Platform, Status,
+    Target,
     cpython::{missing_symbols, module_stem},
 };
 
 use crate::linked::{Closure, without_declaring, wrong_dll};
 
-/// The shared libraries among the inputs, by file name.
+/// The files among the inputs that may be needed libraries of others, each read once at most, when the first module needs it.
 pub(crate) struct Libraries<'a> {
     inventory: &'a Inventory,
     limits: &'a Limits,
-    by_name: BTreeMap<&'a str, Vec<&'a Member>>,
+    by_name: BTreeMap<&'a str, Vec<usize>>,
+    /// In the order of the inventory's members.
+    files: Vec<File<'a>>,
+}
+
+/// A file among the inputs as a needed library.
+struct File<'a> {
+    member: &'a Member,
+    /// The init functions that modules which need a library of this name may have in it.
+    functions: BTreeSet<String>,
+    facts: OnceLock<Vec<BinaryFacts>>,
 }
 
 impl<'a> Libraries<'a> {
     pub(crate) fn new(inventory: &'a Inventory, limits: &'a Limits) -> Self {
-        let mut by_name: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut files = Vec::with_capacity(inventory.members.len());
         for member in &inventory.members {
-            by_name.entry(member.origin.file_name()).or_default().push(member);
+            by_name.entry(member.origin.file_name()).or_default().push(files.len());
+            files.push(File { member, functions: BTreeSet::new(), facts: OnceLock::new() });
         }
-        Self { inventory, limits, by_name }
+        Self { inventory, limits, by_name, files }
+    }
+
+    /// Makes known what [`Self::load`] will be asked, before it is: a library that many modules hand their initialisation to is then
+    /// read for all of them together.
+    pub(crate) fn expect(&mut self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) {
+        let Some(symbol) = handed_to_library(facts, origin, module, target) else { return };
+        for needed in &facts.needed {
+            for index in self.by_name.get(file_name(needed)).into_iter().flatten() {
+                if let Some(file) = self.files.get_mut(*index) {
+                    file.functions.insert(symbol.clone());
+                }
+            }
+        }
     }
 
     /// What `target` makes of `module` in this file. Like [`BinaryFacts::load`], but looks into needed libraries too.
     pub(crate) fn load(&self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<Loading> {
-        let loading = match facts.load(module, target) {
-            Some(loading) => match stub(facts, &loading, target) {
-                Some(symbol) => self.follow(facts, origin, module, symbol, target).or(Some(loading)),
-                None => Some(loading),
-            },
-            None if facts.format == Format::Pe => None,
-            None => {
-                let name = module_stem(origin.file_name());
-                self.follow(facts, origin, module, &format!("PyInit_{}", name.replace('-', "_")), target)
-            }
-        }?;
+        let handed = handed_to_library(facts, origin, module, target);
+        let followed = handed.and_then(|symbol| self.follow(facts, origin, module, &symbol, target));
+        let loading = followed.or_else(|| facts.load(module, target))?;
         Some(self.by_names(facts, origin, module, loading, target))
     }
 
@@ -78,15 +97,27 @@ impl<'a> Libraries<'a> {
 
     /// The facts of a needed library, by its name: of the same artifact before any other.
     fn library(&self, facts: &BinaryFacts, origin: &Origin, name: &str) -> Option<(String, BinaryFacts)> {
-        let platform = |facts: &BinaryFacts| Platform { os: facts.format.os(), arch: facts.arch };
-        let mut members = self.by_name.get(name)?.clone();
-        members.sort_by_key(|member| distance(&member.origin, origin));
-        members.into_iter().find_map(|member| {
-            let bytes = self.inventory.read(member).ok()?;
-            let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), function: Some("") };
-            let (all, _) = read(&bytes, &hints, self.limits);
-            let there = all.into_iter().find(|there| platform(there) == platform(facts))?;
-            Some((member.origin.to_string(), there))
+        self.candidates(origin, name).into_iter().find_map(|file| {
+            let there = self.facts(file).iter().find(|there| platform(there) == platform(facts))?;
+            Some((file.member.origin.to_string(), there.clone()))
+        })
+    }
+
+    /// The files of a name, the nearest first.
+    fn candidates(&self, origin: &Origin, name: &str) -> Vec<&File<'a>> {
+        let indexes = self.by_name.get(name).into_iter().flatten();
+        let mut files: Vec<&File<'_>> = indexes.filter_map(|index| self.files.get(*index)).collect();
+        files.sort_by_key(|file| distance(&file.member.origin, origin));
+        files
+    }
+
+    /// What a file shows of the functions that are asked for. Nothing when it cannot be read, which its own row in the report says.
+    fn facts<'f>(&self, file: &'f File<'_>) -> &'f [BinaryFacts] {
+        file.facts.get_or_init(|| {
+            let member = file.member;
+            let Ok(bytes) = self.inventory.read(member) else { return Vec::new() };
+            let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: Some(&file.functions) };
+            read(&bytes, &hints, self.limits).0
         })
     }
 
@@ -110,26 +141,40 @@ impl<'a> Libraries<'a> {
         Some(loading)
     }
 
-    /// The first needed library that has the function: of the same artifact before any other.
-    fn find(&self, facts: &BinaryFacts, origin: &Origin, symbol: &str) -> Option<(Origin, BinaryFacts)> {
-        let platform = |facts: &BinaryFacts| Platform { os: facts.format.os(), arch: facts.arch };
+    /// The first needed library that has the function: of the same artifact before any other. Of the functions that others asked
+    /// for, its facts have none.
+    fn find(&self, facts: &BinaryFacts, origin: &Origin, symbol: &str) -> Option<(&Origin, BinaryFacts)> {
+        let is_it = |hook: &Hook| hook.symbol == symbol;
         for needed in &facts.needed {
-            let name = needed.rsplit(['/', '\\']).next().unwrap_or(needed);
-            let Some(members) = self.by_name.get(name) else { continue };
-            let mut members = members.clone();
-            members.sort_by_key(|member| distance(&member.origin, origin));
-            for member in members {
-                let Ok(bytes) = self.inventory.read(member) else { continue };
-                let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), function: Some(symbol) };
-                let (all, _) = read(&bytes, &hints, self.limits);
-                let has_it = |there: &BinaryFacts| !there.hooks.is_empty() && platform(there) == platform(facts);
-                if let Some(there) = all.into_iter().find(has_it) {
-                    return Some((member.origin.clone(), there));
+            for file in self.candidates(origin, file_name(needed)) {
+                let has_it = |there: &&BinaryFacts| there.hooks.iter().any(is_it) && platform(there) == platform(facts);
+                if let Some(there) = self.facts(file).iter().find(has_it) {
+                    let hooks = there.hooks.iter().filter(|hook| is_it(hook)).cloned().collect();
+                    return Some((&file.member.origin, BinaryFacts { hooks, ..there.clone() }));
                 }
             }
         }
         None
     }
+}
+
+/// The init function of a module that is in a needed library: one that its own init function only calls, or the one that its file
+/// does not have.
+fn handed_to_library(facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<String> {
+    match facts.load(module, target) {
+        Some(loading) => stub(facts, &loading, target).map(str::to_owned),
+        None if facts.format == Format::Pe => None,
+        None => Some(format!("PyInit_{}", module_stem(origin.file_name()).replace('-', "_"))),
+    }
+}
+
+fn platform(facts: &BinaryFacts) -> Platform {
+    Platform { os: facts.format.os(), arch: facts.arch }
+}
+
+/// The name of the file in what a file says that it needs.
+fn file_name(needed: &str) -> &str {
+    needed.rsplit(['/', '\\']).next().unwrap_or(needed)
 }
 
 /// The function of a needed library that the init function only calls.

@@ -33,6 +33,8 @@ mod linked;
 mod names;
 mod scan;
 
+use std::collections::BTreeSet;
+
 use gilaudit_model::{
     BinaryFacts, Delegate, Format, Hook, HookKind, HookRun, InitResult, Origin, Place, Problem, Stage, Version,
     Versions, WheelTags,
@@ -49,15 +51,15 @@ pub struct Hints<'a> {
     pub origin: &'a Origin,
     /// The tags of the wheel it came in.
     pub tags: Option<&'a WheelTags>,
-    /// The exported function to evaluate instead of the init function for the file's own name: for a library that another
-    /// module hands its initialisation to.
-    pub function: Option<&'a str>,
+    /// The exported functions to evaluate instead of the init function for the file's own name: for a library that other modules
+    /// hand their initialisation to. Each is a hook of the facts.
+    pub functions: Option<&'a BTreeSet<String>>,
 }
 
 impl<'a> Hints<'a> {
     /// The hints that an origin alone gives.
     pub fn new(origin: &'a Origin) -> Self {
-        Self { origin, tags: None, function: None }
+        Self { origin, tags: None, functions: None }
     }
 }
 
@@ -133,14 +135,17 @@ fn budget(limits: &Limits) -> code::Budget {
 }
 
 fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, budget: &mut code::Budget) -> BinaryFacts {
-    let names = match hints.function {
-        Some(function) => vec![(HookKind::Init, function.to_owned())],
+    let names = match hints.functions {
+        Some(functions) => functions.iter().map(|function| (HookKind::Init, function.clone())).collect(),
         None => names::hooks(hints.origin),
     };
     let hooks: Vec<Hook> = names
         .into_iter()
         .filter_map(|(kind, symbol)| {
             let export = image.export(&symbol)?;
+            // What several modules ask of a library is answered as if each had asked alone.
+            let mut own = *budget;
+            let budget = if hints.functions.is_some() { &mut own } else { &mut *budget };
             Some(hook(image, kind, symbol, export, budget))
         })
         .collect();
