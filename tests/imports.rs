@@ -97,8 +97,8 @@ fn what_is_not_run_at_import_does_not_count() {
     assert_eq!(clean["blockers"][0]["when"], "later");
     // The import after the one that fails is never reached.
     let typed = imports(here.path(), "--import typed");
-    assert_eq!(typed["gil"], "off");
-    assert_eq!(typed["failed"][0]["name"], "typed");
+    assert_eq!(typed["gil"], "undetermined");
+    assert!(typed["failed"][0].to_string().contains("typed.py:4"), "{typed}");
     let unsure = imports(here.path(), "--import unsure");
     assert_eq!((unsure["gil"].as_str(), unsure["blockers"][0]["when"].as_str()), (Some("undetermined"), Some("maybe")));
     // What may have been imported before leaves the first one open, unless it is the same module.
@@ -124,7 +124,7 @@ fn scripts_and_startup_lines() {
     assert_eq!(imports(here.path(), "--import helper"), imports(here.path(), "--import helper"));
     put(here.path(), "site-packages/x.pth", "import app\n");
     let answer = imports(here.path(), "--import clean");
-    assert_eq!(answer["gil"], "undetermined");
+    assert_eq!(answer["gil"], "on");
     assert_eq!(answer["blockers"][0]["chain"][0]["kind"], "startup");
 }
 
@@ -147,7 +147,19 @@ fn first_blocker_is(answer: &Value, script: &str, (gil, at, when): (&str, &str, 
 fn attributes_that_import() {
     let here = environment();
     let table = "import lazy_loader\n__getattr__, *_ = lazy_loader.attach(__name__, ['deep'], {'deep': ['thing']})\n";
-    put(here.path(), "site-packages/lazy_loader.py", "");
+    let loader = "\
+import importlib
+def attach(package, submodules=None, attributes=None):
+    by_attribute = {name: module for module, names in (attributes or {}).items() for name in names}
+    def __getattr__(name):
+        if name in set(submodules or []):
+            return importlib.import_module(f'{package}.{name}')
+        if name in by_attribute:
+            return getattr(importlib.import_module(f'{package}.{by_attribute[name]}'), name)
+        raise AttributeError(name)
+    return __getattr__, lambda: [], []
+";
+    put(here.path(), "site-packages/lazy_loader.py", loader);
     put(here.path(), "site-packages/listed/__init__.py", table);
     put(here.path(), "site-packages/listed/deep.py", "import low.fast\n");
     let by_hand =
@@ -161,12 +173,14 @@ fn attributes_that_import() {
         ("import listed\n\nlisted.deep", "on", Some("low.mp_used"), "run.py:3", "import"),
         ("import listed as l\nx = [l.thing(1)]", "on", Some("low.mp_used"), "run.py:2", "import"),
         ("import through", "on", Some("low.mp_used"), "run.py:1", "import"),
-        ("import listed, os\nx = os.name and listed.deep", "undetermined", None, "run.py:2", "maybe"),
-        ("import listed\ndef f():\n    return listed.thing", "off", None, "run.py:3", "later"),
-        ("import listed\ndef f():\n    return listed.thing\nf()", "undetermined", None, "run.py:3", "maybe"),
-        ("import listed\ndef f(): return listed.thing\nf()", "undetermined", None, "run.py:2", "maybe"),
-        ("import byhand\nbyhand.deep", "undetermined", None, "run.py:2", "maybe"),
-        ("import listed\nlisted.other", "off", None, "listed/__init__.py:2", "later"),
+        ("import listed, os\nx = os.name and listed.deep", "on", Some("low.mp_used"), "run.py:2", "import"),
+        ("import listed, os\nx = os.getcwd() and listed.deep", "undetermined", None, "run.py:2", "maybe"),
+        ("import listed\ndef f():\n    return listed.thing", "off", None, "", ""),
+        ("import listed\ndef f():\n    return listed.thing\nf()", "on", Some("low.mp_used"), "run.py:3", "import"),
+        ("import listed\ndef f(): return listed.thing\nf()", "on", Some("low.mp_used"), "run.py:2", "import"),
+        ("import byhand\nbyhand.deep", "on", Some("low.mp_used"), "run.py:2", "import"),
+        // It stops here.
+        ("import listed\nlisted.other", "undetermined", None, "", ""),
         ("import never\nnever.deep", "off", None, "", ""),
     ] {
         let answer = of_script(here.path(), "", script);
@@ -190,7 +204,7 @@ fn lazy_imports_of_3_15() {
         ("lazy import low.fast\n\nlow", "on", "run.py:3", "import"),
         ("lazy from low.fast import thing as t\nt()", "on", "run.py:2", "import"),
         ("lazy import low.fast\ndef f(x=low): pass", "on", "run.py:2", "import"),
-        ("lazy import low.fast\ndef f(): low", "off", "run.py:2", "later"),
+        ("lazy import low.fast\ndef f(): low", "off", "run.py:1", "later"),
         ("__lazy_modules__ = {'low.fast'}\nimport low.fast", "off", "run.py:2", "later"),
         ("__lazy_modules__ = {'low'}\nimport low.fast", "on", "run.py:2", "import"),
         ("__lazy_modules__ = ['low.fast']\nfrom low.fast import thing\nprint(thing)", "on", "run.py:3", "import"),
@@ -201,8 +215,8 @@ fn lazy_imports_of_3_15() {
             "import",
         ),
         ("import own", "off", "own/__init__.py:2", "later"),
-        ("__lazy_modules__ = names()\nimport low.fast", "undetermined", "run.py:2", "maybe"),
-        ("__lazy_modules__ = names()\nimport low.fast as fast\nfast", "on", "run.py:3", "import"),
+        ("import sys\n__lazy_modules__ = sys.argv\nimport low.fast", "undetermined", "run.py:3", "maybe"),
+        ("import sys\n__lazy_modules__ = sys.argv\nimport low.fast as fast\nfast", "on", "run.py:4", "import"),
         ("import gives", "off", "gives.py:1", "later"),
         ("import gives\ngives.fast", "on", "run.py:2", "import"),
         ("from gives import fast", "on", "run.py:1", "import"),
@@ -211,6 +225,98 @@ fn lazy_imports_of_3_15() {
     }
     let script = "__lazy_modules__ = {'low.fast'}\nimport low.fast";
     assert_eq!(of_script(here.path(), "--python 3.14t", script)["gil"], "on");
+}
+
+/// What a program does that no line says plainly: each kind with what is said of it, and what its open end may reach.
+#[test]
+fn kinds_of_imports() {
+    let here = environment();
+    let site = |path: &str, text: &str| {
+        put(here.path(), &format!("site-packages/{path}"), text);
+    };
+    site("plugins/__init__.py", "");
+    site("plugins/quick.py", "import low.fast\nclass Plugin: pass\n");
+    site("plugins/plain.py", "");
+    site("calm/__init__.py", "");
+    site("calm/plain.py", "");
+    site("app-1.dist-info/entry_points.txt", "[app.plugins]\nquick = plugins.quick:Plugin\n[app.calm]\nx = calm.plain\n");
+    site("tool.py", "def run(f):\n    return f()\ndef keep(f):\n    KEPT.append(f)\nKEPT = []\ndef runall():\n    for f in KEPT: f()\n");
+    put(here.path(), "job/other.py", "import low.fast\n");
+    put(here.path(), "job/parts/one.py", "import low.fast\n");
+    put(here.path(), "vendor/inner.py", "import low.fast\n");
+    let (on, off, unless, open) = ("on", "off", "off-unless", "undetermined");
+    for (script, gil, reach) in [
+        // Names.
+        ("from importlib import import_module as im\nim('low.fast')", on, ""),
+        ("n = 'fast'\n__import__('low.%s' % n)", on, ""),
+        ("import importlib\nfor n in ('json', 'low.fast'): importlib.import_module(n)", on, ""),
+        ("import importlib\nD = {'a': 'low.fast'}\ndef f(k): return importlib.import_module(D[k])\nf('a')", on, ""),
+        ("import importlib\nimportlib.import_module('.fast', 'low')", on, ""),
+        ("import importlib, sys\nimportlib.import_module('plugins.' + sys.argv[0])", unless, "plugins.*"),
+        ("import importlib, sys\nimportlib.import_module(f'calm.{sys.argv[0]}')", off, "calm.*"),
+        ("import importlib, sys\nimportlib.import_module(sys.argv[0])", unless, "*"),
+        // Entry points and folders.
+        ("from importlib.metadata import entry_points as e\nfor p in e(group='app.plugins'): p.load()", on, ""),
+        ("from importlib.metadata import entry_points as e\nfor p in e(group='app.calm'): p.load()", off, ""),
+        ("import pkgutil, importlib, plugins\nfor m in pkgutil.iter_modules(plugins.__path__, 'plugins.'): importlib.import_module(m.name)", on, ""),
+        ("import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'vendor'))\nimport inner", on, ""),
+        // Code as data.
+        ("exec('import low.fast')", on, ""),
+        ("exec(open('nowhere').read())", unless, "*"),
+        ("n = input()\nexec('x = 1 + ' + n)", off, ""),
+        ("import runpy, os\nrunpy.run_path(os.path.join(os.path.dirname(__file__), 'other.py'))", on, ""),
+        ("import pickle, sys\npickle.load(sys.stdin.buffer)", unless, "*"),
+        ("import pickle\npickle.loads(pickle.dumps([1]))", off, ""),
+        // Functions.
+        ("def f(): import low.fast", off, ""),
+        ("import tool\ndef f(): import low.fast\ntool.run(f)", on, ""),
+        ("import tool\n@tool.keep\ndef f(): import low.fast\ntool.runall()", on, ""),
+        ("import atexit\natexit.register(lambda: __import__('low.fast'))", on, ""),
+        ("import threading\ndef f(): import low.fast\nthreading.Thread(target=f).start()", on, ""),
+        ("import signal\ndef f(*a): import low.fast\nsignal.signal(1, f)", unless, "low.mp_used"),
+        ("class M(type):\n    def __new__(m, *a):\n        import low.fast\n        return type.__new__(m, *a)\nclass A(metaclass=M): pass", on, ""),
+        ("T = {'a': lambda: __import__('low.fast')}\nT['a']()", on, ""),
+        ("import http.server as h\nclass H(h.BaseHTTPRequestHandler):\n    def do_GET(self): import low.fast\nh.HTTPServer(('', 0), H).serve_forever()", unless, "low.mp_used"),
+        // Failure and conditions.
+        ("import sys\nif sys._is_gil_enabled(): import low.fast", off, ""),
+        ("import sys\nif 't' not in sys.abiflags: import low.fast", off, ""),
+        ("import sys\nsys.exit()\nimport low.fast", off, ""),
+        ("import sys\nif len(sys.argv) > 1: sys.exit()\nimport low.fast", open, ""),
+        ("import importlib.util as u\nif u.find_spec('nowhere'): import low.fast", off, ""),
+        ("try: import nowhere\nexcept ImportError: import low.fast", on, ""),
+        ("try:\n    import clean\nexcept ImportError: import low.fast", off, ""),
+        ("import sys, types\nsys.modules['low'] = types.ModuleType('low')\nimport low", off, ""),
+        ("1 / 0\nimport low.fast", open, ""),
+    ] {
+        let answer = of_script(here.path(), "", script);
+        assert_eq!(answer["gil"].as_str(), Some(gil), "{script}\n{answer:#}");
+        let ends = answer["open_ends"].to_string();
+        assert!(ends.contains(&format!("\"{reach}")) || reach.is_empty(), "{script}\n{ends}");
+        let meets = answer["open_ends"][0]["meets"].as_array().is_some_and(|meets| !meets.is_empty());
+        assert_eq!(meets, gil == unless, "{script}\n{ends}");
+    }
+    let threads = of_script(here.path(), "", "import threading\ndef f(): import low.fast\nthreading.Thread(target=f).start()");
+    assert_eq!(threads["blockers"][0]["threads"], true);
+}
+
+/// A script that is no Python, folders, `-m` and console scripts.
+#[test]
+fn what_can_be_asked_about() {
+    let here = environment();
+    put(here.path(), "site-packages/runs/__init__.py", "");
+    put(here.path(), "site-packages/runs/__main__.py", "from .work import main\nif __name__ == '__main__': main()\n");
+    put(here.path(), "site-packages/runs/work.py", "def main():\n    import low.fast\n");
+    put(here.path(), "site-packages/app-1.dist-info/entry_points.txt", "[console_scripts]\nrun-it = runs.work:main\n");
+    for words in ["-m runs", "--entry-point run-it"] {
+        assert_eq!(imports(here.path(), words)["first"], "low.mp_used", "{words}");
+    }
+    put(here.path(), "folder/__main__.py", "import low.fast\n");
+    let words = format!("--entry {}", here.path().join("folder").display());
+    assert_eq!(imports(here.path(), &words)["first"], "low.mp_used");
+    let path = put(here.path(), "job/run.py", "print 'x'\nimport low.fast\n");
+    let ran = check_json(&format!("--entry {}", path.display()), &[&here.path().join("site-packages")]).exits(2);
+    assert!(ran.json()["problems"].to_string().contains("no valid Python: line 1"));
+    assert_eq!(ran.json()["imports"]["gil"], "undetermined");
 }
 
 /// A package that imports a module of its own by its whole name binds it only by that.

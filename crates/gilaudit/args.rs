@@ -258,9 +258,15 @@ pub(crate) struct ImportArgs {
     /// Follow what `import NAME` loads, in order, and say whether the GIL stays off; may be given several times
     #[arg(long = "import", value_name = "NAME")]
     pub(crate) names: Vec<String>,
-    /// Follow what running this script loads
+    /// Follow what running this script loads, or the __main__.py of this folder
     #[arg(long = "entry", value_name = "SCRIPT")]
     pub(crate) scripts: Vec<PathBuf>,
+    /// Follow what `python -m NAME` loads
+    #[arg(short = 'm', value_name = "NAME")]
+    pub(crate) modules: Vec<String>,
+    /// Follow what a console script of an installed distribution loads
+    #[arg(long = "entry-point", value_name = "NAME")]
+    pub(crate) entry_points: Vec<String>,
     /// Follow the import of every top-level module and every extension of the inputs
     #[arg(long)]
     pub(crate) import_all: bool,
@@ -269,7 +275,11 @@ pub(crate) struct ImportArgs {
 impl ImportArgs {
     /// Whether anything is asked about imports.
     pub(crate) fn any(&self) -> bool {
-        self.import_all || !self.names.is_empty() || !self.scripts.is_empty()
+        self.import_all
+            || !self.names.is_empty()
+            || !self.scripts.is_empty()
+            || !self.modules.is_empty()
+            || !self.entry_points.is_empty()
     }
 }
 

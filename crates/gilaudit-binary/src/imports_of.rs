@@ -98,8 +98,48 @@ fn packs_strings(bytes: &[u8]) -> bool {
 
 /// C strings that are a known name.
 fn texts(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
-    data.split(|byte| *byte == 0).for_each(|text| exact(text, known, found));
+    data.split(|byte| *byte == 0).for_each(|text| {
+        exact(text, known, found);
+        // Statements that are run as text: `PyRun_SimpleString("import x")`.
+        if text.len() > 8 && memmem::find(text, b"import ").is_some() && std::str::from_utf8(text).is_ok() {
+            words(text.get(..text.len().min(LONGEST_CODE)).unwrap_or_default(), known, found);
+        }
+    });
 }
+
+/// The names of functions that a compiled file may call by name: C strings that are identifiers.
+///
+/// Only files that call by name at all have any: `PyObject_CallMethod`, `PyObject_GetAttrString` and their kin.
+pub fn called_names(bytes: &[u8]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let image = match sniff(bytes) {
+        Some(Format::Elf) => image::open_elf(bytes),
+        Some(Format::MachO) => image::open_macho(bytes),
+        Some(Format::Pe) => image::open_pe(bytes),
+        _ => return found,
+    };
+    let Ok(image) = image else { return found };
+    let separate = image.segments.iter().any(|segment| !segment.executable && !segment.writable);
+    for segment in image.segments.iter().filter(|segment| !segment.executable || !separate) {
+        for text in segment.data.split(|byte| *byte == 0) {
+            let is_name = (2..=64).contains(&text.len())
+                && text.iter().all(|byte| *byte == b'_' || byte.is_ascii_alphanumeric())
+                && !text.first().is_some_and(u8::is_ascii_digit)
+                && !text.starts_with(b"Py")
+                && !text.starts_with(b"_");
+            if is_name && found.len() < MOST_CALLED {
+                found.extend(std::str::from_utf8(text).map(str::to_owned));
+            }
+        }
+    }
+    found
+}
+
+/// The names that one file may call by which are kept.
+const MOST_CALLED: usize = 20_000;
+
+/// The part of a text that is looked at for statements.
+const LONGEST_CODE: usize = 64 << 10;
 
 /// One text, if it is a known name.
 fn exact(text: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {

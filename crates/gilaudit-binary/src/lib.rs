@@ -42,7 +42,7 @@ use gilaudit_model::{
 
 use image::{Export, Image};
 
-pub use imports_of::{Mentioned, ModuleNames, imports_of, may_be_in_table};
+pub use imports_of::{Mentioned, ModuleNames, called_names, imports_of, may_be_in_table};
 
 /// What is known about a file besides its bytes.
 #[derive(Clone, Copy, Debug)]

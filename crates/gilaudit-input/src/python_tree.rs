@@ -24,6 +24,8 @@ pub struct PythonRoot {
     pub is_site: bool,
     /// Its `.py` and `.pyi` files and, directly in it, `.pth` files: relative paths with `/`, sorted.
     pub files: Vec<String>,
+    /// Files in it that are named like extensions, the same way.
+    pub compiled: Vec<String>,
     /// What is installed in it.
     pub installed: Vec<InstalledDistribution>,
     folder: PathBuf,
@@ -42,6 +44,8 @@ pub struct InstalledDistribution {
     pub requested: bool,
     /// Its files that Python can import, relative to the folder.
     pub files: Vec<String>,
+    /// Its entry points: group, name, value.
+    pub entry_points: Vec<(String, String, String)>,
 }
 
 impl Inventory {
@@ -119,6 +123,10 @@ pub fn python_root(folder: &Path, limits: &Limits) -> (PythonRoot, Vec<Problem>)
         let wanted = name.ends_with(b".py") || name.ends_with(b".pyi") || entry.depth() == 1 && name.ends_with(b".pth");
         if wanted && let Ok(relative) = entry.path().strip_prefix(folder) {
             root.files.push(slashed(relative));
+        } else if (name.ends_with(b".so") || name.ends_with(b".pyd"))
+            && let Ok(relative) = entry.path().strip_prefix(folder)
+        {
+            root.compiled.push(slashed(relative));
         }
     }
     root.files.sort();
@@ -164,7 +172,28 @@ fn installed(folder: &Path, limits: &Limits) -> InstalledDistribution {
         suggests: metadata.map(|text| dist_info::requires(&text, true)).unwrap_or_default(),
         requested: folder.join("REQUESTED").is_file(),
         files: read("RECORD").map(|text| dist_info::importable(&text)).unwrap_or_default(),
+        entry_points: read("entry_points.txt").map(|text| entry_points(&text)).unwrap_or_default(),
     }
+}
+
+/// The entry points of a distribution that are read.
+const MOST_ENTRY_POINTS: usize = 10_000;
+
+/// What `entry_points.txt` says: sections are groups, lines are `name = value`.
+fn entry_points(text: &[u8]) -> Vec<(String, String, String)> {
+    let text = String::from_utf8_lossy(text);
+    let mut group = String::new();
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            name.trim().clone_into(&mut group);
+        } else if let Some((name, value)) = line.split_once('=')
+            && found.len() < MOST_ENTRY_POINTS
+        {
+            found.push((group.clone(), name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    found
 }
 
 /// Which distribution a file of a root belongs to.

@@ -25,6 +25,7 @@ mod problem;
 mod target;
 
 pub mod cpython;
+pub mod program;
 pub mod source;
 
 pub use binary::{

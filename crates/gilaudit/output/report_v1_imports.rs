@@ -49,6 +49,8 @@ struct BlockerOut<'a> {
     /// `import`: in any case; `maybe`: that cannot be told; `later`: only if a function is called.
     #[cfg_attr(test, schemars(extend("enum" = ["import", "maybe", "later"])))]
     when: &'static str,
+    /// Whether threads may be running already when it turns the GIL on.
+    threads: bool,
     /// Whether the program expects that it may be missing.
     optional: bool,
     /// From the entry to the module.
@@ -164,6 +166,7 @@ fn out<'a>(blocker: &'a Blocker, ways: &'a Ways) -> BlockerOut<'a> {
             (false, false) => "maybe",
             (false, true) => "later",
         },
+        threads: blocker.threads,
         optional: blocker.optional,
         chain: blocker.chain.iter().map(link).collect(),
         required_by: &ways.required_by,

@@ -1,8 +1,8 @@
 //! Sources: a project of any text is read and linted, and what is found is at places that exist.
 
-use gilaudit_model::{Location, Origin, Os, Stage, Target, Version};
+use gilaudit_model::{Location, Origin, Stage, Target};
 use gilaudit_rules::{Options, check_project, modules, suppress};
-use gilaudit_source::python::{Reading, read, read_pth, read_stub};
+use gilaudit_source::python::{read_program, read_pth, read_stub};
 use gilaudit_source::{Limits, SourceText, read_project};
 
 /// What begins a line that names the file of the lines after it.
@@ -36,10 +36,7 @@ pub fn build(data: &[u8]) {
 /// Python: what threads share, and what a file, a stub and a `.pth` file import.
 pub fn python(data: &[u8]) {
     project(data, "package/__init__.py");
-    for (os, main) in [(None, false), (Some(Os::Linux), true)] {
-        let reading = Reading { version: Version::V3_14, os, main };
-        let _ = (read(data, &reading), read_stub(data, &reading), read_pth(data, &reading));
-    }
+    let _ = (read_program(data), read_stub(data), read_pth(data));
 }
 
 /// Reads and lints the files in `data`; the lines before the first separator are the file `first`.

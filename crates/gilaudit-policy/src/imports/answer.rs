@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{Distribution, Gil, ImportKind, Outcome};
 
-use super::run::{Link, Outcomes, Reached};
+use super::run::{Link, Outcomes, Reached, Via};
 use super::world::{Node, World};
 
 /// The GIL when the imports are done.
@@ -50,6 +50,8 @@ pub struct Blocker {
     pub certain: bool,
     /// Whether only a function that is called imports it.
     pub later: bool,
+    /// Whether threads may be running already when it turns the GIL on.
+    pub threads: bool,
     /// From the entry to it.
     pub chain: Vec<Link>,
     /// Whether the program survives without it: the chain goes through a `try` that expects an `ImportError`.
@@ -78,53 +80,21 @@ pub struct Answer {
     pub open_ends: Vec<OpenEnd>,
     /// How many modules are loaded.
     pub modules: usize,
+    /// Folders and files that the program names and that were not given.
+    pub wanted: Vec<String>,
 }
 
 /// Judges a run.
 pub fn answer(world: &World, outcomes: Outcomes) -> Answer {
-    let target = world.target();
-    let turns_on = |reached: &Reached| reached.outcome == Outcome::EnablesGil;
-    let surely = outcomes.reached.iter().position(|reached| reached.certain && turns_on(reached));
-    let (gil, first, because) = if !target.free_threaded {
-        (GilAtEnd::On, None, format!("{target} always has the GIL"))
-    } else if target.gil == Gil::On {
-        (GilAtEnd::On, None, "PYTHON_GIL=1 turns it on before anything is imported".to_owned())
-    } else if target.gil == Gil::Off {
-        (GilAtEnd::Off, None, "PYTHON_GIL=0 keeps it off whatever is imported".to_owned())
-    } else if let Some((surely, first)) = surely.and_then(|at| Some((at, outcomes.reached.get(at)?))) {
-        let before = outcomes.reached.iter().take(surely).find(|reached| reached.module != first.module);
-        match before {
-            None => (GilAtEnd::On, Some(first.module.clone()), format!("{} turns it on", first.module)),
-            Some(before) => (
-                GilAtEnd::On,
-                None,
-                format!(
-                    "{} turns it on, unless {} was imported before, which cannot be told",
-                    first.module, before.module
-                ),
-            ),
-        }
-    } else if let Some(possible) = outcomes.reached.first() {
-        let why = match (possible.certain, turns_on(possible)) {
-            (true, _) => "is imported, and may turn it on",
-            (false, true) => "may be imported, and turns it on",
-            (false, false) => "may be imported, and may turn it on",
-        };
-        (GilAtEnd::Undetermined, None, format!("{} {why}", possible.module))
-    } else if let Some((module, why)) = outcomes.incomplete.first().filter(|_| world.has_blockers()) {
-        (GilAtEnd::Undetermined, None, format!("it is not known what {module} imports: {why}"))
-    } else if let Some(script) = &outcomes.stopped {
-        // Up to there it stays off; what would come after is not known.
-        (GilAtEnd::Undetermined, None, format!("{script} stops at an import that fails"))
-    } else {
-        (GilAtEnd::Off, None, "no module that is imported turns it on".to_owned())
-    };
+    let (gil, first, because) = verdict(world, &outcomes);
     let blockers = blockers(world, &outcomes);
     let free: BTreeSet<Distribution> =
         blockers.iter().filter(|blocker| !blocker.later).filter_map(|blocker| blocker.distribution.clone()).collect();
-    let Outcomes { failed, mut incomplete, modules, .. } = outcomes;
+    let Outcomes { failed, mut incomplete, mut open_ends, modules, wanted, .. } = outcomes;
     incomplete.sort();
     incomplete.dedup();
+    // Those that matter first, in the order of the run.
+    open_ends.sort_by_key(|end| end.meets.is_empty());
     Answer {
         gil,
         first,
@@ -133,9 +103,71 @@ pub fn answer(world: &World, outcomes: Outcomes) -> Answer {
         free: free.into_iter().collect(),
         failed,
         incomplete,
-        open_ends: Vec::new(),
+        open_ends,
         modules,
+        wanted: wanted.into_iter().collect(),
     }
+}
+
+fn verdict(world: &World, outcomes: &Outcomes) -> (GilAtEnd, Option<String>, String) {
+    let target = world.target();
+    if !target.free_threaded {
+        return (GilAtEnd::On, None, format!("{target} always has the GIL"));
+    }
+    match target.gil {
+        Gil::On => return (GilAtEnd::On, None, "PYTHON_GIL=1 turns it on before anything is imported".to_owned()),
+        Gil::Off => return (GilAtEnd::Off, None, "PYTHON_GIL=0 keeps it off whatever is imported".to_owned()),
+        Gil::Default => {}
+    }
+    let turns_on = |reached: &Reached| reached.outcome == Outcome::EnablesGil;
+    let surely = outcomes.reached.iter().position(|reached| reached.certain && turns_on(reached));
+    if let Some((at, first)) = surely.and_then(|at| Some((at, outcomes.reached.get(at)?))) {
+        let earlier = |(index, other): &(usize, &Reached)| {
+            other.module != first.module && (*index < at || other.since <= at && !other.certain && matches!(other.via, Via::Open(_)))
+        };
+        return match outcomes.reached.iter().enumerate().find(earlier) {
+            None => (GilAtEnd::On, Some(first.module.clone()), format!("{} turns it on", first.module)),
+            Some((_, before)) => (
+                GilAtEnd::On,
+                None,
+                format!("{} turns it on, unless {} was imported before, which cannot be told", first.module, before.module),
+            ),
+        };
+    }
+    if let Some(possible) = outcomes.reached.iter().find(|reached| reached.via == Via::Seen || reached.certain) {
+        let why = match (possible.certain, turns_on(possible)) {
+            (true, _) => "is imported, and may turn it on",
+            (false, true) => "may be imported, and turns it on",
+            (false, false) => "may be imported, and may turn it on",
+        };
+        return (GilAtEnd::Undetermined, None, format!("{} {why}", possible.module));
+    }
+    if let Some(place) = &outcomes.stopped {
+        // Up to there it stays off; what would come after is not known.
+        return (GilAtEnd::Undetermined, None, format!("the program stops at {place}"));
+    }
+    if let Some((name, why)) = outcomes.failed.first() {
+        return (GilAtEnd::Undetermined, None, format!("{name} cannot be imported: {why}"));
+    }
+    if let Some((place, name)) = outcomes.unfound.first() {
+        return (GilAtEnd::Undetermined, None, format!("{place} imports {name}, which is in none of the folders that are known"));
+    }
+    let meeting: Vec<&OpenEnd> = outcomes.open_ends.iter().filter(|end| !end.meets.is_empty()).collect();
+    if let Some(end) = meeting.first() {
+        let place = if end.line > 0 { format!("{}:{}", end.file, end.line) } else { end.file.clone() };
+        let more = match end.meets.len() {
+            0 | 1 => String::new(),
+            all => format!(" or one of {} others", all - 1),
+        };
+        let others = match meeting.len() {
+            1 => String::new(),
+            2 => "; 1 other open end may, too".to_owned(),
+            all => format!("; {} other open ends may, too", all - 1),
+        };
+        let meets = end.meets.first().map_or("", String::as_str);
+        return (GilAtEnd::OffUnless, None, format!("{place} ({}) leads to {meets}{more}{others}", end.what));
+    }
+    (GilAtEnd::Off, None, "no module that is imported turns it on".to_owned())
 }
 
 /// Every module once: certain ones in import order, then possible ones, then those for later.
@@ -157,6 +189,7 @@ fn blockers(world: &World, outcomes: &Outcomes) -> Vec<Blocker> {
             distribution: extension.distribution.clone(),
             certain: reached.certain && !later,
             later,
+            threads: reached.threads && !later,
             optional: reached.chain.iter().any(|link| link.kind == ImportKind::Try),
             chain: reached.chain.clone(),
         });

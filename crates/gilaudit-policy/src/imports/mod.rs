@@ -1,18 +1,18 @@
 //! The import graph: which modules an import of something runs, and which of them turn the GIL on.
 //!
 //! ```text
-//! PythonFacts + Extensions ──world──> modules by name ──run──> what is loaded, in CPython's order ──answer──> does the GIL stay off
+//! Programs + Extensions ──world──> modules by name ──run──> what is loaded, in CPython's order ──answer──> does the GIL stay off
 //! ```
 //!
-//! A run goes through module bodies as the interpreter would, depth first, without executing anything. What it cannot decide (a
-//! condition, a function called while a module is imported, what an extension's own code imports) it follows as *possible*. An
-//! answer is certain only where nothing possible could change it.
+//! A run follows module bodies and the functions that they call, with what is known of values, without executing anything. What it
+//! cannot decide it follows as *possible*; where it cannot tell what is imported, it notes an open end. An answer is certain only where
+//! nothing possible could change it.
 
 mod answer;
-mod names;
 mod run;
+mod value;
 mod world;
 
 pub use answer::{Answer, Blocker, GilAtEnd, OpenEnd, answer};
 pub use run::{Entry, Link, Outcomes, Reached, run};
-pub use world::{ExtensionNode, LazyFacts, PythonNode, World};
+pub use world::{EntryPoint, ExtensionNode, LazyCode, LazyNames, PythonNode, ReadCode, World};

@@ -1,17 +1,15 @@
 //! The `.pyi` file that `lazy_loader.attach_stub` reads: `from . import submodule`, `from .submodule import name`.
 
-use gilaudit_model::LazyName;
+use gilaudit_model::program::Stmt;
 
-use super::Reading;
-
-/// The names that a package gives out lazily by its stub file.
-pub fn read_stub(text: &[u8], reading: &Reading) -> Vec<LazyName> {
+/// The names that a package gives out lazily by its stub file: attribute and submodule.
+pub fn read_stub(text: &[u8]) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for import in super::read(text, reading).imports {
-        let Some(names) = import.names.filter(|_| import.level == 1) else { continue };
-        for attribute in names {
-            let submodule = if import.module.is_empty() { attribute.clone() } else { import.module.clone() };
-            found.push(LazyName { attribute, submodule });
+    for statement in super::read_program(text).body {
+        let Stmt::From { module, level: 1, names, .. } = statement else { continue };
+        for alias in names {
+            let submodule = if module.is_empty() { alias.name.clone() } else { module.clone() };
+            found.push((alias.name, submodule));
         }
     }
     found
