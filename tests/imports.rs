@@ -239,8 +239,14 @@ fn kinds_of_imports() {
     site("plugins/plain.py", "");
     site("calm/__init__.py", "");
     site("calm/plain.py", "");
-    site("app-1.dist-info/entry_points.txt", "[app.plugins]\nquick = plugins.quick:Plugin\n[app.calm]\nx = calm.plain\n");
-    site("tool.py", "def run(f):\n    return f()\ndef keep(f):\n    KEPT.append(f)\nKEPT = []\ndef runall():\n    for f in KEPT: f()\n");
+    site(
+        "app-1.dist-info/entry_points.txt",
+        "[app.plugins]\nquick = plugins.quick:Plugin\n[app.calm]\nx = calm.plain\n",
+    );
+    site(
+        "tool.py",
+        "def run(f):\n    return f()\ndef keep(f):\n    KEPT.append(f)\nKEPT = []\ndef runall():\n    for f in KEPT: f()\n",
+    );
     put(here.path(), "job/other.py", "import low.fast\n");
     put(here.path(), "job/parts/one.py", "import low.fast\n");
     put(here.path(), "vendor/inner.py", "import low.fast\n");
@@ -258,8 +264,16 @@ fn kinds_of_imports() {
         // Entry points and folders.
         ("from importlib.metadata import entry_points as e\nfor p in e(group='app.plugins'): p.load()", on, ""),
         ("from importlib.metadata import entry_points as e\nfor p in e(group='app.calm'): p.load()", off, ""),
-        ("import pkgutil, importlib, plugins\nfor m in pkgutil.iter_modules(plugins.__path__, 'plugins.'): importlib.import_module(m.name)", on, ""),
-        ("import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'vendor'))\nimport inner", on, ""),
+        (
+            "import pkgutil, importlib, plugins\nfor m in pkgutil.iter_modules(plugins.__path__, 'plugins.'): importlib.import_module(m.name)",
+            on,
+            "",
+        ),
+        (
+            "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'vendor'))\nimport inner",
+            on,
+            "",
+        ),
         // Code as data.
         ("exec('import low.fast')", on, ""),
         ("exec(open('nowhere').read())", unless, "*"),
@@ -274,9 +288,17 @@ fn kinds_of_imports() {
         ("import atexit\natexit.register(lambda: __import__('low.fast'))", on, ""),
         ("import threading\ndef f(): import low.fast\nthreading.Thread(target=f).start()", on, ""),
         ("import signal\ndef f(*a): import low.fast\nsignal.signal(1, f)", unless, "low.mp_used"),
-        ("class M(type):\n    def __new__(m, *a):\n        import low.fast\n        return type.__new__(m, *a)\nclass A(metaclass=M): pass", on, ""),
+        (
+            "class M(type):\n    def __new__(m, *a):\n        import low.fast\n        return type.__new__(m, *a)\nclass A(metaclass=M): pass",
+            on,
+            "",
+        ),
         ("T = {'a': lambda: __import__('low.fast')}\nT['a']()", on, ""),
-        ("import http.server as h\nclass H(h.BaseHTTPRequestHandler):\n    def do_GET(self): import low.fast\nh.HTTPServer(('', 0), H).serve_forever()", unless, "low.mp_used"),
+        (
+            "import http.server as h\nclass H(h.BaseHTTPRequestHandler):\n    def do_GET(self): import low.fast\nh.HTTPServer(('', 0), H).serve_forever()",
+            unless,
+            "low.mp_used",
+        ),
         // Failure and conditions.
         ("import sys\nif sys._is_gil_enabled(): import low.fast", off, ""),
         ("import sys\nif 't' not in sys.abiflags: import low.fast", off, ""),
@@ -295,7 +317,8 @@ fn kinds_of_imports() {
         let meets = answer["open_ends"][0]["meets"].as_array().is_some_and(|meets| !meets.is_empty());
         assert_eq!(meets, gil == unless, "{script}\n{ends}");
     }
-    let threads = of_script(here.path(), "", "import threading\ndef f(): import low.fast\nthreading.Thread(target=f).start()");
+    let threads =
+        of_script(here.path(), "", "import threading\ndef f(): import low.fast\nthreading.Thread(target=f).start()");
     assert_eq!(threads["blockers"][0]["threads"], true);
 }
 

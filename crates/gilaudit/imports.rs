@@ -96,7 +96,8 @@ pub(crate) fn follow(
 
 fn follow_here(args: &ImportArgs, inventory: &Inventory, settings: &Settings, target: &Target, answers: &mut Answers) {
     let os = answers.extensions.iter().map(|judged| judged.extension.format.os()).find(|os| *os != Os::Any);
-    let reader = Rc::new(Reader { limits: settings.input_limits.clone(), problems: RefCell::default(), files: Cell::new(0) });
+    let reader =
+        Rc::new(Reader { limits: settings.input_limits.clone(), problems: RefCell::default(), files: Cell::new(0) });
     let mut files = Files::list(args, inventory, settings, &mut answers.problems);
     let mut extra: Vec<Judged> = Vec::new();
     let mut tried: BTreeSet<String> = BTreeSet::new();
@@ -113,8 +114,13 @@ fn follow_here(args: &ImportArgs, inventory: &Inventory, settings: &Settings, ta
     let (outcomes, world, count) = loop {
         round += 1;
         extra.extend(files.judge_beside(settings, target, &answers.extensions, &extra));
-        let (world, count) = files.world(target, os, inventory, (&answers.extensions, &extra), &scripts, (&reader, settings));
-        let mut entries: Vec<Entry> = files.startup.iter().map(|(file, line, code)| Entry::Startup(file.clone(), *line, Rc::clone(code))).collect();
+        let (world, count) =
+            files.world(target, os, inventory, (&answers.extensions, &extra), &scripts, (&reader, settings));
+        let mut entries: Vec<Entry> = files
+            .startup
+            .iter()
+            .map(|(file, line, code)| Entry::Startup(file.clone(), *line, Rc::clone(code)))
+            .collect();
         entries.extend(args.names.iter().cloned().map(Entry::Import));
         let mut problems = Vec::new();
         for file in &entry_files {
@@ -126,9 +132,14 @@ fn follow_here(args: &ImportArgs, inventory: &Inventory, settings: &Settings, ta
         entries.extend(args.modules.iter().cloned().map(Entry::Module));
         for name in &args.entry_points {
             let found = files.console_script(name);
-            match found.and_then(|value| value.split_once(':').map(|(module, function)| (module.trim().to_owned(), function.trim().to_owned()))) {
+            match found.and_then(|value| {
+                value.split_once(':').map(|(module, function)| (module.trim().to_owned(), function.trim().to_owned()))
+            }) {
                 Some((module, function)) => entries.push(Entry::Function(module, function)),
-                None => problems.push(missing(&format!("--entry-point {name}"), "no installed distribution has a console script of this name")),
+                None => problems.push(missing(
+                    &format!("--entry-point {name}"),
+                    "no installed distribution has a console script of this name",
+                )),
             }
         }
         if args.import_all {
@@ -144,7 +155,9 @@ fn follow_here(args: &ImportArgs, inventory: &Inventory, settings: &Settings, ta
             break (outcomes, world, count);
         }
     };
-    for (name, option) in args.names.iter().map(|name| (name, "--import")).chain(args.modules.iter().map(|name| (name, "-m"))) {
+    for (name, option) in
+        args.names.iter().map(|name| (name, "--import")).chain(args.modules.iter().map(|name| (name, "-m")))
+    {
         if !world.has(name) {
             let error = format!("no module named '{name}' in the inputs or the standard library of {target}");
             unread.push(missing(&format!("{option} {name}"), &error));
@@ -196,7 +209,9 @@ fn finish(
 ) {
     let reached = outcomes.files.clone();
     // What lies beside the program counts when it is reached.
-    answers.extensions.extend(extra.into_iter().filter(|judged| reached.contains(&judged.extension.origin.to_string())));
+    answers
+        .extensions
+        .extend(extra.into_iter().filter(|judged| reached.contains(&judged.extension.origin.to_string())));
     let answer = answer(world, outcomes);
     let requirements = Requirements::new(&files.roots);
     let ways =
@@ -309,7 +324,13 @@ impl Files {
     }
 
     /// Lists folders and files that the program names; `false` when there is nothing new.
-    fn provide(&mut self, wanted: &[String], tried: &mut BTreeSet<String>, scripts: &mut Vec<PathBuf>, settings: &Settings) -> bool {
+    fn provide(
+        &mut self,
+        wanted: &[String],
+        tried: &mut BTreeSet<String>,
+        scripts: &mut Vec<PathBuf>,
+        settings: &Settings,
+    ) -> bool {
         let mut any = false;
         for path in wanted {
             tried.insert(path.clone());
@@ -329,7 +350,8 @@ impl Files {
     /// The value of a console script.
     fn console_script(&self, name: &str) -> Option<&str> {
         let points = self.roots.iter().flat_map(|root| &root.installed).flat_map(|installed| &installed.entry_points);
-        let mut found = points.filter(|(group, own, _)| matches!(group.as_str(), "console_scripts" | "gui_scripts") && own == name);
+        let mut found =
+            points.filter(|(group, own, _)| matches!(group.as_str(), "console_scripts" | "gui_scripts") && own == name);
         found.next().map(|(_, _, value)| value.as_str())
     }
 
@@ -337,8 +359,15 @@ impl Files {
     fn judge_beside(&self, settings: &Settings, target: &Target, known: &[Judged], extra: &[Judged]) -> Vec<Judged> {
         let have: BTreeSet<&str> =
             known.iter().chain(extra).map(|judged| judged.extension.origin.file_path()).collect();
-        let paths = self.roots.iter().flat_map(|root| root.compiled.iter().map(|file| format!("{}/{file}", root.path.trim_end_matches('/'))));
-        let new: Vec<Given> = paths.filter(|path| !have.contains(path.as_str())).take(2_000).map(|path| Given::Path(path.into())).collect();
+        let paths = self
+            .roots
+            .iter()
+            .flat_map(|root| root.compiled.iter().map(|file| format!("{}/{file}", root.path.trim_end_matches('/'))));
+        let new: Vec<Given> = paths
+            .filter(|path| !have.contains(path.as_str()))
+            .take(2_000)
+            .map(|path| Given::Path(path.into()))
+            .collect();
         if new.is_empty() {
             return Vec::new();
         }
@@ -385,7 +414,11 @@ impl Files {
                 binaries.push((node, judged));
             }
             let of = root.installed.iter().flat_map(|installed| &installed.entry_points);
-            points.extend(of.map(|(group, name, value)| EntryPoint { group: group.clone(), name: name.clone(), value: value.clone() }));
+            points.extend(of.map(|(group, name, value)| EntryPoint {
+                group: group.clone(),
+                name: name.clone(),
+                value: value.clone(),
+            }));
         }
         world.set_entry_points(points);
         for script in scripts {
@@ -474,4 +507,3 @@ fn searched<'p>(path: &'p str, judged: &Judged, target: &Target) -> Option<(usiz
     let rank = suffixes(target, judged.extension.platform()).iter().position(|known| known == suffix)?;
     Some((rank, folder, stem))
 }
-

@@ -18,7 +18,12 @@ const SHORTEST_WITHIN: usize = 5;
 /// A name counts when it is dotted, when it is a sibling of the extension, or when it is of a distribution that the extension's own
 /// requires, extras included: `param` and `click` are words, too, and an application's own `config`. A C string that is just the name
 /// also counts within the extension's own distribution, and if that is not known.
-pub(super) fn plausible(world: &World, requirements: &Requirements, judged: &Judged, mentioned: &Mentioned) -> Vec<String> {
+pub(super) fn plausible(
+    world: &World,
+    requirements: &Requirements,
+    judged: &Judged,
+    mentioned: &Mentioned,
+) -> Vec<String> {
     let own = &judged.extension;
     let package = own.module.rsplit_once('.').map(|(package, _)| package);
     let relative = |name: &String| package.map(|package| format!("{package}.{name}")).filter(|name| world.has(name));
@@ -56,7 +61,12 @@ pub(super) fn by_distribution(world: &World) -> Modules {
 }
 
 /// Which modules of its own distribution, and of those that this one requires, an extension may import by names in these texts.
-pub(super) fn unsplit(modules: &Modules, requirements: &Requirements, judged: &Judged, texts: &[Vec<u8>]) -> Vec<String> {
+pub(super) fn unsplit(
+    modules: &Modules,
+    requirements: &Requirements,
+    judged: &Judged,
+    texts: &[Vec<u8>],
+) -> Vec<String> {
     let own = &judged.extension;
     let mut known: HashMap<&str, bool> = HashMap::new();
     let mut has = |name| {
@@ -115,4 +125,3 @@ pub(super) fn mentionable(world: &World) -> BTreeSet<String> {
     names.extend(tails);
     names
 }
-

@@ -77,4 +77,3 @@ impl Requirements {
         self.tops.iter().filter(reaches).cloned().collect()
     }
 }
-

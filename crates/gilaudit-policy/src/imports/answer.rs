@@ -123,14 +123,18 @@ fn verdict(world: &World, outcomes: &Outcomes) -> (GilAtEnd, Option<String>, Str
     let surely = outcomes.reached.iter().position(|reached| reached.certain && turns_on(reached));
     if let Some((at, first)) = surely.and_then(|at| Some((at, outcomes.reached.get(at)?))) {
         let earlier = |(index, other): &(usize, &Reached)| {
-            other.module != first.module && (*index < at || other.since <= at && !other.certain && matches!(other.via, Via::Open(_)))
+            other.module != first.module
+                && (*index < at || other.since <= at && !other.certain && matches!(other.via, Via::Open(_)))
         };
         return match outcomes.reached.iter().enumerate().find(earlier) {
             None => (GilAtEnd::On, Some(first.module.clone()), format!("{} turns it on", first.module)),
             Some((_, before)) => (
                 GilAtEnd::On,
                 None,
-                format!("{} turns it on, unless {} was imported before, which cannot be told", first.module, before.module),
+                format!(
+                    "{} turns it on, unless {} was imported before, which cannot be told",
+                    first.module, before.module
+                ),
             ),
         };
     }
@@ -150,7 +154,11 @@ fn verdict(world: &World, outcomes: &Outcomes) -> (GilAtEnd, Option<String>, Str
         return (GilAtEnd::Undetermined, None, format!("{name} cannot be imported: {why}"));
     }
     if let Some((place, name)) = outcomes.unfound.first() {
-        return (GilAtEnd::Undetermined, None, format!("{place} imports {name}, which is in none of the folders that are known"));
+        return (
+            GilAtEnd::Undetermined,
+            None,
+            format!("{place} imports {name}, which is in none of the folders that are known"),
+        );
     }
     let meeting: Vec<&OpenEnd> = outcomes.open_ends.iter().filter(|end| !end.meets.is_empty()).collect();
     if let Some(end) = meeting.first() {

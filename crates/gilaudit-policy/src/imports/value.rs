@@ -183,15 +183,41 @@ impl Value {
     pub(super) fn is_inert(&self) -> bool {
         matches!(
             self,
-            Self::Unknown | Self::None | Self::Bool(_) | Self::Int(_) | Self::Str(_) | Self::Bytes(_) | Self::Text(..) | Self::Std(_) | Self::Compiled
+            Self::Unknown
+                | Self::None
+                | Self::Bool(_)
+                | Self::Int(_)
+                | Self::Str(_)
+                | Self::Bytes(_)
+                | Self::Text(..)
+                | Self::Std(_)
+                | Self::Compiled
         )
     }
 
     /// Whether two values are the same, when that can be told.
     pub(super) fn same(&self, other: &Self) -> Option<bool> {
         Some(match (self, other) {
-            (Self::Unknown | Self::Text(..) | Self::Compiled | Self::Made(_) | Self::OneOf(_) | Self::Method(_) | Self::Paused(_), _)
-            | (_, Self::Unknown | Self::Text(..) | Self::Compiled | Self::Made(_) | Self::OneOf(_) | Self::Method(_) | Self::Paused(_)) => {
+            (
+                Self::Unknown
+                | Self::Text(..)
+                | Self::Compiled
+                | Self::Made(_)
+                | Self::OneOf(_)
+                | Self::Method(_)
+                | Self::Paused(_),
+                _,
+            )
+            | (
+                _,
+                Self::Unknown
+                | Self::Text(..)
+                | Self::Compiled
+                | Self::Made(_)
+                | Self::OneOf(_)
+                | Self::Method(_)
+                | Self::Paused(_),
+            ) => {
                 return None;
             }
             (Self::None, Self::None) => true,

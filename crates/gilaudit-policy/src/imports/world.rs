@@ -286,7 +286,8 @@ impl World {
         }
         let below = |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
         let names = self.children.get(&(root, folder.clone()))?;
-        let is_python = |name: &&String| self.files.get(&(root, below(name))).is_some_and(|files| files.python.is_some());
+        let is_python =
+            |name: &&String| self.files.get(&(root, below(name))).is_some_and(|files| files.python.is_some());
         Some(names.iter().filter(is_python).map(|name| format!("{name}.py")).collect())
     }
 

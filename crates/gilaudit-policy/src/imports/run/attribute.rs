@@ -23,10 +23,15 @@ impl Run<'_> {
                     return Ok(Value::Str(self.text_of(class.name)));
                 }
                 if &*text == "__module__" {
-                    return Ok(self.units.get(class.unit).map_or(Value::Unknown, |unit| Value::Str(Rc::clone(&unit.module))));
+                    return Ok(self
+                        .units
+                        .get(class.unit)
+                        .map_or(Value::Unknown, |unit| Value::Str(Rc::clone(&unit.module))));
                 }
                 match self.class_attribute(class, &text, 0) {
-                    Some(Value::Func(func)) if func.kind == FuncKind::ClassMethod => Value::Func(bind(&func, object.clone())),
+                    Some(Value::Func(func)) if func.kind == FuncKind::ClassMethod => {
+                        Value::Func(bind(&func, object.clone()))
+                    }
                     Some(value) => value,
                     None => {
                         if let Some(Value::Class(meta)) = &class.metaclass {
@@ -48,10 +53,14 @@ impl Run<'_> {
             Value::Func(func) => match &*text {
                 "__name__" | "__qualname__" => {
                     let unit = self.units.get(func.unit);
-                    let own = unit.and_then(|unit| unit.code.functions.get(usize::try_from(func.index).ok()?)).map(|it| it.name);
+                    let own = unit
+                        .and_then(|unit| unit.code.functions.get(usize::try_from(func.index).ok()?))
+                        .map(|it| it.name);
                     own.map_or(Value::Unknown, |own| Value::Str(self.text_of(self.name_in(func.unit, own))))
                 }
-                "__module__" => self.units.get(func.unit).map_or(Value::Unknown, |unit| Value::Str(Rc::clone(&unit.module))),
+                "__module__" => {
+                    self.units.get(func.unit).map_or(Value::Unknown, |unit| Value::Str(Rc::clone(&unit.module)))
+                }
                 "__func__" | "__wrapped__" => object.clone(),
                 "__self__" => func.bound.clone().unwrap_or(Value::Unknown),
                 "register" | "cache_clear" | "cache_info" | "dispatch" | "setter" | "getter" | "deleter" => {
@@ -60,9 +69,13 @@ impl Run<'_> {
                 _ => Value::Unknown,
             },
             Value::Made(made) => self.made_attribute(made, object, &text),
-            Value::Str(_) | Value::Text(..) | Value::Bytes(_) | Value::Seq(_) | Value::Dict(_) | Value::Method(_) | Value::Paused(_) => {
-                Value::Method(Rc::new((object.clone(), text.as_ref().into())))
-            }
+            Value::Str(_)
+            | Value::Text(..)
+            | Value::Bytes(_)
+            | Value::Seq(_)
+            | Value::Dict(_)
+            | Value::Method(_)
+            | Value::Paused(_) => Value::Method(Rc::new((object.clone(), text.as_ref().into()))),
             Value::None if self.is_certain() && !matches!(&*text, "__class__" | "__doc__") => {
                 self.failed_at = Some((self.file_of(frame), line));
                 return Err(Failure::Other);
@@ -140,7 +153,9 @@ impl Run<'_> {
                 let scope = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope));
                 return Ok(Value::Dict(Rc::new(super::super::value::Dict { of_module: scope, ..Default::default() })));
             }
-            "__file__" | "__spec__" | "__loader__" | "__doc__" | "__package__" | "__class__" | "__version__" => return Ok(Value::Unknown),
+            "__file__" | "__spec__" | "__loader__" | "__doc__" | "__package__" | "__class__" | "__version__" => {
+                return Ok(Value::Unknown);
+            }
             _ => {}
         }
         if self.loaded.contains_key(&submodule) || self.replaced.contains_key(&submodule) {
@@ -151,10 +166,18 @@ impl Run<'_> {
             if let Some(Value::Func(func)) = self.units.get(unit).and_then(|unit| unit.scope.get(getattr)) {
                 let at = format!("{}:{line}", self.file_of(frame));
                 self.chain.push(super::Link { at, kind: ImportKind::Lazy, module: module.to_string() });
-                let result = self.call_function(&func, Args { plain: vec![Value::Str(Rc::clone(&text))], ..Args::default() }, line, frame);
+                let result = self.call_function(
+                    &func,
+                    Args { plain: vec![Value::Str(Rc::clone(&text))], ..Args::default() },
+                    line,
+                    frame,
+                );
                 self.chain.pop();
                 let value = result?;
-                if matches!(value, Value::Unknown) && self.world.find(&submodule).is_some() && self.loaded.contains_key(&submodule) {
+                if matches!(value, Value::Unknown)
+                    && self.world.find(&submodule).is_some()
+                    && self.loaded.contains_key(&submodule)
+                {
                     return Ok(Value::Module(submodule.into()));
                 }
                 return Ok(value);
@@ -192,7 +215,9 @@ impl Run<'_> {
                 }
             }
             // What is set on the class, an object may have changed.
-            Some(value) => return Ok(if instance.any || instance.escaped.get() { value.or(Value::Unknown) } else { value }),
+            Some(value) => {
+                return Ok(if instance.any || instance.escaped.get() { value.or(Value::Unknown) } else { value });
+            }
             None => {}
         }
         match &*text {
@@ -205,7 +230,12 @@ impl Run<'_> {
         }
         if let Some(Value::Func(getattr)) = self.class_attribute(&instance.class, "__getattr__", 0) {
             let getattr = bind(&getattr, object);
-            return self.call_function(&getattr, Args { plain: vec![Value::Str(text)], ..Args::default() }, line, frame);
+            return self.call_function(
+                &getattr,
+                Args { plain: vec![Value::Str(text)], ..Args::default() },
+                line,
+                frame,
+            );
         }
         self.mention(name);
         self.raises |= OTHER;
@@ -326,7 +356,9 @@ impl Run<'_> {
                     let place = |bound: Option<&Value>, missing: usize| match bound {
                         Some(Value::None) | None => Some(missing),
                         Some(Value::Int(at)) if *at >= 0 => usize::try_from(*at).ok(),
-                        Some(Value::Int(at)) => Some(items.len().saturating_sub(usize::try_from(at.unsigned_abs()).ok()?)),
+                        Some(Value::Int(at)) => {
+                            Some(items.len().saturating_sub(usize::try_from(at.unsigned_abs()).ok()?))
+                        }
                         _ => None,
                     };
                     match (place(start, 0), place(end, items.len())) {
@@ -361,7 +393,9 @@ impl Run<'_> {
             },
             Value::Std(what) => return self.standard_item(&Rc::clone(what), index, line, frame),
             Value::Instance(instance) => match self.method(instance, "__getitem__") {
-                Some(method) => return self.call(&method, Args { plain: vec![index.clone()], ..Args::default() }, line, frame),
+                Some(method) => {
+                    return self.call(&method, Args { plain: vec![index.clone()], ..Args::default() }, line, frame);
+                }
                 None => Value::Unknown,
             },
             // `Generic[T]`.
@@ -397,7 +431,13 @@ impl Run<'_> {
         })
     }
 
-    pub(super) fn dict_item(&mut self, dict: &super::super::value::Dict, index: &Value, line: u32, frame: &Frame) -> Eval {
+    pub(super) fn dict_item(
+        &mut self,
+        dict: &super::super::value::Dict,
+        index: &Value,
+        line: u32,
+        frame: &Frame,
+    ) -> Eval {
         if let (Some(scope), Some(name)) = (&dict.of_module, index.as_str()) {
             let name = self.intern(name);
             return Ok(scope.get(name).unwrap_or(Value::Unknown));
@@ -462,7 +502,8 @@ impl Run<'_> {
                 if certain {
                     pairs.retain(|(key, _)| key.same(index) != Some(true));
                 }
-                let known = pairs.iter().any(|(key, old)| key.same(index) == Some(true) && old.same(&value) == Some(true));
+                let known =
+                    pairs.iter().any(|(key, old)| key.same(index) == Some(true) && old.same(&value) == Some(true));
                 if pairs.len() < 5_000 && !known {
                     pairs.push((index.clone(), value));
                 } else {
@@ -558,7 +599,9 @@ impl Run<'_> {
             Value::Dict(dict) if dict.of_module.is_none() => {
                 (dict.pairs.borrow().iter().map(|(key, _)| key.clone()).collect(), dict.open.get())
             }
-            Value::Str(text) if text.len() <= 64 => (text.chars().map(|letter| Value::text(&letter.to_string())).collect(), false),
+            Value::Str(text) if text.len() <= 64 => {
+                (text.chars().map(|letter| Value::text(&letter.to_string())).collect(), false)
+            }
             Value::Made(made) => self.made_items(made),
             _ => (Vec::new(), true),
         }

@@ -145,17 +145,27 @@ impl Run<'_> {
             "capitalize" | "title" | "swapcase" => {
                 let mut letters = own.chars();
                 let first: String = letters.next().map(|it| it.to_uppercase().collect()).unwrap_or_default();
-                if name == "capitalize" { Value::text(&(first + &letters.as_str().to_lowercase())) } else { Value::Unknown }
+                if name == "capitalize" {
+                    Value::text(&(first + &letters.as_str().to_lowercase()))
+                } else {
+                    Value::Unknown
+                }
             }
             "replace" => match (first_text, args.plain.get(1).and_then(Value::as_str)) {
                 (Some(from), Some(to)) if !from.is_empty() => Value::text(&own.replace(&from, to)),
                 _ => Value::Unknown,
             },
-            "removeprefix" => first_text.map_or(Value::Unknown, |it| Value::text(own.strip_prefix(it.as_str()).unwrap_or(own))),
-            "removesuffix" => first_text.map_or(Value::Unknown, |it| Value::text(own.strip_suffix(it.as_str()).unwrap_or(own))),
+            "removeprefix" => {
+                first_text.map_or(Value::Unknown, |it| Value::text(own.strip_prefix(it.as_str()).unwrap_or(own)))
+            }
+            "removesuffix" => {
+                first_text.map_or(Value::Unknown, |it| Value::text(own.strip_suffix(it.as_str()).unwrap_or(own)))
+            }
             "startswith" | "endswith" => {
                 let all: Vec<Option<String>> = match &first {
-                    Some(Value::Seq(seq)) => seq.items.borrow().iter().map(|it| it.as_str().map(str::to_owned)).collect(),
+                    Some(Value::Seq(seq)) => {
+                        seq.items.borrow().iter().map(|it| it.as_str().map(str::to_owned)).collect()
+                    }
                     _ => vec![first_text],
                 };
                 let is = |part: &str| if name == "startswith" { own.starts_with(part) } else { own.ends_with(part) };
@@ -181,7 +191,8 @@ impl Run<'_> {
                         match (limit, name) {
                             (Some(limit), "split") => own.splitn(limit + 1, separator).map(str::to_owned).collect(),
                             (Some(limit), _) => {
-                                let mut parts: Vec<String> = own.rsplitn(limit + 1, separator).map(str::to_owned).collect();
+                                let mut parts: Vec<String> =
+                                    own.rsplitn(limit + 1, separator).map(str::to_owned).collect();
                                 parts.reverse();
                                 parts
                             }
@@ -196,7 +207,9 @@ impl Run<'_> {
                 Some(separator) if !separator.is_empty() => {
                     let separator = separator.as_str();
                     let (one, middle, two) = match name {
-                        "partition" => own.split_once(separator).map_or((&**own, "", ""), |(one, two)| (one, separator, two)),
+                        "partition" => {
+                            own.split_once(separator).map_or((&**own, "", ""), |(one, two)| (one, separator, two))
+                        }
                         _ => own.rsplit_once(separator).map_or(("", "", &**own), |(one, two)| (one, separator, two)),
                     };
                     Value::seq(vec![Value::text(one), Value::text(middle), Value::text(two)], false)
@@ -286,8 +299,13 @@ impl Run<'_> {
             "get" | "pop" | "setdefault" => {
                 let default = args.plain.get(1).cloned().or_else(|| self.named(&args, "default"));
                 let Some(index) = first else { return Ok(Value::Unknown) };
-                let known = super::text::compare(gilaudit_model::program::Comparison::In, &index, &Value::Dict(Rc::clone(dict)));
-                if name == "setdefault" && known != Some(true)
+                let known = super::text::compare(
+                    gilaudit_model::program::Comparison::In,
+                    &index,
+                    &Value::Dict(Rc::clone(dict)),
+                );
+                if name == "setdefault"
+                    && known != Some(true)
                     && let Some(default) = &default
                 {
                     self.set_item(&Value::Dict(Rc::clone(dict)), &index, default.clone());
@@ -311,10 +329,14 @@ impl Run<'_> {
                 let items = pairs.into_iter().map(|(key, value)| Value::seq(vec![key, value], false)).collect();
                 Value::seq(items, dict.open.get() || dict.of_module.is_some())
             }
-            "keys" => Value::seq(dict.pairs.borrow().iter().map(|(key, _)| key.clone()).collect(), dict.open.get() || dict.of_module.is_some()),
-            "values" => {
-                Value::seq(dict.pairs.borrow().iter().map(|(_, value)| value.clone()).collect(), dict.open.get() || dict.of_module.is_some())
-            }
+            "keys" => Value::seq(
+                dict.pairs.borrow().iter().map(|(key, _)| key.clone()).collect(),
+                dict.open.get() || dict.of_module.is_some(),
+            ),
+            "values" => Value::seq(
+                dict.pairs.borrow().iter().map(|(_, value)| value.clone()).collect(),
+                dict.open.get() || dict.of_module.is_some(),
+            ),
             "update" => {
                 match first {
                     Some(Value::Dict(other)) => {
@@ -371,7 +393,13 @@ impl Run<'_> {
     }
 
     /// Calls a function with every item of a value: `map`, `filter`, `sorted(key=…)`.
-    pub(super) fn each_called(&mut self, function: Option<&Value>, items: &Value, line: u32, frame: &mut Frame) -> Value {
+    pub(super) fn each_called(
+        &mut self,
+        function: Option<&Value>,
+        items: &Value,
+        line: u32,
+        frame: &mut Frame,
+    ) -> Value {
         let Some(function) = function.filter(|function| !matches!(function, Value::None)) else {
             return Value::seq(Vec::new(), true);
         };
@@ -382,7 +410,12 @@ impl Run<'_> {
         }
         if open || items.len() > 64 {
             let certain = std::mem::replace(&mut self.certain, false);
-            results.push(self.call_back(function, Args { plain: vec![Value::Unknown], ..Args::default() }, line, frame));
+            results.push(self.call_back(
+                function,
+                Args { plain: vec![Value::Unknown], ..Args::default() },
+                line,
+                frame,
+            ));
             self.certain = certain;
         }
         Value::seq(results, open || items.len() > 64)
@@ -421,7 +454,13 @@ impl Run<'_> {
                         if !known {
                             self.mention(name_of);
                         }
-                        Value::Method(Rc::new((Value::made("super of the standard library", Args { plain: vec![object], ..Args::default() }), name.into())))
+                        Value::Method(Rc::new((
+                            Value::made(
+                                "super of the standard library",
+                                Args { plain: vec![object], ..Args::default() },
+                            ),
+                            name.into(),
+                        )))
                     }
                 }
             }

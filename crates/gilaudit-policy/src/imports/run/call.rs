@@ -28,13 +28,46 @@ const AT_LEAST: u32 = 2;
 
 /// Classes of the standard library that call no method of a subclass but those between underscores.
 const QUIET_BASES: [&str; 40] = [
-    "abc.ABC", "enum.Enum", "enum.Flag", "enum.IntEnum", "enum.IntFlag", "enum.StrEnum", "typing.Generic", "typing.NamedTuple",
-    "typing.Protocol", "typing.TypedDict", "typing.Any", "collections.OrderedDict", "collections.defaultdict", "collections.UserDict",
-    "collections.UserList", "collections.deque", "collections.Counter", "collections.abc.Mapping", "collections.abc.MutableMapping",
-    "collections.abc.Sequence", "collections.abc.MutableSequence", "collections.abc.Iterator", "collections.abc.Iterable",
-    "collections.abc.Callable", "collections.abc.Hashable", "collections.abc.Sized", "collections.abc.Set", "collections.abc.MutableSet",
-    "types.ModuleType", "types.SimpleNamespace", "contextlib.ContextDecorator", "contextlib.AbstractContextManager", "numbers.Number",
-    "numbers.Real", "numbers.Integral", "threading.local", "string.Formatter", "string.Template", "pathlib.PurePath", "os.PathLike",
+    "abc.ABC",
+    "enum.Enum",
+    "enum.Flag",
+    "enum.IntEnum",
+    "enum.IntFlag",
+    "enum.StrEnum",
+    "typing.Generic",
+    "typing.NamedTuple",
+    "typing.Protocol",
+    "typing.TypedDict",
+    "typing.Any",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "collections.UserDict",
+    "collections.UserList",
+    "collections.deque",
+    "collections.Counter",
+    "collections.abc.Mapping",
+    "collections.abc.MutableMapping",
+    "collections.abc.Sequence",
+    "collections.abc.MutableSequence",
+    "collections.abc.Iterator",
+    "collections.abc.Iterable",
+    "collections.abc.Callable",
+    "collections.abc.Hashable",
+    "collections.abc.Sized",
+    "collections.abc.Set",
+    "collections.abc.MutableSet",
+    "types.ModuleType",
+    "types.SimpleNamespace",
+    "contextlib.ContextDecorator",
+    "contextlib.AbstractContextManager",
+    "numbers.Number",
+    "numbers.Real",
+    "numbers.Integral",
+    "threading.local",
+    "string.Formatter",
+    "string.Template",
+    "pathlib.PurePath",
+    "os.PathLike",
 ];
 
 /// Whether a class of the standard library calls methods of its subclasses by itself.
@@ -48,14 +81,45 @@ fn calls_methods(name: &str) -> bool {
 fn is_transparent(name: &str) -> bool {
     matches!(
         name,
-        "functools.wraps" | "functools.lru_cache" | "functools.cache" | "functools.total_ordering" | "functools.singledispatch"
-            | "functools.update_wrapper" | "functools.partialmethod" | "functools.singledispatchmethod" | "abc.abstractmethod"
-            | "typing.overload" | "typing.final" | "typing.no_type_check" | "typing.override" | "typing.runtime_checkable"
-            | "typing.cast" | "typing.dataclass_transform" | "dataclasses.dataclass" | "enum.unique" | "enum.verify" | "enum.global_enum"
-            | "warnings.deprecated" | "contextlib.contextmanager" | "contextlib.asynccontextmanager" | "types.coroutine" | "staticmethod"
-            | "reprlib.recursive_repr" | "unittest.skip" | "unittest.skipIf" | "unittest.skipUnless" | "unittest.expectedFailure"
-            | "builtins.staticmethod" | "builtins.classmethod" | "builtins.property" | "functools.cached_property" | "abc.abstractproperty"
-            | "typing.type_check_only" | "enum.property" | "enum.member" | "enum.nonmember"
+        "functools.wraps"
+            | "functools.lru_cache"
+            | "functools.cache"
+            | "functools.total_ordering"
+            | "functools.singledispatch"
+            | "functools.update_wrapper"
+            | "functools.partialmethod"
+            | "functools.singledispatchmethod"
+            | "abc.abstractmethod"
+            | "typing.overload"
+            | "typing.final"
+            | "typing.no_type_check"
+            | "typing.override"
+            | "typing.runtime_checkable"
+            | "typing.cast"
+            | "typing.dataclass_transform"
+            | "dataclasses.dataclass"
+            | "enum.unique"
+            | "enum.verify"
+            | "enum.global_enum"
+            | "warnings.deprecated"
+            | "contextlib.contextmanager"
+            | "contextlib.asynccontextmanager"
+            | "types.coroutine"
+            | "staticmethod"
+            | "reprlib.recursive_repr"
+            | "unittest.skip"
+            | "unittest.skipIf"
+            | "unittest.skipUnless"
+            | "unittest.expectedFailure"
+            | "builtins.staticmethod"
+            | "builtins.classmethod"
+            | "builtins.property"
+            | "functools.cached_property"
+            | "abc.abstractproperty"
+            | "typing.type_check_only"
+            | "enum.property"
+            | "enum.member"
+            | "enum.nonmember"
     )
 }
 
@@ -167,10 +231,18 @@ impl Run<'_> {
             args.plain.insert(0, bound.clone());
         }
         if func.kind == FuncKind::Context {
-            return Ok(Value::Paused(Rc::new(Paused { func: Rc::clone(func), args: without_bound(func, args), ran: Cell::new(false) })));
+            return Ok(Value::Paused(Rc::new(Paused {
+                func: Rc::clone(func),
+                args: without_bound(func, args),
+                ran: Cell::new(false),
+            })));
         }
         if function.is_generator || function.is_async {
-            return Ok(Value::Paused(Rc::new(Paused { func: Rc::clone(func), args: without_bound(func, args), ran: Cell::new(false) })));
+            return Ok(Value::Paused(Rc::new(Paused {
+                func: Rc::clone(func),
+                args: without_bound(func, args),
+                ran: Cell::new(false),
+            })));
         }
         let args = without_bound(func, args);
         self.run_function(func, args, line, frame)
@@ -182,13 +254,17 @@ impl Run<'_> {
         let count = self.counts.get(&id).copied().unwrap_or(0);
         let within = self.calls.iter().filter(|call| **call == id).count();
         let forced = std::mem::take(&mut self.forced);
-        let size = self.units.get(func.unit).and_then(|unit| unit.code.functions.get(usize::try_from(func.index).ok()?));
+        let size =
+            self.units.get(func.unit).and_then(|unit| unit.code.functions.get(usize::try_from(func.index).ok()?));
         let size = size.map_or(1, |function| function.size.max(1));
         let deep = if self.is_certain() && count < OFTEN { DEEPEST } else { DEEP_MAYBE };
         let often = if self.is_certain() && count < OFTEN { u32::MAX } else { OFTEN + (MAYBE / size).max(AT_LEAST) };
         // Certain calls are counted by themselves: the first ones say most.
         let spent = if self.is_certain() { count } else { OFTEN + self.maybe_counts.get(&id).copied().unwrap_or(0) };
-        if !forced && (self.calls.len() >= deep || within >= 3 || spent >= often) || self.calls.len() >= DEEPEST || !self.step(caller, line) {
+        if !forced && (self.calls.len() >= deep || within >= 3 || spent >= often)
+            || self.calls.len() >= DEEPEST
+            || !self.step(caller, line)
+        {
             self.escape_args(&args);
             self.may_run(func);
             return Ok(Value::Unknown);
@@ -265,7 +341,13 @@ impl Run<'_> {
         Ok(value)
     }
 
-    fn bind_params(&mut self, func: &Func, function: &gilaudit_model::program::Function, args: Args, scope: &Rc<Scope>) {
+    fn bind_params(
+        &mut self,
+        func: &Func,
+        function: &gilaudit_model::program::Function,
+        args: Args,
+        scope: &Rc<Scope>,
+    ) {
         let mut plain = args.plain.into_iter();
         let mut named = args.named;
         for (index, param) in function.params.iter().enumerate() {
@@ -278,7 +360,8 @@ impl Run<'_> {
                 }
                 ParamKind::DoubleStar => {
                     let pairs = std::mem::take(&mut named);
-                    let pairs = pairs.into_iter().map(|(name, value)| (Value::Str(self.text_of(name)), value)).collect();
+                    let pairs =
+                        pairs.into_iter().map(|(name, value)| (Value::Str(self.text_of(name)), value)).collect();
                     Value::dict(pairs, args.open)
                 }
                 ParamKind::Plain | ParamKind::Named => {
@@ -401,14 +484,26 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn define_class(&mut self, code: &Rc<Program>, index: u32, decorators: &[ExprId], frame: &mut Frame) -> Flow {
+    pub(super) fn define_class(
+        &mut self,
+        code: &Rc<Program>,
+        index: u32,
+        decorators: &[ExprId],
+        frame: &mut Frame,
+    ) -> Flow {
         match self.make_class(code, index, decorators, frame) {
             Ok(()) => Flow::Next,
             Err(failure) => Flow::Raise(failure),
         }
     }
 
-    fn make_class(&mut self, code: &Rc<Program>, index: u32, decorators: &[ExprId], frame: &mut Frame) -> Result<(), Failure> {
+    fn make_class(
+        &mut self,
+        code: &Rc<Program>,
+        index: u32,
+        decorators: &[ExprId],
+        frame: &mut Frame,
+    ) -> Result<(), Failure> {
         let Some(definition) = usize::try_from(index).ok().and_then(|at| code.classes.get(at)) else { return Ok(()) };
         let mut callees = Vec::new();
         for decorator in decorators {
@@ -421,7 +516,11 @@ impl Run<'_> {
             match argument.kind {
                 ArgumentKind::Named(name) => {
                     let name = self.name_in(frame.unit, name);
-                    if &*self.text_of(name) == "metaclass" { metaclass = Some(value) } else { keywords.push((name, value)) }
+                    if &*self.text_of(name) == "metaclass" {
+                        metaclass = Some(value)
+                    } else {
+                        keywords.push((name, value))
+                    }
                 }
                 ArgumentKind::Plain => bases.push(value),
                 ArgumentKind::Star | ArgumentKind::DoubleStar => bases.push(Value::Unknown),
@@ -430,7 +529,10 @@ impl Run<'_> {
         let is_open = |base: &Value| match base {
             Value::Class(class) => class.open,
             Value::Std(name) => calls_methods(name),
-            Value::Made(made) => !matches!(&*made.what, "typing.NamedTuple" | "collections.namedtuple" | "typing.TypedDict") && calls_methods(&made.what),
+            Value::Made(made) => {
+                !matches!(&*made.what, "typing.NamedTuple" | "collections.namedtuple" | "typing.TypedDict")
+                    && calls_methods(&made.what)
+            }
             Value::None => false,
             _ => true,
         };
@@ -485,7 +587,10 @@ impl Run<'_> {
             Some(Value::Class(meta)) => {
                 for special in ["__prepare__", "__new__", "__init__"] {
                     if let Some(Value::Func(func)) = self.class_attribute(meta, special, 0) {
-                        let dict = Value::Dict(Rc::new(super::super::value::Dict { of_module: Some(Rc::clone(&names)), ..Default::default() }));
+                        let dict = Value::Dict(Rc::new(super::super::value::Dict {
+                            of_module: Some(Rc::clone(&names)),
+                            ..Default::default()
+                        }));
                         let first = if special == "__init__" { value.clone() } else { Value::Class(Rc::clone(meta)) };
                         let bases = Value::seq(class.bases.clone(), false);
                         let plain = vec![first, Value::Str(self.text_of(name)), bases, dict];
@@ -518,18 +623,29 @@ impl Run<'_> {
     }
 
     /// What a decorator makes of a function or class.
-    pub(super) fn decorate(&mut self, callee: &Value, value: Value, frame: &mut Frame, code: &Program, at: ExprId) -> Eval {
+    pub(super) fn decorate(
+        &mut self,
+        callee: &Value,
+        value: Value,
+        frame: &mut Frame,
+        code: &Program,
+        at: ExprId,
+    ) -> Eval {
         let line = usize::try_from(at).ok().and_then(|at| code.lines.get(at)).copied().unwrap_or(0);
         let name = match callee {
             Value::Std(name) => Rc::clone(name),
             Value::Made(made) => Rc::clone(&made.what),
-            Value::Method(method) if matches!(&*method.1, "setter" | "getter" | "deleter") => return Ok(method.0.clone()),
+            Value::Method(method) if matches!(&*method.1, "setter" | "getter" | "deleter") => {
+                return Ok(method.0.clone());
+            }
             // A property that is not known to be one.
             _ => "".into(),
         };
         if let (Value::Func(func), true) = (&value, &*name != "") {
             let kind = match &*name {
-                "builtins.property" | "functools.cached_property" | "abc.abstractproperty" | "enum.property" => FuncKind::Property,
+                "builtins.property" | "functools.cached_property" | "abc.abstractproperty" | "enum.property" => {
+                    FuncKind::Property
+                }
                 "builtins.staticmethod" => FuncKind::Static,
                 "builtins.classmethod" => FuncKind::ClassMethod,
                 "contextlib.contextmanager" | "contextlib.asynccontextmanager" => FuncKind::Context,
@@ -595,7 +711,8 @@ impl Run<'_> {
                 let method = self.method(instance, "__enter__").or_else(|| self.method(instance, "__aenter__"));
                 let Some(method) = method else { return Ok(Value::Unknown) };
                 let entered = self.call(&method, Args::default(), 0, frame)?;
-                let entered = self.resume(&entered, frame).map(|it| if matches!(it, Value::Unknown) { entered } else { it })?;
+                let entered =
+                    self.resume(&entered, frame).map(|it| if matches!(it, Value::Unknown) { entered } else { it })?;
                 Ok(entered)
             }
             Value::Paused(paused) if paused.func.kind == FuncKind::Context => {
@@ -682,7 +799,9 @@ fn hash_value(value: &Value, hasher: &mut impl Hasher, depth: usize) {
     match value {
         Value::Bool(value) => value.hash(hasher),
         Value::Int(number) => number.hash(hasher),
-        Value::Str(text) | Value::Bytes(text) | Value::Module(text) | Value::Std(text) | Value::Text(text, _) => text.hash(hasher),
+        Value::Str(text) | Value::Bytes(text) | Value::Module(text) | Value::Std(text) | Value::Text(text, _) => {
+            text.hash(hasher)
+        }
         Value::Seq(seq) => {
             seq.open.get().hash(hasher);
             let items = seq.items.borrow();

@@ -322,7 +322,17 @@ impl Run<'_> {
             }
             Some(Expr::Compare(left, rest)) => {
                 let (Some(Expr::Name(name)), [(operator, right)]) = (expr(*left), rest.as_slice()) else { return };
-                let Some(Expr::None | Expr::Str(_) | Expr::Int(_) | Expr::Tuple(_) | Expr::List(_) | Expr::Set(_) | Expr::Name(_) | Expr::Attribute(..)) = expr(*right) else {
+                let Some(
+                    Expr::None
+                    | Expr::Str(_)
+                    | Expr::Int(_)
+                    | Expr::Tuple(_)
+                    | Expr::List(_)
+                    | Expr::Set(_)
+                    | Expr::Name(_)
+                    | Expr::Attribute(..),
+                ) = expr(*right)
+                else {
                     return;
                 };
                 let Ok(right) = self.eval(code, *right, frame) else { return };
@@ -332,17 +342,23 @@ impl Run<'_> {
                 let is_equal = matches!(operator, Comparison::Equal | Comparison::Is) && holds
                     || matches!(operator, Comparison::NotEqual | Comparison::IsNot) && !holds;
                 if is_equal && matches!(right, Value::Str(_) | Value::None | Value::Int(_) | Value::Bool(_)) {
-                    if let Some((scope, Value::Unknown | Value::OneOf(_) | Value::Text(..))) = self.find_name(frame, name) {
+                    if let Some((scope, Value::Unknown | Value::OneOf(_) | Value::Text(..))) =
+                        self.find_name(frame, name)
+                    {
                         self.store(&scope, name, Some(right));
                     }
                     return;
                 }
                 if operator == Comparison::In && holds || operator == Comparison::NotIn && !holds {
-                    if let (Some((scope, Value::Unknown | Value::Text(..))), Value::Seq(seq)) = (self.find_name(frame, name), &right)
+                    if let (Some((scope, Value::Unknown | Value::Text(..))), Value::Seq(seq)) =
+                        (self.find_name(frame, name), &right)
                         && !seq.open.get()
                     {
                         let items = seq.items.borrow().clone();
-                        if items.iter().all(|item| matches!(item, Value::Str(_))) && !items.is_empty() && items.len() <= 12 {
+                        if items.iter().all(|item| matches!(item, Value::Str(_)))
+                            && !items.is_empty()
+                            && items.len() <= 12
+                        {
                             let one = items.into_iter().reduce(Value::or).unwrap_or(Value::Unknown);
                             self.store(&scope, name, Some(one));
                         }
@@ -552,7 +568,9 @@ impl Run<'_> {
             },
             Value::Seq(seq) => {
                 let all = seq.items.borrow();
-                all.iter().map(|item| self.catches(item)).fold((0, false), |(bits, narrow), (more, also)| (bits | more, narrow | also))
+                all.iter()
+                    .map(|item| self.catches(item))
+                    .fold((0, false), |(bits, narrow), (more, also)| (bits | more, narrow | also))
             }
             Value::OneOf(some) => {
                 some.iter().map(|item| self.catches(item)).fold((0, true), |(bits, _), (more, _)| (bits | more, true))
@@ -724,7 +742,9 @@ impl Run<'_> {
         match usize::try_from(target).ok().and_then(|id| code.exprs.get(id)) {
             Some(Expr::Name(name)) => {
                 let name = self.name_in(frame.unit, *name);
-                if self.is_certain() && let Some((scope, _)) = self.find_name(frame, name) {
+                if self.is_certain()
+                    && let Some((scope, _)) = self.find_name(frame, name)
+                {
                     self.store(&scope, name, None);
                 }
             }

@@ -32,7 +32,9 @@ impl Run<'_> {
             Expr::Str(text) => Value::text(text),
             Expr::Bytes(text) => Value::Bytes((&**text).into()),
             Expr::Int(number) => Value::Int(*number),
-            Expr::Other => Value::Made(Rc::new(super::super::value::Made { what: "number".into(), args: Args::default() })),
+            Expr::Other => {
+                Value::Made(Rc::new(super::super::value::Made { what: "number".into(), args: Args::default() }))
+            }
             Expr::None => Value::None,
             Expr::Bool(value) => Value::Bool(*value),
             Expr::Name(name) => {
@@ -290,9 +292,8 @@ impl Run<'_> {
             return Ok(result.unwrap_or(Value::Unknown));
         }
         Ok(match (operator, left, right) {
-            (Operator::Add, Value::Str(_) | Value::Text(..), _) | (Operator::Add, _, Value::Str(_) | Value::Text(..)) => {
-                text::concat(&[left.clone(), right.clone()])
-            }
+            (Operator::Add, Value::Str(_) | Value::Text(..), _)
+            | (Operator::Add, _, Value::Str(_) | Value::Text(..)) => text::concat(&[left.clone(), right.clone()]),
             (Operator::Add, Value::Seq(one), Value::Seq(two)) => {
                 let mut items = one.items.borrow().clone();
                 items.extend(two.items.borrow().iter().cloned());
@@ -492,7 +493,11 @@ impl Run<'_> {
             let unit = self.units.get(frame.unit);
             let is_global = unit.is_some_and(|unit| Rc::ptr_eq(&unit.scope, &scope));
             // A function that is not followed yet may have changed it.
-            if is_global && frame.func.is_some() && unit.is_some_and(|unit| unit.volatile.contains(&name)) && !self.is_certain() {
+            if is_global
+                && frame.func.is_some()
+                && unit.is_some_and(|unit| unit.volatile.contains(&name))
+                && !self.is_certain()
+            {
                 return Ok(match value {
                     Value::Unknown => Value::Unknown,
                     value => value.or(Value::Unknown),
@@ -513,7 +518,12 @@ impl Run<'_> {
         // A name that nothing binds ends the program; one that may be bound elsewhere does not.
         let unit = self.units.get(frame.unit);
         let certain = unit.is_some_and(|unit| unit.is_entry && !unit.is_dynamic && !unit.volatile.contains(&name));
-        if certain && self.is_certain() && frame.func.is_none() && frame.class.is_none() && !self.binds_somewhere(frame.unit, name) {
+        if certain
+            && self.is_certain()
+            && frame.func.is_none()
+            && frame.class.is_none()
+            && !self.binds_somewhere(frame.unit, name)
+        {
             self.failed_at = Some((self.file_of(frame), line));
             return Err(Failure::Other);
         }
@@ -568,12 +578,14 @@ impl Run<'_> {
                         stack.extend(cases.iter().map(|case| &case.body[..]));
                         cases.iter().any(|case| case.binds.iter().any(is))
                     }
-                    Stmt::Def(index, _) => {
-                        usize::try_from(*index).ok().and_then(|at| unit.code.functions.get(at)).is_some_and(|it| is(&it.name))
-                    }
-                    Stmt::Class(index, _) => {
-                        usize::try_from(*index).ok().and_then(|at| unit.code.classes.get(at)).is_some_and(|it| is(&it.name))
-                    }
+                    Stmt::Def(index, _) => usize::try_from(*index)
+                        .ok()
+                        .and_then(|at| unit.code.functions.get(at))
+                        .is_some_and(|it| is(&it.name)),
+                    Stmt::Class(index, _) => usize::try_from(*index)
+                        .ok()
+                        .and_then(|at| unit.code.classes.get(at))
+                        .is_some_and(|it| is(&it.name)),
                     _ => false,
                 };
                 if found {
@@ -674,7 +686,12 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn arguments(&mut self, code: &Rc<Program>, arguments: &[Argument], frame: &mut Frame) -> Result<Args, Failure> {
+    pub(super) fn arguments(
+        &mut self,
+        code: &Rc<Program>,
+        arguments: &[Argument],
+        frame: &mut Frame,
+    ) -> Result<Args, Failure> {
         let mut args = Args::default();
         for argument in arguments {
             let value = self.eval(code, argument.value, frame)?;

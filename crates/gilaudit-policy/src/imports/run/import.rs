@@ -168,9 +168,22 @@ impl Run<'_> {
             };
             let path = if name.contains('.') { Value::seq(Vec::new(), true) } else { Value::None };
             let plain = vec![Value::text(name), path, Value::None];
-            let func = if func.kind == super::super::value::FuncKind::ClassMethod { super::call::bind(&func, finder.clone()) } else { func };
+            let func = if func.kind == super::super::value::FuncKind::ClassMethod {
+                super::call::bind(&func, finder.clone())
+            } else {
+                func
+            };
             let scope = self.scope(None);
-            let mut frame = Frame { unit: func.unit, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: true };
+            let mut frame = Frame {
+                unit: func.unit,
+                scope,
+                class: None,
+                func: None,
+                doubt: false,
+                loop_doubt: false,
+                result: None,
+                in_try: true,
+            };
             match self.call_function(&func, Args { plain, ..Args::default() }, 0, &mut frame) {
                 Ok(Value::None) => {}
                 Ok(_) => open = true,
@@ -205,7 +218,14 @@ impl Run<'_> {
     }
 
     /// Makes the module of a file.
-    pub(super) fn new_unit(&mut self, code: &Rc<Program>, module: &str, is_package: bool, file: &str, is_entry: bool) -> usize {
+    pub(super) fn new_unit(
+        &mut self,
+        code: &Rc<Program>,
+        module: &str,
+        is_package: bool,
+        file: &str,
+        is_entry: bool,
+    ) -> usize {
         let names: Vec<Name> = code.names.iter().map(|name| self.intern(name)).collect();
         let scope = self.scope(None);
         let mut volatile = HashSet::new();
@@ -225,7 +245,8 @@ impl Run<'_> {
         set(self, "__package__", if module == "__main__" { Value::None } else { Value::text(package) });
         set(self, "__doc__", Value::Unknown);
         set(self, "__builtins__", Value::std("builtins"));
-        let spec = Args { plain: vec![Value::text(module), Value::text(package), Value::text(file)], ..Args::default() };
+        let spec =
+            Args { plain: vec![Value::text(module), Value::text(package), Value::text(file)], ..Args::default() };
         set(self, "__spec__", if module == "__main__" { Value::None } else { Value::made("spec", spec) });
         set(self, "__loader__", Value::Unknown);
         if is_package {
@@ -250,11 +271,20 @@ impl Run<'_> {
 
     /// Runs the body of a module.
     pub(super) fn run_unit(&mut self, unit: usize) -> Ended {
-        let Some((code, scope)) = self.units.get(unit).map(|unit| (Rc::clone(&unit.code), Rc::clone(&unit.scope))) else {
+        let Some((code, scope)) = self.units.get(unit).map(|unit| (Rc::clone(&unit.code), Rc::clone(&unit.scope)))
+        else {
             return Ended::Well;
         };
-        let mut frame =
-            Frame { unit, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: false };
+        let mut frame = Frame {
+            unit,
+            scope,
+            class: None,
+            func: None,
+            doubt: false,
+            loop_doubt: false,
+            result: None,
+            in_try: false,
+        };
         let raises = std::mem::take(&mut self.raises);
         let certain = self.certain;
         let flow = self.block(&code, &code.body, &mut frame);
@@ -306,7 +336,8 @@ impl Run<'_> {
             return;
         };
         let modules = imports.clone();
-        let new: Vec<String> = imports.iter().filter(|import| !self.loaded.contains_key(import.as_str())).cloned().collect();
+        let new: Vec<String> =
+            imports.iter().filter(|import| !self.loaded.contains_key(import.as_str())).cloned().collect();
         if !new.is_empty() {
             self.open_end(&extension.file, 0, "a compiled module imports by name", new);
         }
@@ -317,7 +348,9 @@ impl Run<'_> {
     fn called_by(&mut self, extension: &ExtensionNode, modules: &[String]) {
         for module in modules {
             let unit = self.loaded.get(module.as_str()).and_then(|loaded| loaded.unit);
-            let Some(scope) = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope)) else { continue };
+            let Some(scope) = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope)) else {
+                continue;
+            };
             for (name, value) in super::call::sorted(&scope) {
                 if matches!(value, Value::Func(_) | Value::Class(_)) && extension.calls.contains(&*self.text_of(name)) {
                     self.escape(&value);
@@ -361,7 +394,12 @@ impl Run<'_> {
                 self.raises |= NOT_FOUND | IMPORT;
                 self.certain = false;
                 if !frame.in_try {
-                    if certain && self.edits && !self.missing.is_empty() && !self.missing.contains('.') && self.world.find(&self.missing).is_none() {
+                    if certain
+                        && self.edits
+                        && !self.missing.is_empty()
+                        && !self.missing.contains('.')
+                        && self.world.find(&self.missing).is_none()
+                    {
                         let place = format!("{}:{line}", self.file_of(frame));
                         self.out.unfound.push((place, std::mem::take(&mut self.missing)));
                     }
@@ -494,7 +532,14 @@ impl Run<'_> {
     /// `from base import name`: an attribute, or else a submodule.
     ///
     /// CPython 3.14.7 `Lib/importlib/_bootstrap.py`, `_handle_fromlist`.
-    pub(super) fn from_attribute(&mut self, base: &str, name: &str, (at, line): (&str, u32), kind: ImportKind, frame: &mut Frame) -> Eval {
+    pub(super) fn from_attribute(
+        &mut self,
+        base: &str,
+        name: &str,
+        (at, line): (&str, u32),
+        kind: ImportKind,
+        frame: &mut Frame,
+    ) -> Eval {
         let base_name: Rc<str> = base.into();
         let submodule = format!("{base}.{name}");
         if let Some(replaced) = self.replaced.get(base).cloned() {
@@ -521,7 +566,10 @@ impl Run<'_> {
         if *found == Found::Standard {
             return Ok(self.standard_attribute(base, name));
         }
-        if submodules && (self.world.find(&submodule).or_else(|| self.in_extended_package(&submodule)).is_some() || self.replaced.contains_key(&submodule)) {
+        if submodules
+            && (self.world.find(&submodule).or_else(|| self.in_extended_package(&submodule)).is_some()
+                || self.replaced.contains_key(&submodule))
+        {
             let ended = self.linked(at.to_owned(), kind, &submodule, true);
             if let Some(Flow::Raise(failure)) = self.after(ended, line, frame) {
                 return Err(failure);
@@ -543,7 +591,8 @@ impl Run<'_> {
             return Ok(Value::Compiled);
         }
         self.mention(name_of);
-        let is_dynamic = unit.and_then(|unit| self.units.get(unit)).is_none_or(|unit| unit.is_dynamic || self.has_star(unit));
+        let is_dynamic =
+            unit.and_then(|unit| self.units.get(unit)).is_none_or(|unit| unit.is_dynamic || self.has_star(unit));
         let running = loaded.is_some_and(|loaded| loaded.running);
         if is_dynamic || running || self.edits || loaded.is_none_or(|loaded| loaded.ended != Ended::Well) {
             if !running {
@@ -571,7 +620,9 @@ impl Run<'_> {
     /// `from base import *`.
     fn star(&mut self, base: &str, at: &str, line: u32, frame: &mut Frame) -> Option<Flow> {
         let unit = self.loaded.get(base).and_then(|loaded| loaded.unit);
-        let Some(scope) = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope)) else { return None };
+        let Some(scope) = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope)) else {
+            return None;
+        };
         let all = self.intern("__all__");
         let mut names: Vec<Rc<str>> = Vec::new();
         let mut every = true;
@@ -599,7 +650,14 @@ impl Run<'_> {
     }
 
     /// A look at a name that was imported lazily.
-    pub(super) fn look_at_lazy(&mut self, scope: &Rc<Scope>, name: Name, made: &Made, line: u32, frame: &mut Frame) -> Eval {
+    pub(super) fn look_at_lazy(
+        &mut self,
+        scope: &Rc<Scope>,
+        name: Name,
+        made: &Made,
+        line: u32,
+        frame: &mut Frame,
+    ) -> Eval {
         let part = |index: usize| made.args.plain.get(index);
         let Some(base) = part(0).and_then(Value::as_str).map(str::to_owned) else { return Ok(Value::Unknown) };
         let from = part(1).and_then(Value::as_str).map(str::to_owned);
@@ -621,7 +679,13 @@ impl Run<'_> {
     }
 
     /// Imports by a function: `import_module`, `__import__`. What the name is says what may be reached.
-    pub(super) fn import_by_value(&mut self, name: &Value, line: u32, what: &str, frame: &mut Frame) -> Result<(), Failure> {
+    pub(super) fn import_by_value(
+        &mut self,
+        name: &Value,
+        line: u32,
+        what: &str,
+        frame: &mut Frame,
+    ) -> Result<(), Failure> {
         match name {
             Value::Str(name) => {
                 let at = format!("{}:{line}", self.file_of(frame));
@@ -670,7 +734,8 @@ impl Run<'_> {
 
     /// Runs an import as something that an open end may do.
     pub(super) fn candidate(&mut self, name: &str, at: &str, open: usize) {
-        let (certain, via) = (std::mem::replace(&mut self.certain, false), std::mem::replace(&mut self.via, Via::Open(open)));
+        let (certain, via) =
+            (std::mem::replace(&mut self.certain, false), std::mem::replace(&mut self.via, Via::Open(open)));
         let raises = self.raises;
         let ended = self.may_have_ended;
         self.linked(at.to_owned(), ImportKind::Conditional, name, false);

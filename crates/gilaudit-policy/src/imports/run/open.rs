@@ -27,7 +27,13 @@ impl Run<'_> {
         let index = self.out.open_ends.len();
         self.open_index.insert(key, index);
         let what = what.to_owned();
-        self.out.open_ends.push(OpenEnd { file: file.to_owned(), line, what, may_reach: reach.clone(), meets: Vec::new() });
+        self.out.open_ends.push(OpenEnd {
+            file: file.to_owned(),
+            line,
+            what,
+            may_reach: reach.clone(),
+            meets: Vec::new(),
+        });
         let at = if line > 0 { format!("{file}:{line}") } else { file.to_owned() };
         // What an open end leads to is its own only if the way there has no other.
         let index = match self.via {

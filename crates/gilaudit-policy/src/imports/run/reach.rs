@@ -63,7 +63,8 @@ impl Run<'_> {
                 self.live_as(&instance.class, value);
                 let names: Vec<Value> = {
                     let names = instance.names.borrow();
-                    let mut all: Vec<(Name, Value)> = names.iter().map(|(name, value)| (*name, value.clone())).collect();
+                    let mut all: Vec<(Name, Value)> =
+                        names.iter().map(|(name, value)| (*name, value.clone())).collect();
                     all.sort_by_key(|(name, _)| *name);
                     all.into_iter().map(|(_, value)| value).collect()
                 };
@@ -98,7 +99,9 @@ impl Run<'_> {
             }
             Value::OneOf(some) => some.iter().for_each(|one| self.escape_at(one, depth + 1)),
             Value::Module(module) => {
-                if !self.reach.modules.contains(module) && self.loaded.get(&**module).is_some_and(|it| it.unit.is_some()) {
+                if !self.reach.modules.contains(module)
+                    && self.loaded.get(&**module).is_some_and(|it| it.unit.is_some())
+                {
                     self.reach.modules.push(Rc::clone(module));
                     let mut names: Vec<Name> = self.reach.mentioned.iter().copied().collect();
                     names.sort_unstable();
@@ -113,7 +116,9 @@ impl Run<'_> {
 
     fn asked_of_module(&mut self, module: &str, name: Name) {
         let unit = self.loaded.get(module).and_then(|loaded| loaded.unit);
-        if let Some(value @ (Value::Func(_) | Value::Class(_))) = unit.and_then(|unit| self.units.get(unit)).and_then(|unit| unit.scope.get(name)) {
+        if let Some(value @ (Value::Func(_) | Value::Class(_))) =
+            unit.and_then(|unit| self.units.get(unit)).and_then(|unit| unit.scope.get(name))
+        {
             self.escape(&value);
         }
     }
@@ -142,7 +147,11 @@ impl Run<'_> {
             .waiting
             .iter()
             .filter(|(name, of)| {
-                if begin.is_empty() { of.iter().any(|(_, class)| is_own(class)) } else { self.text_of(**name).starts_with(begin) }
+                if begin.is_empty() {
+                    of.iter().any(|(_, class)| is_own(class))
+                } else {
+                    self.text_of(**name).starts_with(begin)
+                }
             })
             .map(|(name, _)| *name)
             .collect();
@@ -194,7 +203,8 @@ impl Run<'_> {
             }
             let text = self.text_of(name);
             let special = text.starts_with("__") && text.ends_with("__");
-            let is_init = matches!(&*text, "__init__" | "__new__" | "__init_subclass__" | "__class_getitem__" | "__set_name__");
+            let is_init =
+                matches!(&*text, "__init__" | "__new__" | "__init_subclass__" | "__class_getitem__" | "__set_name__");
             if special && (!is_init || made_there) && text.as_ref() != "__init_subclass__"
                 || class.open && !text.starts_with("__")
                 || self.reach.mentioned.contains(&name)
@@ -223,7 +233,18 @@ impl Run<'_> {
             let class = Rc::clone(&instance.class);
             for (name, member) in super::call::sorted(&class.names) {
                 let text = self.text_of(name);
-                if text.starts_with("__") && !matches!(&*text, "__init__" | "__new__" | "__call__" | "__enter__" | "__exit__" | "__getattr__" | "__del__" | "__init_subclass__")
+                if text.starts_with("__")
+                    && !matches!(
+                        &*text,
+                        "__init__"
+                            | "__new__"
+                            | "__call__"
+                            | "__enter__"
+                            | "__exit__"
+                            | "__getattr__"
+                            | "__del__"
+                            | "__init_subclass__"
+                    )
                     && let Value::Func(func) = member
                 {
                     self.may_run(&bind(&func, value.clone()));
@@ -264,9 +285,12 @@ impl Run<'_> {
     /// Follows one function as code that is not seen would call it.
     fn unseen_call(&mut self, func: &Rc<Func>) {
         let Some(unit) = self.units.get(func.unit) else { return };
-        let Some(function) = usize::try_from(func.index).ok().and_then(|at| unit.code.functions.get(at)) else { return };
+        let Some(function) = usize::try_from(func.index).ok().and_then(|at| unit.code.functions.get(at)) else {
+            return;
+        };
         let (file, line) = (unit.file.to_string(), function.line);
-        let name = usize::try_from(function.name).ok().and_then(|at| unit.code.names.get(at)).cloned().unwrap_or_default();
+        let name =
+            usize::try_from(function.name).ok().and_then(|at| unit.code.names.get(at)).cloned().unwrap_or_default();
         let is_method = func.bound.is_none() && func.kind != FuncKind::Static;
         let class = func.class.borrow().as_ref().and_then(std::rc::Weak::upgrade).filter(|_| is_method);
         let chain = std::mem::replace(&mut self.chain, unit.chain.clone());
@@ -281,8 +305,16 @@ impl Run<'_> {
             })));
         }
         let scope = self.scope(None);
-        let mut frame =
-            Frame { unit: func.unit, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: false };
+        let mut frame = Frame {
+            unit: func.unit,
+            scope,
+            class: None,
+            func: None,
+            doubt: false,
+            loop_doubt: false,
+            result: None,
+            in_try: false,
+        };
         let before = self.out.reached.len();
         self.forced = true;
         if let Ok(value) = self.run_function(func, args, line, &mut frame) {
@@ -329,7 +361,8 @@ impl Run<'_> {
         for (_, value) in super::call::sorted(&scope) {
             if let Value::Made(made) = value
                 && &*made.what == "lazy import"
-                && let (Some(base), Some(at)) = (made.args.plain.first().and_then(Value::as_str), made.args.plain.get(3).and_then(Value::as_str))
+                && let (Some(base), Some(at)) =
+                    (made.args.plain.first().and_then(Value::as_str), made.args.plain.get(3).and_then(Value::as_str))
             {
                 self.linked(at.to_owned(), ImportKind::OnUse, base, false);
                 if let Some(name) = made.args.plain.get(1).and_then(Value::as_str) {
@@ -347,7 +380,8 @@ impl Run<'_> {
     fn imports_of_functions(&mut self, unit: usize) {
         use gilaudit_model::program::Stmt;
         let Some(own) = self.units.get(unit) else { return };
-        let (code, file, module, is_package) = (Rc::clone(&own.code), Rc::clone(&own.file), Rc::clone(&own.module), own.is_package);
+        let (code, file, module, is_package) =
+            (Rc::clone(&own.code), Rc::clone(&own.file), Rc::clone(&own.module), own.is_package);
         let chain = std::mem::replace(&mut self.chain, own.chain.clone());
         for function in &code.functions {
             let mut stack: Vec<&[Stmt]> = vec![&function.body];

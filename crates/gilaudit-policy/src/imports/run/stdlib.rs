@@ -21,35 +21,105 @@ pub(super) fn is_builtin(name: &str) -> bool {
 
 /// Variables that an ordinary environment has, or that say how this interpreter runs.
 fn is_usual(name: &str) -> bool {
-    let begins = ["XDG_", "LC_", "PYTHON", "VIRTUAL_", "CONDA_", "SSH_", "SYSTEM", "PROGRAM", "APPDATA", "LOCALAPPDATA", "USERPROFILE"];
+    let begins = [
+        "XDG_",
+        "LC_",
+        "PYTHON",
+        "VIRTUAL_",
+        "CONDA_",
+        "SSH_",
+        "SYSTEM",
+        "PROGRAM",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "USERPROFILE",
+    ];
     matches!(
         name,
-        "HOME" | "PATH" | "USER" | "LOGNAME" | "LANG" | "LANGUAGE" | "PWD" | "OLDPWD" | "SHELL" | "TERM" | "TMPDIR" | "TEMP" | "TMP"
-            | "DISPLAY" | "WAYLAND_DISPLAY" | "EDITOR" | "HOSTNAME" | "COLORTERM" | "COLUMNS" | "LINES" | "TZ" | "SHLVL" | "_" | "CI"
+        "HOME"
+            | "PATH"
+            | "USER"
+            | "LOGNAME"
+            | "LANG"
+            | "LANGUAGE"
+            | "PWD"
+            | "OLDPWD"
+            | "SHELL"
+            | "TERM"
+            | "TMPDIR"
+            | "TEMP"
+            | "TMP"
+            | "DISPLAY"
+            | "WAYLAND_DISPLAY"
+            | "EDITOR"
+            | "HOSTNAME"
+            | "COLORTERM"
+            | "COLUMNS"
+            | "LINES"
+            | "TZ"
+            | "SHLVL"
+            | "_"
+            | "CI"
     ) || begins.iter().any(|begin| name.starts_with(begin))
 }
 
 /// What runs in other processes or interpreters: nothing of it happens to the GIL of this one.
 fn runs_elsewhere(name: &str) -> bool {
     name.starts_with("subprocess.")
-        || name.starts_with("multiprocessing.") && !name.starts_with("multiprocessing.pool.ThreadPool") && !name.starts_with("multiprocessing.dummy")
+        || name.starts_with("multiprocessing.")
+            && !name.starts_with("multiprocessing.pool.ThreadPool")
+            && !name.starts_with("multiprocessing.dummy")
         || name.starts_with("concurrent.futures.ProcessPoolExecutor")
         || name.starts_with("concurrent.futures.process.")
         || name.starts_with("concurrent.futures.InterpreterPoolExecutor")
         || name.starts_with("concurrent.interpreters.")
-        || matches!(name, "os.system" | "os.popen" | "os.spawnv" | "asyncio.create_subprocess_exec" | "asyncio.create_subprocess_shell")
+        || matches!(
+            name,
+            "os.system"
+                | "os.popen"
+                | "os.spawnv"
+                | "asyncio.create_subprocess_exec"
+                | "asyncio.create_subprocess_shell"
+        )
 }
 
 /// Functions of the standard library that look at what they are given and neither keep nor call it.
 fn only_looks(name: &str) -> bool {
     matches!(
         name,
-        "builtins.isinstance" | "builtins.issubclass" | "builtins.id" | "builtins.callable" | "builtins.hash" | "builtins.type"
-            | "inspect.isclass" | "inspect.isfunction" | "inspect.ismodule" | "inspect.ismethod" | "inspect.signature"
-            | "inspect.iscoroutinefunction" | "asyncio.iscoroutinefunction" | "inspect.isgeneratorfunction" | "typing.get_type_hints"
-            | "inspect.getdoc" | "inspect.getfile" | "inspect.getsource" | "inspect.getmodule" | "inspect.getsourcefile" | "warnings.warn"
-            | "inspect.cleandoc" | "dataclasses.fields" | "dataclasses.is_dataclass" | "dataclasses.field" | "typing.TypeVar" | "typing.NewType"
-            | "builtins.dir" | "inspect.isabstract" | "typing.get_origin" | "typing.get_args" | "logging.getLogger" | "re.compile"
+        "builtins.isinstance"
+            | "builtins.issubclass"
+            | "builtins.id"
+            | "builtins.callable"
+            | "builtins.hash"
+            | "builtins.type"
+            | "inspect.isclass"
+            | "inspect.isfunction"
+            | "inspect.ismodule"
+            | "inspect.ismethod"
+            | "inspect.signature"
+            | "inspect.iscoroutinefunction"
+            | "asyncio.iscoroutinefunction"
+            | "inspect.isgeneratorfunction"
+            | "typing.get_type_hints"
+            | "inspect.getdoc"
+            | "inspect.getfile"
+            | "inspect.getsource"
+            | "inspect.getmodule"
+            | "inspect.getsourcefile"
+            | "warnings.warn"
+            | "inspect.cleandoc"
+            | "dataclasses.fields"
+            | "dataclasses.is_dataclass"
+            | "dataclasses.field"
+            | "typing.TypeVar"
+            | "typing.NewType"
+            | "builtins.dir"
+            | "inspect.isabstract"
+            | "typing.get_origin"
+            | "typing.get_args"
+            | "logging.getLogger"
+            | "re.compile"
     )
 }
 
@@ -72,18 +142,32 @@ impl Run<'_> {
             "sys.platform" => of_os("linux", "darwin", "win32"),
             "os.name" => of_os("posix", "posix", "nt"),
             "os.sep" | "os.path.sep" => of_os("/", "/", "\\"),
-            "sys.abiflags" if os != Some(Os::Windows) => Value::text(if self.world.target().free_threaded { "t" } else { "" }),
+            "sys.abiflags" if os != Some(Os::Windows) => {
+                Value::text(if self.world.target().free_threaded { "t" } else { "" })
+            }
             "sys.implementation.name" => Value::text("cpython"),
             "sys.version_info.major" => Value::Int(3),
             "sys.version_info.minor" => Value::Int(self.minor()),
-            "sys.version" | "sys.hexversion" | "sys.argv" | "sys.flags" | "sys.executable" | "sys.prefix" | "sys.base_prefix"
-            | "sys.maxsize" | "sys.byteorder" | "os.curdir" | "os.linesep" | "sys.dont_write_bytecode" => Value::Unknown,
+            "sys.version"
+            | "sys.hexversion"
+            | "sys.argv"
+            | "sys.flags"
+            | "sys.executable"
+            | "sys.prefix"
+            | "sys.base_prefix"
+            | "sys.maxsize"
+            | "sys.byteorder"
+            | "os.curdir"
+            | "os.linesep"
+            | "sys.dont_write_bytecode" => Value::Unknown,
             "sys.exc_info" | "sys.stdout" | "sys.stderr" | "sys.stdin" => Value::Std(whole.into()),
             _ if name == "__name__" => Value::text(what),
             _ if name == "__file__" || name == "__doc__" || name == "__version__" => Value::Unknown,
             _ if name == "__dict__" => Value::Unknown,
             // `posixpath` by another name.
-            _ => Value::Std(whole.strip_prefix("posixpath.").map_or(whole.clone(), |rest| format!("os.path.{rest}")).into()),
+            _ => Value::Std(
+                whole.strip_prefix("posixpath.").map_or(whole.clone(), |rest| format!("os.path.{rest}")).into(),
+            ),
         }
     }
 
@@ -107,8 +191,14 @@ impl Run<'_> {
                 _ => Value::Unknown,
             },
             "sys.modules" => match index {
-                Value::Str(name) if self.loaded.contains_key(&**name) || self.replaced.contains_key(&**name) => self.bound_module(name),
-                Value::Str(name) if &**name == "__main__" || self.world.find(name).as_deref() == Some(&Found::Standard) => Value::Module(Rc::clone(name)),
+                Value::Str(name) if self.loaded.contains_key(&**name) || self.replaced.contains_key(&**name) => {
+                    self.bound_module(name)
+                }
+                Value::Str(name)
+                    if &**name == "__main__" || self.world.find(name).as_deref() == Some(&Found::Standard) =>
+                {
+                    Value::Module(Rc::clone(name))
+                }
                 _ => {
                     self.raises |= OTHER;
                     let _ = (line, &frame);
@@ -116,7 +206,12 @@ impl Run<'_> {
                 }
             },
             // `list[int]`.
-            name if name.starts_with("builtins.") || name.starts_with("typing.") || name.starts_with("collections.") => Value::Std(Rc::clone(what)),
+            name if name.starts_with("builtins.")
+                || name.starts_with("typing.")
+                || name.starts_with("collections.") =>
+            {
+                Value::Std(Rc::clone(what))
+            }
             _ => {
                 self.raises |= OTHER;
                 Value::Unknown
@@ -147,7 +242,8 @@ impl Run<'_> {
         }
         let first = args.plain.first().cloned();
         Ok(match &**name {
-            "sys.exit" | "os._exit" | "os.abort" | "os.execv" | "os.execve" | "os.execvp" | "os.execl" | "os.execlp" | "os.execvpe" => {
+            "sys.exit" | "os._exit" | "os.abort" | "os.execv" | "os.execve" | "os.execvp" | "os.execl"
+            | "os.execlp" | "os.execvpe" => {
                 return Err(Failure::Exit);
             }
             "sys._is_gil_enabled" => self.is_gil_enabled(),
@@ -190,13 +286,20 @@ impl Run<'_> {
                 let path = self.path_text(&path);
                 Value::made("file spec", Args { plain: vec![module, path], ..Args::default() })
             }
-            "importlib.machinery.SourceFileLoader" | "importlib.machinery.ExtensionFileLoader" | "importlib.machinery.SourcelessFileLoader" => {
+            "importlib.machinery.SourceFileLoader"
+            | "importlib.machinery.ExtensionFileLoader"
+            | "importlib.machinery.SourcelessFileLoader" => {
                 let path = self.argument(&args, 1, "path").unwrap_or(Value::Unknown);
                 let path = self.path_text(&path);
-                Value::made("file loader", Args { plain: vec![first.unwrap_or(Value::Unknown), path], ..Args::default() })
+                Value::made(
+                    "file loader",
+                    Args { plain: vec![first.unwrap_or(Value::Unknown), path], ..Args::default() },
+                )
             }
             "importlib.util.module_from_spec" | "importlib.util.spec_from_loader" => match first {
-                Some(Value::Made(made)) if matches!(&*made.what, "spec" | "file spec") => Value::made("module of spec", made.args.clone()),
+                Some(Value::Made(made)) if matches!(&*made.what, "spec" | "file spec") => {
+                    Value::made("module of spec", made.args.clone())
+                }
                 _ => Value::Unknown,
             },
             "importlib.util.LazyLoader" => match first {
@@ -208,13 +311,19 @@ impl Run<'_> {
                 let wanted = self.named(&args, "name");
                 self.entry_points(group.as_ref(), wanted.as_ref())
             }
-            "importlib.metadata.distributions" => {
-                Value::seq(vec![Value::made("distribution", Args::default())], true)
-            }
+            "importlib.metadata.distributions" => Value::seq(vec![Value::made("distribution", Args::default())], true),
             "importlib.metadata.distribution" => Value::made("distribution", Args::default()),
-            "importlib.metadata.version" | "importlib.metadata.metadata" | "importlib.metadata.requires" => Value::Unknown,
-            "importlib.resources.files" | "importlib.resources.path" | "importlib.resources.read_text" | "importlib.resources.open_text"
-            | "importlib.resources.open_binary" | "importlib.resources.read_binary" | "importlib.resources.contents" | "pkgutil.get_data" => {
+            "importlib.metadata.version" | "importlib.metadata.metadata" | "importlib.metadata.requires" => {
+                Value::Unknown
+            }
+            "importlib.resources.files"
+            | "importlib.resources.path"
+            | "importlib.resources.read_text"
+            | "importlib.resources.open_text"
+            | "importlib.resources.open_binary"
+            | "importlib.resources.read_binary"
+            | "importlib.resources.contents"
+            | "pkgutil.get_data" => {
                 let package = self.argument(&args, 0, "anchor").unwrap_or(Value::None);
                 if matches!(package, Value::Str(_)) {
                     self.import_by_value(&package, line, "computed name", frame)?;
@@ -225,13 +334,16 @@ impl Run<'_> {
                 let value = first.unwrap_or(Value::Unknown);
                 return self.resolve_name(&value, line, frame);
             }
-            "pkgutil.iter_modules" | "pkgutil.walk_packages" => self.iter_modules(name.ends_with("walk_packages"), &args),
+            "pkgutil.iter_modules" | "pkgutil.walk_packages" => {
+                self.iter_modules(name.ends_with("walk_packages"), &args)
+            }
             "runpy.run_module" | "runpy._run_module_as_main" => return self.run_module_call(first, line, frame),
             "runpy.run_path" => {
                 let path = self.path_text(&first.unwrap_or(Value::Unknown));
                 return self.run_file(&path, line, frame, "code as data");
             }
-            "pickle.loads" | "pickle.load" | "marshal.loads" | "marshal.load" | "pickle.Unpickler" | "shelve.open" | "copyreg.pickle" => {
+            "pickle.loads" | "pickle.load" | "marshal.loads" | "marshal.load" | "pickle.Unpickler" | "shelve.open"
+            | "copyreg.pickle" => {
                 return self.unpickled(name, first, line, frame);
             }
             "pickle.dumps" => {
@@ -239,7 +351,9 @@ impl Run<'_> {
                 Value::made("pickle.dumps", Args::default())
             }
             "timeit.timeit" | "timeit.repeat" | "timeit.Timer" | "cProfile.run" | "profile.run" | "timeit.main" => {
-                for value in args.plain.iter().chain(args.named.iter().map(|(_, value)| value)).cloned().collect::<Vec<_>>() {
+                for value in
+                    args.plain.iter().chain(args.named.iter().map(|(_, value)| value)).cloned().collect::<Vec<_>>()
+                {
                     match &value {
                         Value::Str(text) if text.contains("import") || text.contains('(') => {
                             self.execute_text(&Rc::clone(text), line, frame, None)?;
@@ -284,7 +398,9 @@ impl Run<'_> {
                 Value::None
             }
             "sys.modules.get" => match &first {
-                Some(Value::Str(name)) if self.loaded.get(&**name).is_some_and(|it| it.certain) => self.bound_module(name),
+                Some(Value::Str(name)) if self.loaded.get(&**name).is_some_and(|it| it.certain) => {
+                    self.bound_module(name)
+                }
                 Some(Value::Str(name)) if self.loaded.contains_key(&**name) => self.bound_module(name).or(Value::None),
                 Some(Value::Str(name)) if self.world.has_own(name) && !self.edits && self.is_certain() => {
                     args.plain.get(1).cloned().unwrap_or(Value::None)
@@ -314,7 +430,11 @@ impl Run<'_> {
             "atexit.register" => {
                 if let Some(function) = first {
                     let rest = Args { plain: args.plain.get(1..).unwrap_or_default().to_vec(), ..args.clone() };
-                    if self.is_certain() { self.at_exit.push((function.clone(), rest)) } else { self.escape(&function) }
+                    if self.is_certain() {
+                        self.at_exit.push((function.clone(), rest))
+                    } else {
+                        self.escape(&function)
+                    }
                     return Ok(function);
                 }
                 Value::None
@@ -326,11 +446,22 @@ impl Run<'_> {
                 let items = args.plain.get(1).cloned().unwrap_or(Value::Unknown);
                 let (items, _) = self.items(&items, frame);
                 items.iter().for_each(|item| self.escape(item));
-                let value = self.call_back(&function, Args { plain: vec![Value::Unknown, Value::Unknown], ..Args::default() }, line, frame);
+                let value = self.call_back(
+                    &function,
+                    Args { plain: vec![Value::Unknown, Value::Unknown], ..Args::default() },
+                    line,
+                    frame,
+                );
                 self.certain = certain;
                 self.join(value, Value::Unknown)
             }
-            "copy.copy" | "copy.deepcopy" | "typing.cast" | "types.MappingProxyType" | "weakref.proxy" | "contextlib.closing" | "inspect.unwrap" => {
+            "copy.copy"
+            | "copy.deepcopy"
+            | "typing.cast"
+            | "types.MappingProxyType"
+            | "weakref.proxy"
+            | "contextlib.closing"
+            | "inspect.unwrap" => {
                 args.plain.last().filter(|_| &**name == "typing.cast").cloned().or(first).unwrap_or(Value::Unknown)
             }
             "collections.OrderedDict" => return self.call_builtin("dict", args, line, frame),
@@ -414,11 +545,20 @@ impl Run<'_> {
                 self.open_end(&file, line, "classes named in a file of settings", vec!["*".to_owned()]);
                 Value::None
             }
-            "asyncio.run" | "asyncio.gather" | "asyncio.create_task" | "asyncio.ensure_future" | "asyncio.wait_for" | "asyncio.shield"
-            | "asyncio.wait" | "asyncio.as_completed" | "asyncio.run_coroutine_threadsafe" | "asyncio.timeout" => {
+            "asyncio.run"
+            | "asyncio.gather"
+            | "asyncio.create_task"
+            | "asyncio.ensure_future"
+            | "asyncio.wait_for"
+            | "asyncio.shield"
+            | "asyncio.wait"
+            | "asyncio.as_completed"
+            | "asyncio.run_coroutine_threadsafe"
+            | "asyncio.timeout" => {
                 let mut result = Value::Unknown;
                 for value in args.plain.clone() {
-                    let (items, _) = if matches!(value, Value::Seq(_)) { self.items(&value, frame) } else { (vec![value], false) };
+                    let (items, _) =
+                        if matches!(value, Value::Seq(_)) { self.items(&value, frame) } else { (vec![value], false) };
                     for item in items {
                         result = self.resume(&item, frame)?;
                     }
@@ -438,8 +578,10 @@ impl Run<'_> {
                 Value::Unknown
             }
             "os.path.join" => self.path_join(&args.plain),
-            "os.path.dirname" | "os.path.basename" | "os.path.abspath" | "os.path.realpath" | "os.path.normpath" | "os.fspath"
-            | "os.path.expanduser" | "os.path.splitext" | "os.path.split" => self.path_part(name, &first.unwrap_or(Value::Unknown)),
+            "os.path.dirname" | "os.path.basename" | "os.path.abspath" | "os.path.realpath" | "os.path.normpath"
+            | "os.fspath" | "os.path.expanduser" | "os.path.splitext" | "os.path.split" => {
+                self.path_part(name, &first.unwrap_or(Value::Unknown))
+            }
             "os.getcwd" | "pathlib.Path.cwd" | "pathlib.Path.home" => Value::Unknown,
             "pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath" | "pathlib.PurePosixPath" => {
                 let joined = self.path_join(&args.plain);
@@ -452,13 +594,19 @@ impl Run<'_> {
                 let path = self.path_text(&first.unwrap_or(Value::Unknown));
                 self.listing(&path, name.starts_with("glob."), false)
             }
-            "io.open" => Value::made("file", Args { plain: vec![self.path_text(&first.unwrap_or(Value::Unknown))], ..Args::default() }),
+            "io.open" => Value::made(
+                "file",
+                Args { plain: vec![self.path_text(&first.unwrap_or(Value::Unknown))], ..Args::default() },
+            ),
             "threading.Thread" | "threading.Timer" => Value::made(name, args),
             "contextlib.suppress" => Value::made(name, args),
             "contextlib.nullcontext" => Value::made(name, args),
             "types.SimpleNamespace" | "argparse.Namespace" => Value::made("types.SimpleNamespace", args),
             "types.ModuleType" => Value::made(name, args),
-            "concurrent.futures.ThreadPoolExecutor" | "multiprocessing.pool.ThreadPool" | "multiprocessing.dummy.Pool" | "concurrent.futures.thread.ThreadPoolExecutor" => {
+            "concurrent.futures.ThreadPoolExecutor"
+            | "multiprocessing.pool.ThreadPool"
+            | "multiprocessing.dummy.Pool"
+            | "concurrent.futures.thread.ThreadPoolExecutor" => {
                 self.threads = true;
                 self.escape_args(&args);
                 if let Some(initializer) = self.named(&args, "initializer") {
@@ -468,22 +616,36 @@ impl Run<'_> {
             }
             _ if runs_elsewhere(name) => Value::made(name, Args::default()),
             _ if only_looks(name) => Value::made(name, Args::default()),
-            "functools.wraps" | "functools.update_wrapper" | "functools.lru_cache" | "functools.cache" | "dataclasses.dataclass"
-            | "contextlib.contextmanager" | "contextlib.asynccontextmanager" | "functools.singledispatch" | "functools.total_ordering"
-            | "typing.overload" | "typing.final" | "abc.abstractmethod" | "enum.unique" | "typing.no_type_check" | "functools.cached_property" => {
-                match first {
-                    Some(value @ (Value::Func(_) | Value::Class(_))) if &**name != "functools.wraps" => {
-                        return self.decorate(&Value::Std(Rc::clone(name)), value, frame, &Program::default(), 0);
-                    }
-                    _ => Value::made(name, Args::default()),
+            "functools.wraps"
+            | "functools.update_wrapper"
+            | "functools.lru_cache"
+            | "functools.cache"
+            | "dataclasses.dataclass"
+            | "contextlib.contextmanager"
+            | "contextlib.asynccontextmanager"
+            | "functools.singledispatch"
+            | "functools.total_ordering"
+            | "typing.overload"
+            | "typing.final"
+            | "abc.abstractmethod"
+            | "enum.unique"
+            | "typing.no_type_check"
+            | "functools.cached_property" => match first {
+                Some(value @ (Value::Func(_) | Value::Class(_))) if &**name != "functools.wraps" => {
+                    return self.decorate(&Value::Std(Rc::clone(name)), value, frame, &Program::default(), 0);
                 }
-            }
+                _ => Value::made(name, Args::default()),
+            },
             _ => {
                 self.escape_args(&args);
                 self.raises |= ANY;
                 // A class of the standard library makes objects of it; a function may give back what it was given.
                 let last = name.rsplit('.').next().unwrap_or_default();
-                if last.starts_with(|letter: char| letter.is_ascii_uppercase()) { Value::made(name, Args::default()) } else { Value::Unknown }
+                if last.starts_with(|letter: char| letter.is_ascii_uppercase()) {
+                    Value::made(name, Args::default())
+                } else {
+                    Value::Unknown
+                }
             }
         })
     }
@@ -603,7 +765,8 @@ impl Run<'_> {
             }
         }
         self.import_by_value(&Value::text(&module), line, "computed name", frame)?;
-        let rest = attributes.unwrap_or_else(|| name.get(module.len()..).unwrap_or_default().trim_start_matches('.').to_owned());
+        let rest = attributes
+            .unwrap_or_else(|| name.get(module.len()..).unwrap_or_default().trim_start_matches('.').to_owned());
         let mut object = self.bound_module(&module);
         for part in rest.split('.').filter(|part| !part.is_empty()) {
             let part = self.intern(part);
@@ -629,7 +792,8 @@ impl Run<'_> {
                 (Some(true), Some(true)) => {}
                 _ => open = true,
             }
-            let plain = vec![Value::Unknown, Value::text(&point.name), Value::text(&point.value), Value::text(&point.group)];
+            let plain =
+                vec![Value::Unknown, Value::text(&point.name), Value::text(&point.value), Value::text(&point.group)];
             points.push(Value::made("entry point", Args { plain, ..Args::default() }));
         }
         if group.is_none() {
@@ -743,9 +907,17 @@ impl Run<'_> {
             "os.path.splitext" => {
                 let own = text::name(&path);
                 let dot = own.rfind('.').filter(|dot| *dot > 0).map_or(path.len(), |dot| path.len() - own.len() + dot);
-                Value::seq(vec![Value::text(path.get(..dot).unwrap_or_default()), Value::text(path.get(dot..).unwrap_or_default())], false)
+                Value::seq(
+                    vec![
+                        Value::text(path.get(..dot).unwrap_or_default()),
+                        Value::text(path.get(dot..).unwrap_or_default()),
+                    ],
+                    false,
+                )
             }
-            "os.path.split" => Value::seq(vec![Value::text(&text::folder(&path)), Value::text(text::name(&path))], false),
+            "os.path.split" => {
+                Value::seq(vec![Value::text(&text::folder(&path)), Value::text(text::name(&path))], false)
+            }
             "os.fspath" => Value::Str(path),
             _ => Value::text(&text::normal(&path)),
         }
@@ -755,7 +927,8 @@ impl Run<'_> {
     fn listing(&mut self, path: &Value, is_glob: bool, as_paths: bool) -> Value {
         let Value::Str(path) = path else { return Value::seq(Vec::new(), true) };
         let path = text::normal(path);
-        let (folder, pattern) = if is_glob { (text::folder(&path), text::name(&path).to_owned()) } else { (path.clone(), "*".to_owned()) };
+        let (folder, pattern) =
+            if is_glob { (text::folder(&path), text::name(&path).to_owned()) } else { (path.clone(), "*".to_owned()) };
         let Some(files) = self.world.files_in(&folder) else {
             self.out.wanted.insert(folder);
             return Value::seq(Vec::new(), true);
@@ -780,7 +953,11 @@ impl Run<'_> {
         if code.incomplete.is_some() {
             return Err(Failure::Other);
         }
-        let Some(module) = self.units.get(frame.unit).map(|unit| (Rc::clone(&unit.module), unit.is_package, unit.is_entry, Rc::clone(&unit.scope))) else {
+        let Some(module) = self
+            .units
+            .get(frame.unit)
+            .map(|unit| (Rc::clone(&unit.module), unit.is_package, unit.is_entry, Rc::clone(&unit.scope)))
+        else {
             return Ok(Value::Unknown);
         };
         let file = format!("{}:{line}", self.file_of(frame));
@@ -939,7 +1116,12 @@ impl Run<'_> {
             _ => {
                 let file = self.file_of(frame);
                 self.raises |= ANY;
-                self.open_end(&file, line, "stored objects, which name the modules of their classes", vec!["*".to_owned()]);
+                self.open_end(
+                    &file,
+                    line,
+                    "stored objects, which name the modules of their classes",
+                    vec!["*".to_owned()],
+                );
                 Ok(Value::Unknown)
             }
         }
@@ -953,7 +1135,10 @@ impl Run<'_> {
                     let names = matches!(key.as_str(), Some("class" | "()" | "factory" | "level_class"));
                     let text = value.as_str().map(|text| text.strip_prefix("ext://").unwrap_or(text).to_owned());
                     match text {
-                        Some(text) if (names || value.as_str().is_some_and(|it| it.starts_with("ext://"))) && text.contains('.') => {
+                        Some(text)
+                            if (names || value.as_str().is_some_and(|it| it.starts_with("ext://")))
+                                && text.contains('.') =>
+                        {
                             self.resolve_name(&Value::text(&text), line, frame)?;
                         }
                         _ => self.configured(Some(&value), depth + 1, line, frame)?,
@@ -998,7 +1183,11 @@ impl Run<'_> {
             let mut names: Vec<String> = Vec::new();
             self.method_names(class, 0, &mut names);
             names.sort();
-            for name in ["setUpClass", "setUp"].iter().map(|name| (*name).to_owned()).chain(names.into_iter().filter(|name| name.starts_with("test"))) {
+            for name in ["setUpClass", "setUp"]
+                .iter()
+                .map(|name| (*name).to_owned())
+                .chain(names.into_iter().filter(|name| name.starts_with("test")))
+            {
                 if let Some(method) = self.method(&instance, &name) {
                     self.call_back(&method, Args::default(), line, frame);
                 }
@@ -1091,7 +1280,8 @@ impl Run<'_> {
                     (Some(Value::Int(level)), Value::Str(name)) if level > 0 => {
                         let unit = self.units.get(frame.unit);
                         let level = u32::try_from(level).unwrap_or(1);
-                        let whole = unit.and_then(|unit| super::import::absolute(&unit.module, unit.is_package, name, level));
+                        let whole =
+                            unit.and_then(|unit| super::import::absolute(&unit.module, unit.is_package, name, level));
                         whole.map_or(Value::Unknown, |name| Value::text(&name))
                     }
                     _ => module,
@@ -1099,7 +1289,9 @@ impl Run<'_> {
                 self.import_by_value(&module, line, "computed name", frame)?;
                 let from = self.argument(&args, 3, "fromlist");
                 match (&module, from) {
-                    (Value::Str(name), None | Some(Value::None)) => self.bound_module(name.split('.').next().unwrap_or_default()),
+                    (Value::Str(name), None | Some(Value::None)) => {
+                        self.bound_module(name.split('.').next().unwrap_or_default())
+                    }
                     (Value::Str(name), Some(from)) => {
                         let (items, open) = self.known_items(&from);
                         if !open && items.is_empty() {
@@ -1135,7 +1327,11 @@ impl Run<'_> {
                                 });
                             }
                             self.certain = certain;
-                            return Ok(if name == "hasattr" { Value::Unknown } else { result.unwrap_or(Value::Unknown) });
+                            return Ok(if name == "hasattr" {
+                                Value::Unknown
+                            } else {
+                                result.unwrap_or(Value::Unknown)
+                            });
                         }
                         (Value::Text(begin, _), _) => {
                             self.escape_all(&object, begin);
@@ -1204,10 +1400,14 @@ impl Run<'_> {
                 let names = self.argument(&args, 1, "globals");
                 return self.code_as_data(&code, names.as_ref(), line, frame);
             }
-            "compile" => Value::made("compile", Args { plain: vec![first.unwrap_or(Value::Unknown)], ..Args::default() }),
+            "compile" => {
+                Value::made("compile", Args { plain: vec![first.unwrap_or(Value::Unknown)], ..Args::default() })
+            }
             "exit" | "quit" => return Err(Failure::Exit),
             "len" => match &first {
-                Some(Value::Seq(seq)) if !seq.open.get() => Value::Int(i64::try_from(seq.items.borrow().len()).unwrap_or(0)),
+                Some(Value::Seq(seq)) if !seq.open.get() => {
+                    Value::Int(i64::try_from(seq.items.borrow().len()).unwrap_or(0))
+                }
                 Some(Value::Dict(dict)) if !dict.open.get() && dict.of_module.is_none() => {
                     Value::Int(i64::try_from(dict.pairs.borrow().len()).unwrap_or(0))
                 }
@@ -1220,15 +1420,26 @@ impl Run<'_> {
             },
             "str" | "repr" | "ascii" | "format" => match first {
                 None => Value::text(""),
-                Some(value @ (Value::Str(_) | Value::Int(_) | Value::None | Value::Bool(_) | Value::Text(..))) if name == "str" => text::concat(&[value]),
-                Some(Value::Made(made)) if name == "str" && is_path(&made.what) => made.args.plain.first().cloned().unwrap_or(Value::Unknown),
+                Some(value @ (Value::Str(_) | Value::Int(_) | Value::None | Value::Bool(_) | Value::Text(..)))
+                    if name == "str" =>
+                {
+                    text::concat(&[value])
+                }
+                Some(Value::Made(made)) if name == "str" && is_path(&made.what) => {
+                    made.args.plain.first().cloned().unwrap_or(Value::Unknown)
+                }
                 Some(other) => {
                     self.operated(&other);
                     Value::Unknown
                 }
             },
             "int" | "float" => match &first {
-                Some(Value::Str(text)) if text.trim().parse::<f64>().is_err() && self.is_certain() && args.plain.len() == 1 && !text.contains('_') => {
+                Some(Value::Str(text))
+                    if text.trim().parse::<f64>().is_err()
+                        && self.is_certain()
+                        && args.plain.len() == 1
+                        && !text.contains('_') =>
+                {
                     self.failed_at = Some((self.file_of(frame), line));
                     return Err(Failure::Other);
                 }
@@ -1268,7 +1479,9 @@ impl Run<'_> {
                     columns.push(items);
                 }
                 let shortest = columns.iter().map(Vec::len).min().unwrap_or(0);
-                let row = |at: usize| Value::seq(columns.iter().filter_map(|column| column.get(at).cloned()).collect(), false);
+                let row = |at: usize| {
+                    Value::seq(columns.iter().filter_map(|column| column.get(at).cloned()).collect(), false)
+                };
                 if open {
                     columns.iter().flatten().for_each(|value| self.escape(value));
                 }
@@ -1301,7 +1514,9 @@ impl Run<'_> {
                 if matches!(name, "any" | "all") {
                     return Ok(Value::Unknown);
                 }
-                all.into_iter().reduce(|one, two| self.join(one, two)).map_or(Value::Unknown, |any| any.or(Value::Unknown))
+                all.into_iter()
+                    .reduce(|one, two| self.join(one, two))
+                    .map_or(Value::Unknown, |any| any.or(Value::Unknown))
             }
             "dict" => match &first {
                 Some(Value::Dict(dict)) => {
@@ -1310,7 +1525,8 @@ impl Run<'_> {
                     Value::dict(pairs, dict.open.get() || args.open)
                 }
                 None => {
-                    let pairs = args.named.iter().map(|(key, value)| (Value::Str(self.text_of(*key)), value.clone())).collect();
+                    let pairs =
+                        args.named.iter().map(|(key, value)| (Value::Str(self.text_of(*key)), value.clone())).collect();
                     Value::dict(pairs, args.open)
                 }
                 Some(other) => {
@@ -1328,11 +1544,16 @@ impl Run<'_> {
                 }
             },
             "range" => match (args.plain.as_slice(), &first) {
-                ([_], Some(Value::Int(count))) if *count <= 64 => Value::seq((0..*count).map(Value::Int).collect(), false),
+                ([_], Some(Value::Int(count))) if *count <= 64 => {
+                    Value::seq((0..*count).map(Value::Int).collect(), false)
+                }
                 ([_], Some(Value::Int(_))) => Value::seq(vec![Value::Int(0)], true),
                 _ => Value::seq(Vec::new(), true),
             },
-            "open" => Value::made("file", Args { plain: vec![self.path_text(&first.unwrap_or(Value::Unknown))], ..Args::default() }),
+            "open" => Value::made(
+                "file",
+                Args { plain: vec![self.path_text(&first.unwrap_or(Value::Unknown))], ..Args::default() },
+            ),
             "type" => match (&first, args.plain.len()) {
                 (Some(Value::Instance(instance)), 1) => Value::Class(Rc::clone(&instance.class)),
                 (_, 3) => {
@@ -1348,7 +1569,15 @@ impl Run<'_> {
                 Value::Unknown
             }
             "property" | "staticmethod" | "classmethod" => match first {
-                Some(value) => return self.decorate(&Value::Std(format!("builtins.{name}").into()), value, frame, &Program::default(), 0),
+                Some(value) => {
+                    return self.decorate(
+                        &Value::Std(format!("builtins.{name}").into()),
+                        value,
+                        frame,
+                        &Program::default(),
+                        0,
+                    );
+                }
                 None => Value::Unknown,
             },
             "isinstance" | "issubclass" | "callable" | "id" | "hash" | "dir" => Value::Unknown,
@@ -1356,10 +1585,15 @@ impl Run<'_> {
                 args.plain.iter().for_each(|value| self.operated(value));
                 Value::None
             }
-            "input" | "ord" | "chr" | "abs" | "round" | "bytes" | "bytearray" | "hex" | "oct" | "bin" | "divmod" | "pow" | "complex" | "memoryview" => Value::Unknown,
+            "input" | "ord" | "chr" | "abs" | "round" | "bytes" | "bytearray" | "hex" | "oct" | "bin" | "divmod"
+            | "pow" | "complex" | "memoryview" => Value::Unknown,
             "object" => Value::made("builtins.object", Args::default()),
             _ => {
-                if name.ends_with("Error") || name.ends_with("Exception") || name.ends_with("Warning") || name == "SystemExit" {
+                if name.ends_with("Error")
+                    || name.ends_with("Exception")
+                    || name.ends_with("Warning")
+                    || name == "SystemExit"
+                {
                     return Ok(Value::made(&format!("builtins.{name}"), Args::default()));
                 }
                 self.escape_args(&args);
@@ -1371,7 +1605,11 @@ impl Run<'_> {
 
     /// Names of objects that are not known are put together here: those that begin so, of the same distribution if nothing is known.
     fn mention_all(&mut self, begin: &str, frame: &Frame) {
-        let top = self.units.get(frame.unit).map(|unit| unit.module.split('.').next().unwrap_or_default().to_owned()).unwrap_or_default();
+        let top = self
+            .units
+            .get(frame.unit)
+            .map(|unit| unit.module.split('.').next().unwrap_or_default().to_owned())
+            .unwrap_or_default();
         for name in self.waiting_names(begin, &top) {
             self.mention(name);
         }
@@ -1384,7 +1622,8 @@ impl Run<'_> {
                 if self.replaced.contains_key(&**module) {
                     return None;
                 }
-                let unit = self.loaded.get(&**module).and_then(|loaded| loaded.unit).and_then(|unit| self.units.get(unit))?;
+                let unit =
+                    self.loaded.get(&**module).and_then(|loaded| loaded.unit).and_then(|unit| self.units.get(unit))?;
                 if unit.scope.get(name).is_some() {
                     return Some(true);
                 }
@@ -1395,7 +1634,8 @@ impl Run<'_> {
             Value::None | Value::Int(_) | Value::Bool(_) => None,
             Value::Instance(instance) => {
                 let text = self.text_of(name);
-                let there = instance.names.borrow().contains_key(&name) || self.class_attribute(&instance.class, &text, 0).is_some();
+                let there = instance.names.borrow().contains_key(&name)
+                    || self.class_attribute(&instance.class, &text, 0).is_some();
                 there.then_some(true)
             }
             Value::Class(class) => {
@@ -1410,7 +1650,8 @@ impl Run<'_> {
     pub(super) fn call_made(&mut self, made: &Rc<Made>, args: Args, line: u32, frame: &mut Frame) -> Eval {
         match &*made.what {
             "functools.partial" => {
-                let mut all = Args { plain: made.args.plain.get(1..).unwrap_or_default().to_vec(), ..made.args.clone() };
+                let mut all =
+                    Args { plain: made.args.plain.get(1..).unwrap_or_default().to_vec(), ..made.args.clone() };
                 all.plain.extend(args.plain);
                 for (name, value) in args.named {
                     all.named.retain(|(own, _)| *own != name);
@@ -1420,8 +1661,16 @@ impl Run<'_> {
                 let function = made.args.plain.first().cloned().unwrap_or(Value::Unknown);
                 self.call(&function, all, line, frame)
             }
-            "functools.wraps" | "functools.lru_cache" | "functools.cache" | "dataclasses.dataclass" | "register" | "functools.singledispatch"
-            | "contextlib.contextmanager" | "functools.update_wrapper" | "typing.no_type_check" | "functools.total_ordering" => {
+            "functools.wraps"
+            | "functools.lru_cache"
+            | "functools.cache"
+            | "dataclasses.dataclass"
+            | "register"
+            | "functools.singledispatch"
+            | "contextlib.contextmanager"
+            | "functools.update_wrapper"
+            | "typing.no_type_check"
+            | "functools.total_ordering" => {
                 let value = args.plain.first().cloned().unwrap_or(Value::Unknown);
                 if &*made.what == "register" {
                     self.escape(&value);
@@ -1446,8 +1695,16 @@ impl Run<'_> {
             "module info" => (made.args.plain.clone(), false),
             "map" | "filter" => {
                 let scope = self.scope(None);
-                let mut frame =
-                    Frame { unit: usize::MAX, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: false };
+                let mut frame = Frame {
+                    unit: usize::MAX,
+                    scope,
+                    class: None,
+                    func: None,
+                    doubt: false,
+                    loop_doubt: false,
+                    result: None,
+                    in_try: false,
+                };
                 let function = made.args.plain.first().cloned();
                 let items = made.args.plain.get(1).cloned().unwrap_or(Value::Unknown);
                 let results = self.each_called(function.as_ref(), &items, 0, &mut frame);
@@ -1464,7 +1721,9 @@ impl Run<'_> {
         match &*made.what {
             "entry points" => self.entry_points(Some(index), None),
             "module info" => match index {
-                Value::Int(at) => usize::try_from(*at).ok().and_then(|at| made.args.plain.get(at)).cloned().unwrap_or(Value::Unknown),
+                Value::Int(at) => {
+                    usize::try_from(*at).ok().and_then(|at| made.args.plain.get(at)).cloned().unwrap_or(Value::Unknown)
+                }
                 _ => Value::Unknown,
             },
             _ => Value::Unknown,
@@ -1472,7 +1731,15 @@ impl Run<'_> {
     }
 
     /// Calls a method of what the standard library made.
-    pub(super) fn made_method(&mut self, made: &Rc<Made>, object: &Value, name: &str, args: Args, line: u32, frame: &mut Frame) -> Eval {
+    pub(super) fn made_method(
+        &mut self,
+        made: &Rc<Made>,
+        object: &Value,
+        name: &str,
+        args: Args,
+        line: u32,
+        frame: &mut Frame,
+    ) -> Eval {
         let part = |index: usize| made.args.plain.get(index).cloned().unwrap_or(Value::Unknown);
         let first = args.plain.first().cloned();
         Ok(match (&*made.what, name) {
@@ -1494,7 +1761,9 @@ impl Run<'_> {
                     _ => Value::Unknown,
                 }
             }
-            ("file loader" | "file spec", "exec_module" | "load_module") => return self.run_file(&part(1), line, frame, "a file loaded by hand"),
+            ("file loader" | "file spec", "exec_module" | "load_module") => {
+                return self.run_file(&part(1), line, frame, "a file loaded by hand");
+            }
             ("file spec", "loader") => Value::made("file loader", made.args.clone()),
             ("threading.Thread" | "threading.Timer", "start" | "run") => {
                 self.threads = true;
@@ -1525,7 +1794,10 @@ impl Run<'_> {
                 }
                 Value::None
             }
-            ("concurrent.futures.ThreadPoolExecutor", "submit" | "apply" | "apply_async" | "starmap" | "map" | "imap" | "imap_unordered" | "map_async") => {
+            (
+                "concurrent.futures.ThreadPoolExecutor",
+                "submit" | "apply" | "apply_async" | "starmap" | "map" | "imap" | "imap_unordered" | "map_async",
+            ) => {
                 let function = first.unwrap_or(Value::Unknown);
                 if name == "submit" {
                     let rest = Args { plain: args.plain.get(1..).unwrap_or_default().to_vec(), ..args.clone() };
@@ -1564,7 +1836,9 @@ impl Run<'_> {
             (path, _) if is_path(path) => return Ok(self.path_method(made, object, name, &args)),
             (what, _) if runs_elsewhere(what) => Value::Unknown,
             // An event loop, a task group.
-            (_, "run_until_complete" | "create_task" | "run" | "ensure_future") if matches!(first, Some(Value::Paused(_))) => {
+            (_, "run_until_complete" | "create_task" | "run" | "ensure_future")
+                if matches!(first, Some(Value::Paused(_))) =>
+            {
                 return self.resume(&first.unwrap_or(Value::Unknown), frame);
             }
             (_, "run_in_executor") => {
@@ -1624,7 +1898,10 @@ impl Run<'_> {
             return Ended::Failed(Failure::Other);
         }
         let unit = self.new_unit(&code, "__main__", false, &node.file, true);
-        self.loaded.insert("__main__".to_owned(), super::Loaded { certain: true, ended: Ended::Well, unit: Some(unit), running: true });
+        self.loaded.insert(
+            "__main__".to_owned(),
+            super::Loaded { certain: true, ended: Ended::Well, unit: Some(unit), running: true },
+        );
         let ended = self.run_unit(unit);
         self.loaded.remove("__main__");
         ended
@@ -1693,7 +1970,16 @@ impl Run<'_> {
         }
         let scope = self.scope(None);
         let unit = self.loaded.get(module).and_then(|loaded| loaded.unit).unwrap_or(usize::MAX);
-        let mut frame = Frame { unit, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: false };
+        let mut frame = Frame {
+            unit,
+            scope,
+            class: None,
+            func: None,
+            doubt: false,
+            loop_doubt: false,
+            result: None,
+            in_try: false,
+        };
         let mut object = self.bound_module(module);
         for part in function.split('.').filter(|part| !part.is_empty()) {
             let part = self.intern(part);
@@ -1719,8 +2005,16 @@ impl Run<'_> {
     pub(super) fn exit_handlers(&mut self) {
         (self.certain, self.raises, self.may_have_ended) = (true, 0, false);
         let scope = self.scope(None);
-        let mut frame =
-            Frame { unit: usize::MAX, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: false };
+        let mut frame = Frame {
+            unit: usize::MAX,
+            scope,
+            class: None,
+            func: None,
+            doubt: false,
+            loop_doubt: false,
+            result: None,
+            in_try: false,
+        };
         while let Some((function, args)) = self.at_exit.pop() {
             self.call_back(&function, args, 0, &mut frame);
             self.certain = true;

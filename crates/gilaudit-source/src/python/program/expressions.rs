@@ -354,7 +354,8 @@ impl Parser<'_> {
                 Argument { kind: ArgumentKind::Named(name), value: self.expression()? }
             } else {
                 let value = self.named()?;
-                let value = if self.begins_loop() { self.comprehension(Made::Generator, None, value, line)? } else { value };
+                let value =
+                    if self.begins_loop() { self.comprehension(Made::Generator, None, value, line)? } else { value };
                 Argument { kind: ArgumentKind::Plain, value }
             };
             arguments.push(argument);

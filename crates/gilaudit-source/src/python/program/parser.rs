@@ -133,7 +133,9 @@ impl<'t> Parser<'t> {
 
     pub(super) fn peek_at(&self, ahead: usize) -> &'t [u8] {
         match self.tokens.get(self.at + ahead) {
-            Some(token) if matches!(token.kind, Kind::Name | Kind::Op | Kind::Number | Kind::Text) => self.text_of(*token),
+            Some(token) if matches!(token.kind, Kind::Name | Kind::Op | Kind::Number | Kind::Text) => {
+                self.text_of(*token)
+            }
             _ => &[],
         }
     }
@@ -233,8 +235,40 @@ impl<'t> Parser<'t> {
 pub(super) fn is_keyword(word: &[u8]) -> bool {
     matches!(
         word,
-        b"False" | b"None" | b"True" | b"and" | b"as" | b"assert" | b"async" | b"await" | b"break" | b"class" | b"continue" | b"def"
-            | b"del" | b"elif" | b"else" | b"except" | b"finally" | b"for" | b"from" | b"global" | b"if" | b"import" | b"in" | b"is"
-            | b"lambda" | b"nonlocal" | b"not" | b"or" | b"pass" | b"raise" | b"return" | b"try" | b"while" | b"with" | b"yield"
+        b"False"
+            | b"None"
+            | b"True"
+            | b"and"
+            | b"as"
+            | b"assert"
+            | b"async"
+            | b"await"
+            | b"break"
+            | b"class"
+            | b"continue"
+            | b"def"
+            | b"del"
+            | b"elif"
+            | b"else"
+            | b"except"
+            | b"finally"
+            | b"for"
+            | b"from"
+            | b"global"
+            | b"if"
+            | b"import"
+            | b"in"
+            | b"is"
+            | b"lambda"
+            | b"nonlocal"
+            | b"not"
+            | b"or"
+            | b"pass"
+            | b"raise"
+            | b"return"
+            | b"try"
+            | b"while"
+            | b"with"
+            | b"yield"
     )
 }

@@ -231,7 +231,17 @@ impl<'t> Parser<'t> {
         let locals = scope.bound.iter().copied().filter(|name| !outside(name)).collect();
         let globals = scope.global.iter().copied().collect();
         let (is_generator, body_of) = (scope.yields, block?);
-        self.program.functions.push(Function { name, line, params, body: body_of, locals, globals, is_generator, is_async, size });
+        self.program.functions.push(Function {
+            name,
+            line,
+            params,
+            body: body_of,
+            locals,
+            globals,
+            is_generator,
+            is_async,
+            size,
+        });
         let index = u32::try_from(self.program.functions.len() - 1).unwrap_or(u32::MAX);
         body.push(Stmt::Def(index, decorators));
         Ok(())
@@ -318,7 +328,11 @@ impl<'t> Parser<'t> {
                         && !word.ends_with(b"\"")
                         && !word.ends_with(b"'");
                     let before = ahead.checked_sub(1).map_or(&b""[..], |before| self.peek_at(before));
-                    if is_name && before != b"." && !matches!(self.peek_at(ahead + 1), b"(" | b"." | b"=") && begins_expression(word) {
+                    if is_name
+                        && before != b"."
+                        && !matches!(self.peek_at(ahead + 1), b"(" | b"." | b"=")
+                        && begins_expression(word)
+                    {
                         let name = self.sym(word);
                         binds.push(name);
                     }
@@ -327,7 +341,10 @@ impl<'t> Parser<'t> {
             }
             ahead += 1;
         }
-        if simple && let Ok(pattern) = self.expression_list() && matches!(self.peek(), b":" | b"if") {
+        if simple
+            && let Ok(pattern) = self.expression_list()
+            && matches!(self.peek(), b":" | b"if")
+        {
             return Ok(pattern);
         }
         self.back_to(mark + ahead);
@@ -384,7 +401,11 @@ impl<'t> Parser<'t> {
                 loop {
                     let name = self.name()?;
                     if let Some(scope) = self.scopes.last_mut() {
-                        if global { scope.global.insert(name) } else { scope.nonlocal.insert(name) };
+                        if global {
+                            scope.global.insert(name)
+                        } else {
+                            scope.nonlocal.insert(name)
+                        };
                     }
                     if !self.take(b",") {
                         break;
@@ -416,7 +437,8 @@ impl<'t> Parser<'t> {
     }
 
     fn is_type_alias(&self) -> bool {
-        let is_name = self.peek_at(1).first().is_some_and(|byte| *byte == b'_' || byte.is_ascii_alphabetic() || *byte >= 0x80);
+        let is_name =
+            self.peek_at(1).first().is_some_and(|byte| *byte == b'_' || byte.is_ascii_alphabetic() || *byte >= 0x80);
         is_name && matches!(self.peek_at(2), b"=" | b"[") && begins_expression(self.peek_at(1))
     }
 
@@ -533,7 +555,8 @@ impl<'t> Parser<'t> {
                 return Err(Unread);
             }
         }
-        self.program.future_annotations |= module == "__future__" && names.iter().any(|alias| alias.name == "annotations");
+        self.program.future_annotations |=
+            module == "__future__" && names.iter().any(|alias| alias.name == "annotations");
         body.push(Stmt::From { module, level, names, line, lazy });
         Ok(())
     }

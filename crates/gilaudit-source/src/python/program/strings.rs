@@ -167,7 +167,8 @@ fn field_end(text: &[u8]) -> (usize, usize) {
         match byte {
             b'"' | b'\'' if code.is_none() => {
                 let word = text.get(..at).unwrap_or_default();
-                let prefix = word.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).take(3).collect::<Vec<_>>();
+                let prefix =
+                    word.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).take(3).collect::<Vec<_>>();
                 let fields = prefix.len() <= 2 && prefix.iter().any(|byte| b"fFtT".contains(byte));
                 at = super::super::logical::string_end(text, at, fields).max(at + 1);
                 continue;

@@ -51,13 +51,14 @@ struct Lexer<'t> {
 
 const THREE: [&[u8]; 5] = [b"**=", b"//=", b">>=", b"<<=", b"..."];
 const TWO: [&[u8]; 21] = [
-    b"**", b"//", b">>", b"<<", b"<=", b">=", b"==", b"!=", b"->", b"+=", b"-=", b"*=", b"/=", b"%=", b"@=", b"&=", b"|=",
-    b"^=", b":=", b"<>", b"||",
+    b"**", b"//", b">>", b"<<", b"<=", b">=", b"==", b"!=", b"->", b"+=", b"-=", b"*=", b"/=", b"%=", b"@=", b"&=",
+    b"|=", b"^=", b":=", b"<>", b"||",
 ];
 
 /// The tokens of a text, and what was refused first: the tokens end there.
 pub(super) fn tokens(text: &[u8]) -> (Vec<Token>, Option<Refused>) {
-    let mut lexer = Lexer { text, at: 0, line: 1, depth: 0, indents: vec![0], tokens: Vec::with_capacity(text.len() / 4) };
+    let mut lexer =
+        Lexer { text, at: 0, line: 1, depth: 0, indents: vec![0], tokens: Vec::with_capacity(text.len() / 4) };
     let refused = lexer.run().err().map(|why| Refused { line: lexer.line, why });
     if lexer.tokens.last().is_some_and(|last| last.kind != Kind::Newline) {
         lexer.push(Kind::Newline, text.len());
@@ -200,7 +201,10 @@ impl Lexer<'_> {
         let hex = self.peek(0) == b'0' && matches!(self.peek(1), b'x' | b'X' | b'b' | b'B' | b'o' | b'O');
         loop {
             let byte = self.peek(0);
-            let exponent = !hex && matches!(byte, b'e' | b'E') && matches!(self.peek(1), b'+' | b'-') && self.peek(2).is_ascii_digit();
+            let exponent = !hex
+                && matches!(byte, b'e' | b'E')
+                && matches!(self.peek(1), b'+' | b'-')
+                && self.peek(2).is_ascii_digit();
             if exponent {
                 self.at += 2;
             } else if is_word(byte) && byte < 0x80 && !self.keyword_follows(hex) || byte == b'.' && !hex {
@@ -215,9 +219,9 @@ impl Lexer<'_> {
     /// `1if x else y` is old but valid.
     fn keyword_follows(&self, hex: bool) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        !hex && [&b"if"[..], b"else", b"and", b"or", b"in", b"is", b"not", b"for"].iter().any(|word| {
-            rest.starts_with(word) && rest.get(word.len()).is_none_or(|next| !is_word(*next))
-        })
+        !hex && [&b"if"[..], b"else", b"and", b"or", b"in", b"is", b"not", b"for"]
+            .iter()
+            .any(|word| rest.starts_with(word) && rest.get(word.len()).is_none_or(|next| !is_word(*next)))
     }
 
     fn operator(&mut self, start: usize) -> Result<(), &'static str> {
@@ -236,8 +240,8 @@ impl Lexer<'_> {
                 None => return Err("a bracket is closed that was not opened"),
             },
             Some(
-                b',' | b':' | b'.' | b';' | b'=' | b'+' | b'-' | b'*' | b'/' | b'%' | b'@' | b'&' | b'|' | b'^' | b'~' | b'<'
-                | b'>' | b'!',
+                b',' | b':' | b'.' | b';' | b'=' | b'+' | b'-' | b'*' | b'/' | b'%' | b'@' | b'&' | b'|' | b'^' | b'~'
+                | b'<' | b'>' | b'!',
             ) => {}
             _ => return Err("this character begins nothing in Python"),
         }
