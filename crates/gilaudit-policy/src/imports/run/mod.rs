@@ -8,10 +8,15 @@
 mod attribute;
 mod builtin;
 mod call;
+mod code;
+mod entries;
 mod execute;
 mod expression;
+mod functions;
 mod import;
+mod made;
 mod open;
+mod paths;
 mod reach;
 mod stdlib;
 mod text;
