@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use gilaudit_model::program::Stmt;
 
-use super::super::value::{Args, Class, Made, Value};
+use super::super::value::{Args, Class, Value};
 use super::expression::Eval;
 use super::text;
-use super::{ANY, Ended, Failure, Flow, Frame, IMPORT, NOT_FOUND, OTHER};
+use super::{ANY, Ended, Failure, Flow, Frame, IMPORT, NOT_FOUND, OTHER, Run};
 
 impl Run<'_> {
     /// Runs text as code in the frame that it stands in.

@@ -8,7 +8,7 @@ use gilaudit_model::program::Program;
 use super::super::value::{Args, Value};
 use super::super::world::{Found, Node, PythonNode};
 use super::expression::Eval;
-use super::{Ended, Failure, Frame};
+use super::{Ended, Failure, Frame, Run};
 
 impl Run<'_> {
     /// Runs a script.

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use gilaudit_model::program::Program;
 
-use super::super::value::{Args, Class, Made, Value};
+use super::super::value::{Args, Value};
 use super::expression::Eval;
 use super::text::{self, is_path};
-use super::{ANY, Failure, Frame, OTHER};
+use super::{ANY, Failure, Frame, OTHER, Run};
 
 impl Run<'_> {
     pub(super) fn call_builtin(&mut self, name: &str, args: Args, line: u32, frame: &mut Frame) -> Eval {

@@ -6,7 +6,7 @@ use super::super::value::{Args, Made, Value};
 use super::expression::Eval;
 use super::stdlib::runs_elsewhere;
 use super::text::is_path;
-use super::{ANY, Frame};
+use super::{ANY, Frame, Run};
 
 impl Run<'_> {
     /// Calls what the standard library made.

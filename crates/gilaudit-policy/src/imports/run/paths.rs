@@ -1,10 +1,10 @@
 //! Paths and folders: what a program puts together, lists and adds to `sys.path`.
 
 use super::super::value::{Args, Made, Value};
-use super::Frame;
 use super::builtin::{path_of, path_of_unknown};
 use super::stdlib::matches_glob;
 use super::text::{self, is_path};
+use super::{Frame, Run};
 
 impl Run<'_> {
     pub(super) fn iter_modules(&mut self, walk: bool, args: &Args) -> Value {

@@ -9,7 +9,6 @@ use super::super::value::{Args, Value};
 use super::super::world::Found;
 use super::builtin::path_of;
 use super::expression::Eval;
-use super::text;
 use super::{ANY, Failure, Frame, OTHER, Run};
 
 /// CPython 3.14.7 `Python/bltinmodule.c` and `Objects/exceptions.c`, and what `site` adds.
