@@ -40,13 +40,13 @@ pub(super) enum Value {
     /// What a call of it gave, with what was passed.
     Made(Rc<Made>),
     /// A method of a value whose type is not defined in Python.
-    Method(Rc<(Value, Box<str>)>),
+    Method(Rc<(Self, Box<str>)>),
     /// A call of a generator or coroutine, which has not run.
     Paused(Rc<Paused>),
     /// Something that a compiled module made.
     Compiled,
     /// One of these.
-    OneOf(Rc<Vec<Value>>),
+    OneOf(Rc<Vec<Self>>),
 }
 
 /// A list, tuple or set.
@@ -146,7 +146,7 @@ pub(super) struct Instance {
 pub(super) struct Scope {
     pub(super) names: RefCell<Table>,
     /// The call around it.
-    pub(super) outer: Option<Rc<Scope>>,
+    pub(super) outer: Option<Rc<Self>>,
     /// Names that it binds itself, sorted: empty for a module.
     pub(super) id: usize,
 }

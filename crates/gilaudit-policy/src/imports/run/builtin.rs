@@ -11,7 +11,7 @@ impl Run<'_> {
     /// `object.name(args)` where the type of the object is not defined in Python.
     pub(super) fn call_method(&mut self, object: &Value, name: &str, args: Args, line: u32, frame: &mut Frame) -> Eval {
         match object {
-            Value::Str(own) => self.text_method(&Rc::clone(own), name, args, line, frame),
+            Value::Str(own) => self.text_method(&Rc::clone(own), name, args, frame),
             Value::Text(begin, imports) => {
                 let value = match name {
                     "strip" | "rstrip" | "lower" | "replace" | "removesuffix" | "encode" | "format" | "rstrip_" => {
@@ -96,7 +96,7 @@ impl Run<'_> {
         text::concat(&parts)
     }
 
-    fn text_method(&mut self, own: &Rc<str>, name: &str, args: Args, line: u32, frame: &mut Frame) -> Eval {
+    fn text_method(&mut self, own: &Rc<str>, name: &str, args: Args, frame: &mut Frame) -> Eval {
         let first = args.plain.first().cloned();
         let first_text = first.as_ref().and_then(Value::as_str).map(str::to_owned);
         let whole = Value::Str(Rc::clone(own));
@@ -107,7 +107,7 @@ impl Run<'_> {
                 if let Some(place) = args.plain.first_mut() {
                     *place = one.clone();
                 }
-                let value = self.text_method(own, name, args, line, frame)?;
+                let value = self.text_method(own, name, args, frame)?;
                 result = Some(match result.take() {
                     Some(old) => self.join(old, value),
                     None => value,

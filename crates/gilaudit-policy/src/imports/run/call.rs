@@ -641,7 +641,7 @@ impl Run<'_> {
             // A property that is not known to be one.
             _ => "".into(),
         };
-        if let (Value::Func(func), true) = (&value, &*name != "") {
+        if let (Value::Func(func), true) = (&value, !name.is_empty()) {
             let kind = match &*name {
                 "builtins.property" | "functools.cached_property" | "abc.abstractproperty" | "enum.property" => {
                     FuncKind::Property

@@ -38,7 +38,7 @@ impl Run<'_> {
             _ => name.rsplit_once('.').map(|(parent, _)| parent),
         };
         if let Some(parent) = parent {
-            match self.linked(at.to_owned(), ImportKind::Main, &parent.to_owned(), true) {
+            match self.linked(at.to_owned(), ImportKind::Main, parent, true) {
                 Ended::Well => {}
                 other => return other,
             }

@@ -112,7 +112,7 @@ impl Run<'_> {
             Stmt::Continue => return Flow::Continue,
             Stmt::Import { names, line, lazy } => return self.import_statement(names, *line, *lazy, frame),
             Stmt::From { module, level, names, line, lazy } => {
-                return self.from_statement((module, *level), names, *line, *lazy, frame);
+                return self.statement_from((module, *level), names, *line, *lazy, frame);
             }
             Stmt::If(test, body, otherwise) => return self.condition(code, (*test, body, otherwise), frame),
             Stmt::While(test, body, otherwise) => return self.while_loop(code, (*test, body, otherwise), frame),

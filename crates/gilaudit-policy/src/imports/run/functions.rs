@@ -41,7 +41,7 @@ impl Run<'_> {
                         for item in items {
                             if let Some(item) = item.as_str().filter(|item| !item.is_empty() && *item != "*") {
                                 let kind = self.kind_of(frame);
-                                self.from_attribute(name, item, (&at, line), kind, frame)?;
+                                self.attribute_from(name, item, (&at, line), kind, frame)?;
                             }
                         }
                         self.bound_module(name)

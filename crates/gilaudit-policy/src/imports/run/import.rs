@@ -479,7 +479,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn from_statement(
+    pub(super) fn statement_from(
         &mut self,
         (module, level): (&str, u32),
         names: &[Alias],
@@ -518,7 +518,7 @@ impl Run<'_> {
                 continue;
             }
             let bound = self.name_in(frame.unit, alias.bound);
-            match self.from_attribute(&base, &alias.name, (&at, line), kind, frame) {
+            match self.attribute_from(&base, &alias.name, (&at, line), kind, frame) {
                 Ok(value) => self.set_name(frame, bound, value),
                 Err(failure) => {
                     self.failed_at = Some((self.file_of(frame), line));
@@ -532,7 +532,7 @@ impl Run<'_> {
     /// `from base import name`: an attribute, or else a submodule.
     ///
     /// CPython 3.14.7 `Lib/importlib/_bootstrap.py`, `_handle_fromlist`.
-    pub(super) fn from_attribute(
+    pub(super) fn attribute_from(
         &mut self,
         base: &str,
         name: &str,
@@ -620,9 +620,7 @@ impl Run<'_> {
     /// `from base import *`.
     fn star(&mut self, base: &str, at: &str, line: u32, frame: &mut Frame) -> Option<Flow> {
         let unit = self.loaded.get(base).and_then(|loaded| loaded.unit);
-        let Some(scope) = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope)) else {
-            return None;
-        };
+        let scope = unit.and_then(|unit| self.units.get(unit)).map(|unit| Rc::clone(&unit.scope))?;
         let all = self.intern("__all__");
         let mut names: Vec<Rc<str>> = Vec::new();
         let mut every = true;
@@ -638,7 +636,7 @@ impl Run<'_> {
         }
         names.truncate(20_000);
         for name in names {
-            match self.from_attribute(base, &name, (at, line), self.kind_of(frame), frame) {
+            match self.attribute_from(base, &name, (at, line), self.kind_of(frame), frame) {
                 Ok(value) => {
                     let name = self.intern(&name);
                     self.set_name(frame, name, value);
@@ -668,7 +666,7 @@ impl Run<'_> {
             return Err(failure);
         }
         let value = match from {
-            Some(from) => self.from_attribute(&base, &from, (&at, line), ImportKind::OnUse, frame)?,
+            Some(from) => self.attribute_from(&base, &from, (&at, line), ImportKind::OnUse, frame)?,
             None if top => self.bound_module(base.split('.').next().unwrap_or_default()),
             None => self.bound_module(&base),
         };

@@ -163,8 +163,7 @@ impl Run<'_> {
                 match (own, pattern) {
                     (Value::Str(folder), Some(pattern)) if name == "glob" => {
                         let whole = Value::text(&text::below(&folder, &pattern));
-                        let listed = self.listing(&whole, true, true);
-                        listed
+                        self.listing(&whole, true, true)
                     }
                     _ => Value::seq(Vec::new(), true),
                 }

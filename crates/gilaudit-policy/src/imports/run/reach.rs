@@ -98,16 +98,15 @@ impl Run<'_> {
                 }
             }
             Value::OneOf(some) => some.iter().for_each(|one| self.escape_at(one, depth + 1)),
-            Value::Module(module) => {
+            Value::Module(module)
                 if !self.reach.modules.contains(module)
-                    && self.loaded.get(&**module).is_some_and(|it| it.unit.is_some())
-                {
-                    self.reach.modules.push(Rc::clone(module));
-                    let mut names: Vec<Name> = self.reach.mentioned.iter().copied().collect();
-                    names.sort_unstable();
-                    for name in names {
-                        self.asked_of_module(&Rc::clone(module), name);
-                    }
+                    && self.loaded.get(&**module).is_some_and(|it| it.unit.is_some()) =>
+            {
+                self.reach.modules.push(Rc::clone(module));
+                let mut names: Vec<Name> = self.reach.mentioned.iter().copied().collect();
+                names.sort_unstable();
+                for name in names {
+                    self.asked_of_module(&Rc::clone(module), name);
                 }
             }
             _ => {}
@@ -305,7 +304,7 @@ impl Run<'_> {
             })));
         }
         let scope = self.scope(None);
-        let mut frame = Frame {
+        let frame = Frame {
             unit: func.unit,
             scope,
             class: None,
@@ -317,7 +316,7 @@ impl Run<'_> {
         };
         let before = self.out.reached.len();
         self.forced = true;
-        if let Ok(value) = self.run_function(func, args, line, &mut frame) {
+        if let Ok(value) = self.run_function(func, args, line, &frame) {
             self.escape(&value);
         }
         self.chain = chain;

@@ -528,7 +528,7 @@ impl Run<'_> {
                     }
                     let raises = self.raises;
                     let certain = self.certain;
-                    self.linked(at, ImportKind::Conditional, &module.to_owned(), false);
+                    self.linked(at, ImportKind::Conditional, module, false);
                     (self.raises, self.certain) = (raises, certain);
                 }
                 self.escape_args(&args);
