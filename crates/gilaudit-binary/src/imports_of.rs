@@ -56,12 +56,16 @@ pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String
     let (mut found, mut within) = (BTreeSet::new(), BTreeSet::new());
     let mut tables = Vec::new();
     let packed = packs_strings(bytes);
+    let runs_text = runs_text(bytes);
     let is_rust = memmem::find(bytes, b"/rustc/").is_some();
     // Linkers of old, and those told not to separate code, put constants beside it.
     let separate = image.segments.iter().any(|segment| !segment.executable && !segment.writable);
     let has_text = |segment: &&Segment<'_>| !segment.executable || !separate;
     for segment in image.segments.iter().filter(has_text) {
         texts(segment.data, known, &mut found);
+        if runs_text {
+            statements(segment.data, known, &mut found);
+        }
         if is_rust {
             words(segment.data, known, &mut within);
         }
@@ -98,13 +102,27 @@ fn packs_strings(bytes: &[u8]) -> bool {
 
 /// C strings that are a known name.
 fn texts(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
-    data.split(|byte| *byte == 0).for_each(|text| {
-        exact(text, known, found);
-        // Statements that are run as text: `PyRun_SimpleString("import x")`.
-        if text.len() > 8 && memmem::find(text, b"import ").is_some() && std::str::from_utf8(text).is_ok() {
+    data.split(|byte| *byte == 0).for_each(|text| exact(text, known, found));
+}
+
+/// Names in statements that a file has as text and may run: `PyRun_SimpleString("import x")`. Examples in docstrings are not meant.
+fn statements(data: &[u8], known: &ModuleNames, found: &mut BTreeSet<String>) {
+    for text in data.split(|byte| *byte == 0) {
+        let is_code = text.len() > 8
+            && memmem::find(text, b"import ").is_some()
+            && memmem::find(text, b">>>").is_none()
+            && std::str::from_utf8(text).is_ok();
+        if is_code {
             words(text.get(..text.len().min(LONGEST_CODE)).unwrap_or_default(), known, found);
         }
-    });
+    }
+}
+
+/// Whether a file runs text as Python.
+fn runs_text(bytes: &[u8]) -> bool {
+    [&b"PyRun_SimpleString"[..], b"PyRun_String", b"PyRun_AnyFile", b"Py_CompileString"]
+        .iter()
+        .any(|name| memmem::find(bytes, name).is_some())
 }
 
 /// The names of functions that a compiled file may call by name: C strings that are identifiers.
