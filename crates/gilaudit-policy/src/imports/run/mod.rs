@@ -340,7 +340,7 @@ impl<'w> Run<'w> {
         if let Ended::Failed(failure) = ended
             && failure != Failure::Exit
         {
-            let place = self.failed_at.clone().filter(|_| failure != Failure::NotFound || is_program);
+            let place = self.failed_at.clone();
             let at = place.map(|(file, line)| format!("{file}:{line}"));
             let text = self.failure_text(failure);
             if is_program {
