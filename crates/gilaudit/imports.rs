@@ -164,6 +164,7 @@ fn follow_here(args: &ImportArgs, inventory: &Inventory, settings: &Settings, ta
         }
     }
     unread.extend(entry_files.iter().filter_map(|file| not_python(file, &reader)));
+    reader.files.set(reader.files.get() + entry_files.len());
     answers.problems.extend(unread);
     let asked = asked(args);
     finish((outcomes, &world), (asked, args.import_all), &files, (extra, count), &reader, answers);

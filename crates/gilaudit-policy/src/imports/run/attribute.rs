@@ -76,7 +76,7 @@ impl Run<'_> {
             | Value::Dict(_)
             | Value::Method(_)
             | Value::Paused(_) => Value::Method(Rc::new((object.clone(), text.as_ref().into()))),
-            Value::None if self.is_certain() && !matches!(&*text, "__class__" | "__doc__") => {
+            Value::None if self.is_certain() && self.is_entry(frame) && !matches!(&*text, "__class__" | "__doc__") => {
                 self.failed_at = Some((self.file_of(frame), line));
                 return Err(Failure::Other);
             }
@@ -345,6 +345,10 @@ impl Run<'_> {
                         Some(item) => item.clone(),
                         None => {
                             drop(items);
+                            self.raises |= OTHER;
+                            if !self.is_entry(frame) {
+                                return Ok(Value::Unknown);
+                            }
                             self.failed_at = Some((self.file_of(frame), line));
                             return Err(Failure::Other);
                         }
@@ -386,7 +390,8 @@ impl Run<'_> {
                     let at = if *at < 0 { at.saturating_add(length) } else { *at };
                     match usize::try_from(at).ok().and_then(|at| letters.get(at)) {
                         Some(letter) => Value::text(&letter.to_string()),
-                        None => return Err(Failure::Other),
+                        None if self.is_entry(frame) => return Err(Failure::Other),
+                        None => Value::Unknown,
                     }
                 }
                 _ => Value::Unknown,
@@ -420,7 +425,7 @@ impl Run<'_> {
                 self.certain = certain;
                 result.unwrap_or(Value::Unknown)
             }
-            Value::None if self.is_certain() => {
+            Value::None if self.is_certain() && self.is_entry(frame) => {
                 self.failed_at = Some((self.file_of(frame), line));
                 return Err(Failure::Other);
             }
@@ -472,7 +477,7 @@ impl Run<'_> {
             None => {
                 self.failed_at = Some((self.file_of(frame), line));
                 self.raises |= OTHER;
-                if self.is_certain() { Err(Failure::Other) } else { Ok(Value::Unknown) }
+                if self.is_certain() && self.is_entry(frame) { Err(Failure::Other) } else { Ok(Value::Unknown) }
             }
         }
     }

@@ -186,7 +186,9 @@ impl Run<'_> {
                 self.certain = certain;
                 Ok(result.unwrap_or(Value::Unknown))
             }
-            Value::None | Value::Bool(_) | Value::Int(_) | Value::Str(_) | Value::Module(_) if self.is_certain() => {
+            Value::None | Value::Bool(_) | Value::Int(_) | Value::Str(_) | Value::Module(_)
+                if self.is_certain() && self.is_entry(frame) =>
+            {
                 self.failed_at = Some((self.file_of(frame), line));
                 Err(Failure::Other)
             }
@@ -261,13 +263,19 @@ impl Run<'_> {
         let often = if self.is_certain() && count < OFTEN { u32::MAX } else { OFTEN + (MAYBE / size).max(AT_LEAST) };
         // Certain calls are counted by themselves: the first ones say most.
         let spent = if self.is_certain() { count } else { OFTEN + self.maybe_counts.get(&id).copied().unwrap_or(0) };
-        if !forced && (self.calls.len() >= deep || within >= 3 || spent >= often)
-            || self.calls.len() >= DEEPEST
-            || !self.step(caller, line)
-        {
+        let deep = self.calls.len() >= deep || within >= 3;
+        if !forced && deep || self.calls.len() >= DEEPEST || !self.step(caller, line) {
             self.escape_args(&args);
             self.may_run(func);
             return Ok(Value::Unknown);
+        }
+        if !forced && spent >= often {
+            // Texts and the like say what is imported; objects are taken to be anything from here on.
+            self.generalise(&mut args);
+            if !self.memo.contains_key(&self.key(func, &args)) && spent >= often.saturating_add(AT_LEAST * 50) {
+                self.may_run(func);
+                return Ok(Value::Unknown);
+            }
         }
         let certain = self.certain;
         if count >= OFTEN && self.certain {
@@ -322,6 +330,13 @@ impl Run<'_> {
             self.certain = false;
         }
         if let Flow::Raise(failure) = flow {
+            // A library that seems to fail is more likely not understood: the program may go on.
+            let is_entry = |unit: usize| self.units.get(unit).is_some_and(|unit| unit.is_entry);
+            if failure == Failure::Other && is_entry(caller.unit) && !is_entry(func.unit) {
+                self.raises |= OTHER;
+                self.may_have_ended = true;
+                return Ok(Value::Unknown);
+            }
             return Err(failure);
         }
         let mut result = frame.result.take();
@@ -339,6 +354,17 @@ impl Run<'_> {
             self.memo.insert(key, value.clone());
         }
         Ok(value)
+    }
+
+    /// Leaves of arguments what can be compared; what cannot has been given to code that is not followed.
+    fn generalise(&mut self, args: &mut Args) {
+        let mut values: Vec<Value> = Vec::new();
+        for value in args.plain.iter_mut().chain(args.named.iter_mut().map(|(_, value)| value)) {
+            if !value.is_inert() && !matches!(value, Value::Module(_)) {
+                values.push(std::mem::replace(value, Value::Unknown));
+            }
+        }
+        values.iter().for_each(|value| self.escape(value));
     }
 
     fn bind_params(

@@ -652,13 +652,30 @@ impl Run<'_> {
             }
             Expr::Tuple(items) | Expr::List(items) => {
                 let (values, open) = self.known_items(&value);
-                let exact = !open && values.len() == items.len();
                 let starred = |item: &ExprId| {
-                    matches!(usize::try_from(*item).ok().and_then(|at| code.exprs.get(at)), Some(Expr::Starred(_)))
+                    let expr = usize::try_from(*item).ok().and_then(|at| code.exprs.get(at));
+                    matches!(expr, Some(Expr::Starred(_)))
                 };
-                if exact && !items.iter().any(starred) {
+                let star = items.iter().position(starred);
+                let exact = !open && values.len() == items.len() && star.is_none();
+                if exact {
                     for (item, value) in items.iter().zip(values) {
                         self.assign(code, *item, value, frame);
+                    }
+                } else if let Some(star) = star.filter(|_| !open && values.len() + 1 >= items.len()) {
+                    let after = items.len() - star - 1;
+                    let middle = values.len() - after;
+                    for (item, value) in items.iter().take(star).zip(&values) {
+                        self.assign(code, *item, value.clone(), frame);
+                    }
+                    let rest = values.get(star..middle).unwrap_or_default().to_vec();
+                    if let Some(Expr::Starred(inner)) =
+                        items.get(star).and_then(|item| code.exprs.get(usize::try_from(*item).ok()?))
+                    {
+                        self.assign(code, *inner, Value::seq(rest, false), frame);
+                    }
+                    for (item, value) in items.iter().skip(star + 1).zip(values.iter().skip(middle)) {
+                        self.assign(code, *item, value.clone(), frame);
                     }
                 } else {
                     let any = values.into_iter().reduce(|one, two| self.join(one, two));

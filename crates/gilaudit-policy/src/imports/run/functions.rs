@@ -96,10 +96,11 @@ impl Run<'_> {
                     return match (name, default) {
                         ("hasattr", _) => Ok(Value::Bool(false)),
                         (_, Some(default)) => Ok(default),
-                        _ => {
+                        _ if self.is_entry(frame) => {
                             self.failed_at = Some((self.file_of(frame), line));
                             Err(Failure::Other)
                         }
+                        _ => Ok(Value::Unknown),
                     };
                 }
                 let raises = self.raises;
@@ -177,6 +178,7 @@ impl Run<'_> {
                 Some(Value::Str(text))
                     if text.trim().parse::<f64>().is_err()
                         && self.is_certain()
+                        && self.is_entry(frame)
                         && args.plain.len() == 1
                         && !text.contains('_') =>
                 {

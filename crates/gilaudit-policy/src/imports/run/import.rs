@@ -385,24 +385,22 @@ impl Run<'_> {
         absolute(&unit.module, unit.is_package, module, level)
     }
 
+    /// Notes an import of a name that may be in a folder which is not known.
+    fn unfound(&mut self, name: &str, ended: Ended, (at, certain): (&str, bool), frame: &Frame) {
+        let top = name.split('.').next().unwrap_or_default();
+        if ended == Ended::Open && certain && !frame.in_try && self.edits && self.world.find(top).is_none() {
+            self.out.unfound.push((at.to_owned(), top.to_owned()));
+        }
+    }
+
     /// What an import that ended in this way does to what comes after it.
     fn after(&mut self, ended: Ended, line: u32, frame: &mut Frame) -> Option<Flow> {
         match ended {
             Ended::Well => None,
             Ended::Open => {
-                let certain = self.is_certain();
                 self.raises |= NOT_FOUND | IMPORT;
                 self.certain = false;
                 if !frame.in_try {
-                    if certain
-                        && self.edits
-                        && !self.missing.is_empty()
-                        && !self.missing.contains('.')
-                        && self.world.find(&self.missing).is_none()
-                    {
-                        let place = format!("{}:{line}", self.file_of(frame));
-                        self.out.unfound.push((place, std::mem::take(&mut self.missing)));
-                    }
                     let is_entry = self.units.get(frame.unit).is_some_and(|unit| unit.is_entry);
                     self.may_have_ended |= is_entry;
                 }
@@ -426,7 +424,7 @@ impl Run<'_> {
             return Some(false);
         }
         // CPython 3.15.0rc2 `Python/ceval.c`, `check_lazy_import_compatibility`.
-        let name = self.interned.get("__lazy_modules__")?;
+        let Some(name) = self.interned.get("__lazy_modules__") else { return Some(false) };
         let unit = self.units.get(frame.unit)?;
         match unit.scope.get(*name) {
             None => Some(false),
@@ -451,7 +449,9 @@ impl Run<'_> {
                 continue;
             }
             let kind = self.kind_of(frame);
+            let certain = self.is_certain();
             let ended = self.linked(at.clone(), kind, &alias.name, lazily.is_some());
+            self.unfound(&alias.name, ended, (&at, certain), frame);
             let ended = if lazily.is_none() && matches!(ended, Ended::Failed(_)) { Ended::Open } else { ended };
             if let Some(flow) = self.after(ended, line, frame) {
                 return flow;
@@ -505,7 +505,9 @@ impl Run<'_> {
             return Flow::Next;
         }
         let kind = self.kind_of(frame);
+        let certain = self.is_certain();
         let ended = self.linked(at.clone(), kind, &base, lazily.is_some());
+        self.unfound(&base, ended, (&at, certain), frame);
         let ended = if lazily.is_none() && matches!(ended, Ended::Failed(_)) { Ended::Open } else { ended };
         if let Some(flow) = self.after(ended, line, frame) {
             return flow;

@@ -353,7 +353,7 @@ impl<'w> Run<'w> {
 
     fn finish(mut self, follow_later: bool) -> Outcomes {
         self.exit_handlers();
-        self.out.modules = self.loaded.len();
+        self.out.modules = self.loaded.keys().filter(|name| self.world.has_own(name)).count();
         self.drain();
         self.meets();
         if follow_later {
@@ -395,6 +395,11 @@ impl<'w> Run<'w> {
     /// Whether what is followed now runs in any case.
     pub(super) fn is_certain(&self) -> bool {
         self.certain && !self.may_have_ended && !self.later
+    }
+
+    /// Whether the code that is followed is what was asked about, and not a library.
+    pub(super) fn is_entry(&self, frame: &Frame) -> bool {
+        self.unit(frame.unit).is_some_and(|unit| unit.is_entry)
     }
 
     /// Counts a step; `false` when all are spent, which is noted once.

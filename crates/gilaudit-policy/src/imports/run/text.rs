@@ -66,6 +66,8 @@ pub(super) fn concat(parts: &[Value]) -> Value {
     }
     match (open, known) {
         (false, _) => Value::text(&text),
+        // No name has such letters: it is code or prose, of which the beginning says nothing.
+        (true, true) if text.contains([' ', '\n', '(', '=', '{']) => Value::Text("".into(), imports),
         (true, true) => Value::Text(text.into(), imports),
         (true, false) => Value::Unknown,
     }
