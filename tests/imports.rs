@@ -179,8 +179,7 @@ def attach(package, submodules=None, attributes=None):
         ("import listed\ndef f():\n    return listed.thing\nf()", "on", Some("low.mp_used"), "run.py:3", "import"),
         ("import listed\ndef f(): return listed.thing\nf()", "on", Some("low.mp_used"), "run.py:2", "import"),
         ("import byhand\nbyhand.deep", "on", Some("low.mp_used"), "run.py:2", "import"),
-        // It stops here.
-        ("import listed\nlisted.other", "undetermined", None, "", ""),
+        ("import listed\nlisted.other", "off", None, "", ""),
         ("import never\nnever.deep", "off", None, "", ""),
     ] {
         let answer = of_script(here.path(), "", script);
@@ -214,10 +213,10 @@ fn lazy_imports_of_3_15() {
             "run.py:3",
             "import",
         ),
-        ("import own", "off", "own/__init__.py:2", "later"),
+        ("import own", "off", "run.py:1", "later"),
         ("import sys\n__lazy_modules__ = sys.argv\nimport low.fast", "undetermined", "run.py:3", "maybe"),
         ("import sys\n__lazy_modules__ = sys.argv\nimport low.fast as fast\nfast", "on", "run.py:4", "import"),
-        ("import gives", "off", "gives.py:1", "later"),
+        ("import gives", "off", "run.py:1", "later"),
         ("import gives\ngives.fast", "on", "run.py:2", "import"),
         ("from gives import fast", "on", "run.py:1", "import"),
     ] {
