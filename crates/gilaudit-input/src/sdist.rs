@@ -199,8 +199,9 @@ impl<'a> Listing<'a> {
         let path = if name.contains(['\\', '\0']) { None } else { inside(name) };
         let Some(path) = path else {
             if matters(name) {
+                // Whoever unpacks may put it in the place of another member all the same.
                 let error = "a name that leaves the folder it is unpacked to, or that systems read differently";
-                collector.problem(self.complaint(name, Stage::Archive, error.to_owned()));
+                collector.problem(unread(self.origin.member(quoted(name)), Stage::Archive, error));
             }
             return None;
         };

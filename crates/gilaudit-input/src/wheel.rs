@@ -125,7 +125,8 @@ fn library_kind(path: &str) -> Option<MemberKind> {
 /// Whether a spelling of a name, `\\` read as `/`, is that of an extension.
 fn is_candidate(name: &str) -> bool {
     let until_nul = name.split('\0').next().unwrap_or_default();
-    [name, until_nul].iter().any(|name| library_kind(&name.replace('\\', "/")) == Some(MemberKind::Candidate))
+    let is = |name: &str| library_kind(name) == Some(MemberKind::Candidate);
+    [name, until_nul].iter().any(|name| is(name) || is(&name.replace('\\', "/")))
 }
 
 /// A problem that leaves an extension unread, or one that does not.

@@ -140,10 +140,10 @@ fn names_and_links_that_lead_out() {
     assert_eq!(
         scratch.list(&inventory),
         [
-            format!("! x-1.tar.gz!../c.c: {leaves}"),
-            format!("! x-1.tar.gz!/etc/b.c: {leaves}"),
+            format!("!! x-1.tar.gz!../c.c: {leaves}"),
+            format!("!! x-1.tar.gz!/etc/b.c: {leaves}"),
             format!("!! x-1.tar.gz!x-1/../../d.so: {leaves}"),
-            format!("! x-1.tar.gz!x-1/..\\\\e.c: {leaves}"),
+            format!("!! x-1.tar.gz!x-1/..\\\\e.c: {leaves}"),
             "! x-1.tar.gz!x-1/a.c: several members of this name: the last one counts".to_owned(),
             "! x-1.tar.gz!x-1/f.c: a link, which is not followed".to_owned(),
             "!! x-1.tar.gz!x-1/g.so: a link, which is not followed".to_owned(),

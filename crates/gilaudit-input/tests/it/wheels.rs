@@ -153,7 +153,7 @@ fn of_duplicates_the_one_that_pip_installs_is_listed() {
 
 #[test]
 fn names_that_leave_are_refused() {
-    let entries = ["../a.so", "/abs.so", "x\\b.so", "C:/d.so", "x/../../e.so", "../ok.txt", "x/./f.so"];
+    let entries = ["../a.so", "/abs.so", "x\\b.so", "C:/d.so", "x/../../e.so", "../ok.txt", "x/./f.so", "x/g\\.so"];
     let refused = "a name that leaves the folder it is installed to, or that systems read differently";
     assert_eq!(
         list(&wheel(entries.map(|name| stored(name, "")))),
@@ -164,6 +164,7 @@ fn names_that_leave_are_refused() {
             format!("!! /abs.so: {refused}"),
             format!("!! C:/d.so: {refused}"),
             format!("!! x/../../e.so: {refused}"),
+            format!("!! x/g\\\\.so: {refused}"),
             format!("!! x\\\\b.so: {refused}"),
         ]
     );
