@@ -44,6 +44,10 @@ pub(crate) fn look(
     depth: usize,
 ) {
     let Some(kind) = kind(&entry.name) else { return };
+    if entry.size == 0 {
+        // Left by accident in a wheel of a well-known package: there is nothing in it.
+        return;
+    }
     let origin = origin.member(entry.name.as_str());
     if kind == Kind::Plain && !in_bag {
         return collector.problem(notice(
@@ -62,8 +66,8 @@ pub(crate) fn look(
 /// Opens an archive that was found in a source distribution.
 pub(crate) fn look_in_memory(collector: &mut Collector, name: &str, bytes: Bytes, origin: &Origin) {
     match kind(name) {
-        Some(Kind::Package) => open(collector, bytes, origin.member(name), 1),
-        Some(Kind::Plain) | None => {}
+        Some(Kind::Package) if !bytes.is_empty() => open(collector, bytes, origin.member(name), 1),
+        _ => {}
     }
 }
 

@@ -390,6 +390,7 @@ fn archives_inside_archives() {
     let bag = [
         deflated(&format!("dist/{NAME}"), &inner),
         stored("readme.txt", ""),
+        stored("empty.whl", ""),
         stored("info.tar.zst", b"\x28\xb5\x2f\xfd"),
     ];
     assert_eq!(
