@@ -342,7 +342,7 @@ impl Run<'_> {
                 return self.run_file(&path, line, frame, "code as data");
             }
             "pickle.loads" | "pickle.load" | "marshal.loads" | "marshal.load" | "pickle.Unpickler" | "shelve.open"
-            | "copyreg.pickle" => {
+            => {
                 return self.unpickled(name, first, line, frame);
             }
             "pickle.dumps" => {
