@@ -423,6 +423,7 @@ impl Run<'_> {
             any: false,
         });
         let value = Value::Instance(Rc::clone(&instance));
+        self.operated(&value);
         if let Some(Value::Func(new)) = self.class_attribute(class, "__new__", 0) {
             let mut all = args.clone();
             all.plain.insert(0, Value::Class(Rc::clone(class)));

@@ -192,6 +192,13 @@ impl Run<'_> {
                 Some(truth) => Value::Bool(truth),
                 None => Value::Unknown,
             },
+            // Until it gives the second argument, the first is called.
+            "iter" if args.plain.len() > 1 => {
+                if let Some(callable) = &first {
+                    self.call_back(callable, Args::default(), line, frame);
+                }
+                Value::seq(Vec::new(), true)
+            }
             "list" | "tuple" | "set" | "frozenset" | "iter" | "reversed" | "sorted" | "enumerate" => match first {
                 None => Value::seq(Vec::new(), false),
                 Some(value) => {

@@ -24,6 +24,17 @@ impl Run<'_> {
                 let function = made.args.plain.first().cloned().unwrap_or(Value::Unknown);
                 self.call(&function, all, line, frame)
             }
+            "operator.methodcaller" => {
+                let object = args.plain.first().cloned().unwrap_or(Value::Unknown);
+                let Some(name) = made.args.plain.first().and_then(Value::as_str) else {
+                    self.escape(&object);
+                    return Ok(Value::Unknown);
+                };
+                let name = self.intern(name);
+                let method = self.attribute(&object, name, line, frame)?;
+                let plain = made.args.plain.get(1..).unwrap_or_default().to_vec();
+                self.call(&method, Args { plain, ..made.args.clone() }, line, frame)
+            }
             "functools.wraps"
             | "functools.lru_cache"
             | "functools.cache"

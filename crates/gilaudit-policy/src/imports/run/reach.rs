@@ -222,31 +222,35 @@ impl Run<'_> {
         }
     }
 
-    /// Something is done with a value that calls its special methods: `+`, `==`, `len()`.
+    /// An object is made, or something is done with one that was made elsewhere: from now on the interpreter may call its special
+    /// methods, and those that an enumeration has (`_missing_`).
+    ///
+    /// Too much in Python calls them to tell when: a key of a dictionary, a condition, text made of it, its end.
     pub(super) fn operated(&mut self, value: &Value) {
-        if let Value::Instance(instance) = value {
-            let id = instance.class.names.id;
-            if self.later || !self.reach.operated.insert(id) {
-                return;
+        let Value::Instance(instance) = value else { return };
+        let class = Rc::clone(&instance.class);
+        if !self.later && self.reach.operated.insert(class.names.id) {
+            self.special_methods(&class, value, 0);
+        }
+    }
+
+    fn special_methods(&mut self, class: &Class, object: &Value, depth: usize) {
+        for (name, member) in super::call::sorted(&class.names) {
+            let text = self.text_of(name);
+            let is_special = text.len() > 2 && text.starts_with('_') && text.ends_with('_');
+            // These are followed where they are called.
+            let is_seen = matches!(
+                &*text,
+                "__init__" | "__new__" | "__call__" | "__enter__" | "__exit__" | "__getattr__" | "__init_subclass__"
+            );
+            if let (true, false, Value::Func(func)) = (is_special, is_seen, member) {
+                self.may_run(&bind(&func, object.clone()));
             }
-            let class = Rc::clone(&instance.class);
-            for (name, member) in super::call::sorted(&class.names) {
-                let text = self.text_of(name);
-                if text.starts_with("__")
-                    && !matches!(
-                        &*text,
-                        "__init__"
-                            | "__new__"
-                            | "__call__"
-                            | "__enter__"
-                            | "__exit__"
-                            | "__getattr__"
-                            | "__del__"
-                            | "__init_subclass__"
-                    )
-                    && let Value::Func(func) = member
-                {
-                    self.may_run(&bind(&func, value.clone()));
+        }
+        if depth < 20 {
+            for base in &class.bases {
+                if let Value::Class(base) = base {
+                    self.special_methods(&Rc::clone(base), object, depth + 1);
                 }
             }
         }

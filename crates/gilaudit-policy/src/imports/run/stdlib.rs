@@ -110,7 +110,6 @@ fn only_looks(name: &str) -> bool {
             | "inspect.cleandoc"
             | "dataclasses.fields"
             | "dataclasses.is_dataclass"
-            | "dataclasses.field"
             | "typing.TypeVar"
             | "typing.NewType"
             | "builtins.dir"
@@ -341,8 +340,7 @@ impl Run<'_> {
                 let path = self.path_text(&first.unwrap_or(Value::Unknown));
                 return self.run_file(&path, line, frame, "code as data");
             }
-            "pickle.loads" | "pickle.load" | "marshal.loads" | "marshal.load" | "pickle.Unpickler" | "shelve.open"
-            => {
+            "pickle.loads" | "pickle.load" | "marshal.loads" | "marshal.load" | "pickle.Unpickler" | "shelve.open" => {
                 return self.unpickled(name, first, line, frame);
             }
             "pickle.dumps" => {
@@ -498,6 +496,11 @@ impl Run<'_> {
                         }
                     }
                 }
+                Value::made(name, args)
+            }
+            "doctest.testmod" | "doctest.testfile" | "doctest.run_docstring_examples" => {
+                let file = self.file_of(frame);
+                self.open_end(&file, line, "code in documentation", vec!["*".to_owned()]);
                 Value::Unknown
             }
             "inspect.getmembers" | "inspect.getmembers_static" | "unittest.defaultTestLoader.loadTestsFromModule" => {
