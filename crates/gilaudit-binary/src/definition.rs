@@ -162,7 +162,7 @@ fn entries(
     read: impl Fn(&mut Engine<'_, '_>, &mut Path, u64) -> Option<Raw>,
 ) -> Slots {
     if engine.image.segment(array).is_none()
-        && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack))
+        && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack | Region::Thread(_)))
     {
         return Slots::Unreadable(format!("the slot array at {array:#x} is outside the file"));
     }

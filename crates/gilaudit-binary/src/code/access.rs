@@ -75,15 +75,21 @@ impl Engine<'_, '_> {
             Region::Import(index, offset) => {
                 if offset == 0 && self.image.cells().import_name(index) == "Py_Version" {
                     self.version_consulted = true;
-                    return Some(Value::Known(u64::from(version_hex(self.version)) & mask(width)));
+                    // The patch level and whether it is a final release are the interpreter's own.
+                    let bits = u64::from(version_hex(self.version)) & mask(width);
+                    return Some(Value::partial(bits, 0b1111_1100 | beyond(width)));
                 }
                 None
             }
             Region::Text(offset) => {
+                // What comes after the feature release is the interpreter's own.
                 let text = version_text(self.version);
-                let byte = |index: u64| text.as_bytes().get((offset + index) as usize).copied().unwrap_or(0);
-                let bits = (0..u64::from(width)).fold(0u64, |bits, index| bits | u64::from(byte(index)) << (8 * index));
-                Some(Value::Known(bits))
+                let bytes = (0..width).map(|index| text.as_bytes().get(offset as usize + usize::from(index)).copied());
+                let (bits, known) = bytes.enumerate().fold((0u64, 0u8), |(bits, known), (index, byte)| match byte {
+                    Some(byte) => (bits | u64::from(byte) << (8 * index), known | 1 << index),
+                    None => (bits, known),
+                });
+                (known != 0).then(|| Value::partial(bits, known | beyond(width)))
             }
             Region::Object(index, offset) => {
                 let object = self.objects.get(index as usize)?;
@@ -96,7 +102,14 @@ impl Engine<'_, '_> {
                     && let Some(inside) = address.checked_sub(self.space.thread_local())
                     && inside < size
                 {
-                    return self.image_number(template.wrapping_add(inside), width).map(Value::Known);
+                    // Behind what the file has, a thread's block starts as zeros.
+                    let bytes = (inside..inside + u64::from(width)).map(|inside| {
+                        let there = inside < self.image.template_size;
+                        if there { self.image_number(template.wrapping_add(inside), 1) } else { Some(0) }
+                    });
+                    let number =
+                        bytes.enumerate().try_fold(0u64, |bits, (index, byte)| Some(bits | byte? << (8 * index)));
+                    return number.map(Value::Known);
                 }
                 if self.image.format == Format::Pe {
                     let table = self.space.thread_pointer() + TLS_TABLE;
@@ -182,12 +195,17 @@ fn digest(address: u64, width: u8, known: Option<u64>) -> u64 {
     FixedState::default().hash_one((address, width, known))
 }
 
-/// `PY_VERSION_HEX` of a final release of this version: a module that tests for its own feature release tests no more than that.
-fn version_hex(version: Version) -> u32 {
-    0x0300_00f0 | u32::from(version.minor()) << 16
+/// The bytes above the lowest `width`, as [`Value::partial`] counts them.
+fn beyond(width: u8) -> u8 {
+    !(((1u16 << width.min(8)) - 1) as u8)
 }
 
-/// What `Py_GetVersion` returns.
+/// `PY_VERSION_HEX` of this version, as far as it is known: the two upper bytes.
+fn version_hex(version: Version) -> u32 {
+    0x0300_0000 | u32::from(version.minor()) << 16
+}
+
+/// How what `Py_GetVersion` returns begins.
 pub(super) fn version_text(version: Version) -> String {
-    format!("{version}.0 (main)")
+    format!("{version}.")
 }

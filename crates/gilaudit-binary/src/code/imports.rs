@@ -18,6 +18,10 @@ pub(super) enum Called {
     Ended,
 }
 
+/// Memory that an allocation is taken to give.
+const THERE: u64 = 1 << 32;
+/// Bytes that are no longer known after something of unknown length was written.
+const UNKNOWN_LENGTH: u64 = 0x1000;
 /// The bytes a modelled copy or comparison may touch.
 const LONGEST: u64 = 0x1_0000;
 
@@ -40,6 +44,8 @@ pub(super) enum Effect {
     Raise,
     /// Clears the exception.
     ClearError,
+    /// Sets the exception in its first argument, or none.
+    Restore,
     /// `Py_GetVersion()`.
     Version,
     /// New memory; zeroed or not.
@@ -98,8 +104,16 @@ fn effect(name: &str) -> Effect {
         "Py_GetVersion" => Effect::Version,
         // A first import in the main interpreter: no error is set, and no module was made from this definition before.
         "PyErr_Occurred" => Effect::Occurred,
-        "PyErr_SetString" | "PyErr_SetObject" | "PyErr_SetNone" | "PyErr_Format" | "PyErr_NoMemory" => Effect::Raise,
+        "PyErr_SetString"
+        | "PyErr_SetObject"
+        | "PyErr_SetNone"
+        | "PyErr_Format"
+        | "PyErr_NoMemory"
+        | "PyErr_BadArgument"
+        | "PyErr_BadInternalCall"
+        | "_PyErr_BadInternalCall" => Effect::Raise,
         "PyErr_Clear" | "PyErr_Fetch" | "PyErr_GetRaisedException" => Effect::ClearError,
+        "PyErr_Restore" | "PyErr_SetRaisedException" => Effect::Restore,
         "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
         "Py_IsInitialized" => Effect::Constant(1),
         "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
@@ -213,13 +227,23 @@ impl Engine<'_, '_> {
                 Value::ZERO
             }
             Effect::ClearError => {
+                path.took_raised = path.raised;
                 path.raised = false;
                 self.forget_outputs(path, &arguments);
+                self.result_of(import, arguments, false)
+            }
+            Effect::Restore => {
+                // One that is not known was taken from where one may have been set.
+                path.raised = arguments[0] != Value::ZERO && (path.took_raised || arguments[0].known().is_some());
                 self.result_of(import, arguments, false)
             }
             Effect::Version => {
                 self.version_consulted = true;
                 Value::Known(self.space.text())
+            }
+            // Whether a very large amount is there depends on the machine.
+            Effect::Allocate { .. } if matches!(arguments[0], Value::Known(size) if size > THERE) => {
+                self.result_of(import, arguments, false)
             }
             Effect::Allocate { zeroed } => self.object(zeroed, None),
             Effect::Reallocate => match arguments[0] {
@@ -260,7 +284,7 @@ impl Engine<'_, '_> {
                 arguments[0]
             }
             Effect::Length => self.text_length(path, arguments[0]).map_or(Value::Unknown, Value::Known),
-            Effect::CompareText => self.compare(path, arguments[0], arguments[1], LONGEST, true),
+            Effect::CompareText => self.compare(path, arguments[0], arguments[1], u64::MAX, true),
             Effect::CompareTextBounded | Effect::CompareBytes => match arguments[2] {
                 Value::Known(length) => {
                     self.compare(path, arguments[0], arguments[1], length, effect == Effect::CompareTextBounded)
@@ -273,6 +297,9 @@ impl Engine<'_, '_> {
             }
             Effect::Other => {
                 self.forget_outputs(path, &arguments);
+                if writes_anywhere(name) {
+                    self.forget_slots(path, &arguments);
+                }
                 // A C++ function may return a structure, to where this register points.
                 if self.convention == super::Convention::Arm64 && (name.starts_with("_Z") || name.starts_with('?')) {
                     self.forget_outputs(path, &[path.register(super::aarch64::INDIRECT_RESULT); 4]);
@@ -340,6 +367,18 @@ impl Engine<'_, '_> {
         }
     }
 
+    /// What is not of the interpreter writes what it likes behind a pointer that it is given: where that is in the file's memory, the
+    /// pointer-sized place there is no longer known.
+    fn forget_slots(&mut self, path: &mut Path, arguments: &[Value; 4]) {
+        for argument in arguments {
+            if let Value::Known(address) = argument
+                && self.image.segment(*address).is_some_and(|segment| segment.writable)
+            {
+                self.forget(path, *address);
+            }
+        }
+    }
+
     /// Taken while the first byte of the guard is clear, which it is at a first import; taking it sets the byte, as releasing it
     /// would, so that a later test finds the variable initialised.
     fn guard(&mut self, path: &mut Path, guard: Value) -> Value {
@@ -355,8 +394,10 @@ impl Engine<'_, '_> {
 
     pub(super) fn copy(&mut self, path: &mut Path, to: Value, from: Value, length: Value) {
         let (Some(to), Some(from)) = (self.address(path, to), self.address(path, from)) else { return };
-        let Value::Known(length) = length else { return };
-        let length = length.min(LONGEST);
+        let length = match length {
+            Value::Known(length) if length <= LONGEST => length,
+            _ => return self.forget_from(path, to),
+        };
         self.charge(length);
         let mut pieces = Vec::new();
         let mut done = 0;
@@ -372,17 +413,30 @@ impl Engine<'_, '_> {
 
     pub(super) fn fill(&mut self, path: &mut Path, to: Value, value: Value, length: Value) {
         let Some(to) = self.address(path, to) else { return };
-        let Value::Known(length) = length else { return };
+        let length = match length {
+            Value::Known(length) if length <= LONGEST => length,
+            _ => return self.forget_from(path, to),
+        };
         let value = match value.truncate(1) {
             Value::Known(byte) => Value::Known(byte.wrapping_mul(0x0101_0101_0101_0101)),
             _ => Value::Unknown,
         };
         let mut done = 0;
-        self.charge(length.min(LONGEST));
-        while done < length.min(LONGEST) {
+        self.charge(length);
+        while done < length {
             let width = piece(length - done, to.wrapping_add(done));
             self.store(path, Value::Known(to.wrapping_add(done)), width, value.truncate(width));
             done += u64::from(width);
+        }
+    }
+
+    /// So many bytes are written that it is not known how many: none of the file's own from there on are as they were.
+    fn forget_from(&mut self, path: &mut Path, to: u64) {
+        let Some(segment) = self.image.segment(to).filter(|segment| segment.writable) else { return };
+        let end = segment.address.saturating_add(segment.size).min(to.saturating_add(UNKNOWN_LENGTH));
+        self.charge(end - to);
+        for place in (to..end).step_by(usize::from(self.image.pointer)) {
+            path.memory.store(place, self.image.pointer, Value::Unknown, path.at);
         }
     }
 
@@ -410,7 +464,10 @@ impl Engine<'_, '_> {
 
     pub(super) fn compare(&mut self, path: &mut Path, a: Value, b: Value, length: u64, text: bool) -> Value {
         let (Some(a), Some(b)) = (self.address(path, a), self.address(path, b)) else { return Value::Unknown };
-        for index in 0..length.min(LONGEST) {
+        for index in 0..length {
+            if index >= LONGEST {
+                return Value::Unknown;
+            }
             self.charge(4);
             let x = self.load(path, Value::Known(a.wrapping_add(index)), 1);
             let y = self.load(path, Value::Known(b.wrapping_add(index)), 1);
@@ -439,6 +496,16 @@ impl Engine<'_, '_> {
         }
         None
     }
+}
+
+/// Whether a function is neither the interpreter's nor the run-time system's: those write what is theirs.
+fn writes_anywhere(name: &str) -> bool {
+    if name.contains("scanf") {
+        return true;
+    }
+    !["Py", "_Py", "_", "?", "pthread_", "os_unfair_", "Initialize", "Enter", "Leave", "Delete", "Acquire", "Release"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 /// The widest piece, at most 8 bytes, that fits what is left and the alignment.

@@ -8,6 +8,7 @@
 
 mod aarch64;
 mod access;
+mod bits;
 mod imports;
 mod layered;
 mod memory;
@@ -287,6 +288,7 @@ impl Engine<'_, '_> {
         let mut start = Path::new(queue.pop().unwrap_or(entry));
         start.queue = queue;
         self.start(&mut start);
+        start.addresses = self.addresses();
         let mut waiting = vec![start];
         let mut ends = Vec::new();
         while let Some(path) = waiting.pop() {
@@ -298,6 +300,13 @@ impl Engine<'_, '_> {
             }
         }
         ends
+    }
+
+    fn addresses(&self) -> path::Addresses {
+        let writable = self.image.segments.iter().filter(|segment| segment.writable);
+        let ranges = writable.map(|segment| (segment.address, segment.address.saturating_add(segment.size)));
+        let image = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default();
+        path::Addresses { image, imports: self.space.imports() }
     }
 
     /// Sets up the stack as if the interpreter had called the function.

@@ -82,6 +82,30 @@ pub(crate) enum Test {
     Negative,
 }
 
+/// Where addresses lie that the loader and the system choose: numbers here, but not the numbers that they will be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Addresses {
+    /// The memory of the file that can be written.
+    pub(crate) image: (u64, u64),
+    /// Imports.
+    pub(crate) imports: (u64, u64),
+}
+
+impl Addresses {
+    /// Whether a comparison depends on where the loader puts things.
+    fn leaves_open(self, test: Test, a: u64, b: u64) -> bool {
+        /// Below, a number is a size, or an address in the first pages, where nothing is loaded.
+        const LARGE: u64 = 1 << 24;
+        let import = |number: u64| (self.imports.0..self.imports.1).contains(&number);
+        let image = |number: u64| (self.image.0..self.image.1).contains(&number);
+        if test == Test::Equal {
+            // Two names may be one function.
+            return a != b && import(a) && import(b);
+        }
+        image(a) && b >= LARGE && !image(b) || image(b) && a >= LARGE && !image(a)
+    }
+}
+
 /// What a branch depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Condition {
@@ -119,6 +143,7 @@ pub(crate) struct Path {
     pub(crate) flags: Flags,
     pub(crate) memory: Memory,
     pub(crate) facts: Layered<SymbolId, Fact>,
+    pub(crate) addresses: Addresses,
     pub(crate) frames: Vec<Frame>,
     /// Definitions that `PyModuleDef_Init` was called on.
     pub(crate) definitions: BTreeMap<u64, CallSite>,
@@ -137,6 +162,8 @@ pub(crate) struct Path {
     pub(crate) queue: Vec<u64>,
     /// Whether an exception is set.
     pub(crate) raised: bool,
+    /// Whether one was set when it was last taken away.
+    pub(crate) took_raised: bool,
     /// How often this path came to each undecided branch, by situation.
     pub(crate) turns: Layered<u64, u16>,
     /// The imports whose results decided a branch.
@@ -156,6 +183,7 @@ impl Path {
             flags: Flags::Unknown,
             memory: Memory::default(),
             facts: Layered::default(),
+            addresses: Addresses::default(),
             frames: Vec::new(),
             definitions: BTreeMap::new(),
             modules: BTreeMap::new(),
@@ -166,6 +194,7 @@ impl Path {
             saved: Layered::default(),
             queue: Vec::new(),
             raised: false,
+            took_raised: false,
             turns: Layered::default(),
             depends_on: Vec::new(),
             unclear_module: false,
@@ -190,6 +219,7 @@ impl Path {
             flags: self.flags,
             memory: self.memory.fork(),
             facts: self.facts.fork(),
+            addresses: self.addresses,
             frames: self.frames.clone(),
             definitions: self.definitions.clone(),
             modules: self.modules.clone(),
@@ -200,6 +230,7 @@ impl Path {
             saved: self.saved.fork(),
             queue: self.queue.clone(),
             raised: self.raised,
+            took_raised: self.took_raised,
             turns: self.turns.fork(),
             depends_on: self.depends_on.clone(),
             unclear_module: self.unclear_module,
@@ -245,7 +276,9 @@ impl Path {
         };
         let (a, b) = (self.resolve(a).truncate(width), self.resolve(b).truncate(width));
         let truth = match (a, b) {
-            (Value::Known(a), Value::Known(b)) => Some(compare(test, a, b, width)),
+            (Value::Known(a), Value::Known(b)) if width < 8 || !self.addresses.leaves_open(test, a, b) => {
+                Some(compare(test, a, b, width))
+            }
             (Value::Symbol(a, x), Value::Symbol(b, y)) if a == b => match test {
                 Test::Equal => Some(x == y),
                 _ if x == y => Some(matches!(test, Test::BelowEqual | Test::LessEqual)),
@@ -259,6 +292,13 @@ impl Path {
             {
                 let differs = (0..8).any(|byte| known >> byte & 1 == 1 && (x ^ y) >> (8 * byte) & 0xff != 0);
                 differs.then_some(false)
+            }
+            (Value::Partial { .. }, Value::Known(_)) | (Value::Known(_), Value::Partial { .. })
+                if matches!(test, Test::Below | Test::BelowEqual) =>
+            {
+                let least = compare(test, bounds(a, true), bounds(b, false), width);
+                let most = compare(test, bounds(a, false), bounds(b, true), width);
+                (least == most).then_some(least)
             }
             _ => None,
         };
@@ -315,6 +355,24 @@ impl Path {
     }
 }
 
+/// The lowest or highest number that a value can be.
+fn bounds(value: Value, highest: bool) -> u64 {
+    match value {
+        Value::Known(bits) => bits,
+        Value::Partial { bits, known } => {
+            let open = (0..8).filter(|byte| known >> byte & 1 == 0).fold(0u64, |open, byte| open | 0xff << (8 * byte));
+            if highest { bits | open } else { bits & !open }
+        }
+        Value::Symbol(..) | Value::Unknown => {
+            if highest {
+                u64::MAX
+            } else {
+                0
+            }
+        }
+    }
+}
+
 fn compare(test: Test, a: u64, b: u64, width: u8) -> bool {
     let (a, b) = (a & mask(width), b & mask(width));
     let signed = |bits| sign_extend(bits, width).cast_signed();
@@ -354,5 +412,27 @@ mod tests {
         path.assume(&Condition::compare(Test::Less, status, Value::ZERO, 4), false);
         let failed = Condition::compare(Test::Equal, status, Value::Known(0xffff_ffff), 4);
         assert_eq!(path.decide(&failed), Some(false));
+    }
+
+    #[test]
+    fn a_version_of_which_the_patch_level_is_not_known_is_ordered_by_what_is() {
+        let path = Path::new(0);
+        let version = Value::Partial { bits: 0x030e_0000, known: 0b1111_1100 };
+        let below = |number| path.decide(&Condition::compare(Test::Below, version, Value::Known(number), 8));
+        assert_eq!(below(0x030f_0000), Some(true));
+        assert_eq!(below(0x030d_00f0), Some(false));
+        assert_eq!(below(0x030e_07f0), None);
+    }
+
+    #[test]
+    fn where_the_loader_puts_things_decides_nothing() {
+        let addresses = Addresses { image: (0x4000, 0x5000), imports: (0x7f10_0000_0000, 0x7f1f_0000_0000) };
+        let path = Path { addresses, ..Path::new(0) };
+        let decide = |test, a, b| path.decide(&Condition::compare(test, Value::Known(a), Value::Known(b), 8));
+        assert_eq!(decide(Test::Below, 0x4010, 0x1_0000_0000), None);
+        assert_eq!(decide(Test::Below, 0x4010, 0x4020), Some(true));
+        assert_eq!(decide(Test::Below, 0x4010, 0x100), Some(false));
+        assert_eq!(decide(Test::Equal, 0x7f10_0000_0000, 0x7f10_0000_1000), None);
+        assert_eq!(decide(Test::Equal, 0x7f10_0000_0000, 0), Some(false));
     }
 }

@@ -97,6 +97,11 @@ impl Space {
         ((self.stack - self.objects) / self.object_size).min(u64::from(u32::MAX))
     }
 
+    /// Where imports lie.
+    pub(crate) fn imports(&self) -> (u64, u64) {
+        (self.imports, self.text)
+    }
+
     /// How many imports there is room for.
     pub(crate) fn import_count(&self) -> u64 {
         (self.text - self.imports) / self.import_size

@@ -5,6 +5,7 @@ use iced_x86::{
     OpAccess, OpKind, Register,
 };
 
+use super::bits::Bits;
 use super::path::{Condition, Flags, Path, Test};
 use super::summary::{Flow, Scanned, Target};
 use super::value::{Value, mask, sign_extend};
@@ -493,6 +494,15 @@ impl Machine<'_, '_, '_> {
         let result = match (mnemonic, a, b) {
             (Mnemonic::Xor, ..) if same => Value::ZERO,
             (Mnemonic::And | Mnemonic::Test | Mnemonic::Or, ..) if same => a,
+            (_, Value::Partial { .. }, Value::Known(_)) | (_, Value::Known(_), Value::Partial { .. }) => {
+                let (a, b) = (Bits::of(a, width), Bits::of(b, width));
+                match mnemonic {
+                    Mnemonic::Xor => a.xor(b),
+                    Mnemonic::Or => a.or(b),
+                    _ => a.and(b),
+                }
+                .value()
+            }
             (_, Value::Known(x), Value::Known(y)) => Value::Known(match mnemonic {
                 Mnemonic::Xor => x ^ y,
                 Mnemonic::Or => x | y,
@@ -527,6 +537,15 @@ impl Machine<'_, '_, '_> {
                 )
             }
             (other, Value::Known(0)) => other,
+            (value @ Value::Partial { .. }, Value::Known(count)) => {
+                let count = (count & if width == 8 { 63 } else { 31 }) as u32;
+                let bits = Bits::of(value, width);
+                match self.instruction.mnemonic() {
+                    Mnemonic::Shr => bits.right(count).value(),
+                    Mnemonic::Sar => Value::Unknown,
+                    _ => bits.left(count).keep(mask(width)).value(),
+                }
+            }
             _ => Value::Unknown,
         };
         self.path.flags = Flags::Result { result, width };

@@ -1,7 +1,8 @@
 //! ELF, as the dynamic loader reads it: through the program headers and the dynamic section. Section headers may be missing or lie;
 //! they only give names to places.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use gilaudit_model::{Arch, Format};
 use object::elf;
@@ -14,6 +15,11 @@ mod android;
 
 /// Program headers of one file; linkers write about a dozen.
 const MAX_PROGRAMS: usize = 256;
+
+static GLOBAL_SCOPE: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| {
+    let names = include_str!("elf/global_scope.txt").lines();
+    names.filter(|line| !line.starts_with('#')).map(str::as_bytes).collect()
+});
 
 /// Opens an ELF file.
 pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
@@ -97,6 +103,7 @@ where
     let mut segments = Vec::new();
     let mut dynamic: &[Elf::Dyn] = &[];
     let mut thread_local = None;
+    let mut template_size = 0;
     for program in programs {
         let address = program.p_vaddr(endian).into();
         match program.p_type(endian) {
@@ -115,7 +122,10 @@ where
                 });
             }
             elf::PT_DYNAMIC => dynamic = program.dynamic(endian, data).map_err(error)?.unwrap_or_default(),
-            elf::PT_TLS => thread_local = Some((address, program.p_memsz(endian).into())),
+            elf::PT_TLS => {
+                thread_local = Some((address, program.p_memsz(endian).into()));
+                template_size = program.p_filesz(endian).into();
+            }
             _ => {}
         }
     }
@@ -123,7 +133,7 @@ where
     let tables = ElfTables::<Elf>::new(endian, arch, &segments, dynamic);
     let sections = sections(header, endian, data);
     let pointer = if Elf::is_type_64_sized() { 8 } else { 4 };
-    Ok(Image::new(
+    let image = Image::new(
         Format::Elf,
         arch,
         pointer,
@@ -132,7 +142,8 @@ where
         sections,
         thread_local,
         Box::new(tables),
-    ))
+    );
+    Ok(Image { template_size, ..image })
 }
 
 /// The sections, when there are section headers that can be read.
@@ -165,6 +176,10 @@ struct ElfTables<'data, Elf: FileHeader<Endian = Endianness>> {
     /// Android's packed relocations, and whether they have addends of their own.
     packed: Vec<(&'data [u8], bool)>,
     init_array: Option<(u64, u64)>,
+    /// Which version each dynamic symbol has.
+    versions: Option<u64>,
+    /// Whether the file's own definitions come before those of others.
+    symbolic: bool,
 }
 
 /// The bytes of the file from `address` to the end of its segment's data.
@@ -238,6 +253,9 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             relr,
             packed: packed.collect(),
             init_array: sized(elf::DT_INIT_ARRAY, elf::DT_INIT_ARRAYSZ),
+            versions: value(elf::DT_VERSYM),
+            symbolic: value(elf::DT_SYMBOLIC).is_some()
+                || value(elf::DT_FLAGS).is_some_and(|flags| flags & u64::from(elf::DF_SYMBOLIC.0) != 0),
         };
         tables.needed = needed.into_iter().filter_map(|offset| tables.string(offset)).collect();
         tables
@@ -283,6 +301,19 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
         let word = size_of::<Elf::Word>() as u64;
         let buckets = table.checked_add(16)?.checked_add(u64::from(bloom_count).checked_mul(word)?)?;
         let chains = buckets.checked_add(u64::from(bucket_count).checked_mul(4)?)?;
+        // A lookup begins with the Bloom filter, and ends there when it says no.
+        let bits = 8 * word;
+        let shift = self.word(table.checked_add(12)?)?;
+        let index = u64::from(hash).checked_div(bits)? & u64::from(bloom_count.checked_sub(1)?);
+        let place = table.checked_add(16)?.checked_add(index * word)?;
+        let filter = (0..word / 4).try_fold(0u64, |filter, part| {
+            let half = u64::from(self.word(place.checked_add(4 * part)?)?);
+            Some(if self.endian.is_big_endian() { filter << 32 | half } else { filter | half << (32 * part) })
+        })?;
+        let set = |hash: u32| filter >> (u64::from(hash) % bits) & 1 == 1;
+        if !set(hash) || !set(hash.checked_shr(shift).unwrap_or(0)) {
+            return Some(None);
+        }
         let bucket = hash.checked_rem(bucket_count)?;
         let mut index = self.word(buckets.checked_add(u64::from(bucket) * 4)?)?;
         if index < first_symbol {
@@ -293,7 +324,7 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             let value = self.word(chain)?;
             if value | 1 == hash | 1 {
                 let symbol = self.symbols.get(index as usize)?;
-                if self.name_of(symbol) == Some(name) {
+                if self.name_of(symbol) == Some(name) && self.is_default(index) {
                     return Some(Some(symbol));
                 }
             }
@@ -302,6 +333,24 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             }
             index = index.checked_add(1)?;
         }
+    }
+
+    /// Whether a lookup without a version finds this symbol: not one of a version that is there for old files only.
+    fn is_default(&self, index: u32) -> bool {
+        // VERSYM_HIDDEN, System V ABI, symbol versioning.
+        let place = |table: u64| table.checked_add(2 * u64::from(index));
+        let bytes = self.versions.and_then(place).and_then(|place| bytes_from(&self.segments, place));
+        let Some(bytes) = bytes.and_then(|bytes| bytes.first_chunk::<2>()) else { return true };
+        let version = if self.endian.is_big_endian() { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) };
+        version & 0x8000 == 0
+    }
+
+    /// Whether the loader takes the C library's definition in place of this file's own: the global scope comes first.
+    fn is_interposed(&self, symbol: &Elf::Sym) -> bool {
+        !self.symbolic
+            && symbol.st_visibility() == elf::STV_DEFAULT
+            && self.defined(symbol).is_some()
+            && self.name_of(symbol).is_some_and(|name| GLOBAL_SCOPE.contains(name))
     }
 
     fn defined(&self, symbol: &Elf::Sym) -> Option<u64> {
@@ -322,7 +371,8 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
         let kind = kind(self.arch, r_type)?;
         let symbol = (symbol != 0).then(|| self.symbols.get(symbol as usize)).flatten();
         let value = symbol.map_or(0, |symbol| symbol.st_value(self.endian).into());
-        let undefined = symbol.is_some_and(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF);
+        let undefined =
+            symbol.is_some_and(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF || self.is_interposed(symbol));
         let addend = if kind == Kind::Slot && self.arch != Arch::Aarch64 { 0 } else { addend };
         let sum = value.wrapping_add_signed(addend);
         let cell = match kind {
@@ -421,7 +471,11 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
             Some(found) => found,
             None => {
                 let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
-                symbols.iter().find(|symbol| self.name_of(symbol) == Some(name) && self.defined(symbol).is_some())
+                let found = |(index, symbol): &(usize, &Elf::Sym)| {
+                    let default = self.is_default(u32::try_from(*index).unwrap_or(0));
+                    self.name_of(symbol) == Some(name) && self.defined(symbol).is_some() && default
+                };
+                symbols.iter().enumerate().find(found).map(|(_, symbol)| symbol)
             }
         };
         let symbol = symbol?;

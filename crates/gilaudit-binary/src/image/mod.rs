@@ -148,6 +148,8 @@ pub(crate) struct Image<'data> {
     pub(crate) sections: Vec<Section>,
     /// The initial contents and the size of a thread's TLS block: address in the image, size.
     pub(crate) thread_local: Option<(u64, u64)>,
+    /// How many bytes of them the file has; the others are zero.
+    pub(crate) template_size: u64,
     /// Ranges of code that only jumps on to imports.
     stubs: Vec<(u64, u64)>,
     tables: Box<dyn Tables + 'data>,
@@ -175,7 +177,19 @@ impl<'data> Image<'data> {
             sections.iter().filter(stub).map(|section| (section.address, section.address.saturating_add(section.size)));
         let stubs = stubs.collect();
         let cells = OnceCell::new();
-        Self { format, arch, pointer, big_endian, segments, sections, thread_local, stubs, tables, cells }
+        Self {
+            format,
+            arch,
+            pointer,
+            big_endian,
+            segments,
+            sections,
+            thread_local,
+            template_size: u64::MAX,
+            stubs,
+            tables,
+            cells,
+        }
     }
 
     /// Whether the code at `address` only jumps on to an import, as far as the names of sections tell.

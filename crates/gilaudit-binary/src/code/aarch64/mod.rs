@@ -3,7 +3,6 @@
 //! Section numbers of the architecture are those of the Arm Architecture Reference Manual for A-profile.
 
 mod arithmetic;
-mod bits;
 mod decode;
 mod scan;
 #[cfg(test)]
@@ -13,11 +12,11 @@ mod vector;
 
 use yaxpeax_arm::armv8::a64::{Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
+use super::bits::{self, Bits};
 use super::path::{Condition, Flags, Path, Test};
 use super::value::Value;
 use super::{Engine, Step};
 use crate::image::Cell;
-use bits::Bits;
 use decode::{
     Decoded, LENGTH, decode, is_idle, is_indirect_call, is_indirect_jump, is_return, is_trap, sets_flags, size, written,
 };

@@ -1,6 +1,6 @@
 //! Values bit by bit, for the instructions that take numbers apart and put them together.
 
-use super::super::value::{Value, mask, sign_extend};
+use super::value::{Value, mask, sign_extend};
 
 /// A number of which only some bits are known. Bits that are not known are zero in `bits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
