@@ -255,7 +255,7 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             init_array: sized(elf::DT_INIT_ARRAY, elf::DT_INIT_ARRAYSZ),
             versions: value(elf::DT_VERSYM),
             symbolic: value(elf::DT_SYMBOLIC).is_some()
-                || value(elf::DT_FLAGS).is_some_and(|flags| flags & u64::from(elf::DF_SYMBOLIC.0) != 0),
+                || value(elf::DT_FLAGS).is_some_and(|flags| flags & elf::DF_SYMBOLIC.0 != 0),
         };
         tables.needed = needed.into_iter().filter_map(|offset| tables.string(offset)).collect();
         tables
