@@ -544,16 +544,7 @@ impl Run<'_> {
     /// Calls something in a frame of its own, where the caller has none at hand.
     pub(super) fn call_quietly(&mut self, callee: &Value, args: Args) {
         let scope = self.scope(None);
-        let mut frame = Frame {
-            unit: usize::MAX,
-            scope,
-            class: None,
-            func: None,
-            doubt: false,
-            loop_doubt: false,
-            result: None,
-            in_try: false,
-        };
+        let mut frame = Frame::new(usize::MAX, scope);
         if let Err(failure) = self.call(callee, args, 0, &mut frame) {
             self.raises |= failure.bit();
         }

@@ -94,16 +94,7 @@ impl Run<'_> {
         }
         let scope = self.scope(None);
         let unit = self.loaded.get(module).and_then(|loaded| loaded.unit).unwrap_or(usize::MAX);
-        let mut frame = Frame {
-            unit,
-            scope,
-            class: None,
-            func: None,
-            doubt: false,
-            loop_doubt: false,
-            result: None,
-            in_try: false,
-        };
+        let mut frame = Frame::new(unit, scope);
         let mut object = self.bound_module(module);
         for part in function.split('.').filter(|part| !part.is_empty()) {
             let part = self.intern(part);
@@ -129,16 +120,7 @@ impl Run<'_> {
     pub(super) fn exit_handlers(&mut self) {
         (self.certain, self.raises, self.may_have_ended) = (true, 0, false);
         let scope = self.scope(None);
-        let mut frame = Frame {
-            unit: usize::MAX,
-            scope,
-            class: None,
-            func: None,
-            doubt: false,
-            loop_doubt: false,
-            result: None,
-            in_try: false,
-        };
+        let mut frame = Frame::new(usize::MAX, scope);
         while let Some((function, args)) = self.at_exit.pop() {
             self.call_back(&function, args, 0, &mut frame);
             self.certain = true;

@@ -275,16 +275,7 @@ impl Run<'_> {
         else {
             return Ended::Well;
         };
-        let mut frame = Frame {
-            unit,
-            scope,
-            class: None,
-            func: None,
-            doubt: false,
-            loop_doubt: false,
-            result: None,
-            in_try: false,
-        };
+        let mut frame = Frame::new(unit, scope);
         let raises = std::mem::take(&mut self.raises);
         let certain = self.certain;
         let flow = self.block(&code, &code.body, &mut frame);

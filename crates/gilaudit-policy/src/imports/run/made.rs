@@ -69,16 +69,7 @@ impl Run<'_> {
             "module info" => (made.args.plain.clone(), false),
             "map" | "filter" => {
                 let scope = self.scope(None);
-                let mut frame = Frame {
-                    unit: usize::MAX,
-                    scope,
-                    class: None,
-                    func: None,
-                    doubt: false,
-                    loop_doubt: false,
-                    result: None,
-                    in_try: false,
-                };
+                let mut frame = Frame::new(usize::MAX, scope);
                 let function = made.args.plain.first().cloned();
                 let items = made.args.plain.get(1).cloned().unwrap_or(Value::Unknown);
                 let results = self.each_called(function.as_ref(), &items, 0, &mut frame);

@@ -202,6 +202,13 @@ pub(super) struct Frame {
     pub(super) in_try: bool,
 }
 
+impl Frame {
+    /// A frame that belongs to no function and no class.
+    pub(super) fn new(unit: usize, scope: Rc<Scope>) -> Self {
+        Self { unit, scope, class: None, func: None, doubt: false, loop_doubt: false, result: None, in_try: false }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loaded {
     pub(super) certain: bool,

@@ -308,16 +308,7 @@ impl Run<'_> {
             })));
         }
         let scope = self.scope(None);
-        let frame = Frame {
-            unit: func.unit,
-            scope,
-            class: None,
-            func: None,
-            doubt: false,
-            loop_doubt: false,
-            result: None,
-            in_try: false,
-        };
+        let frame = Frame::new(func.unit, scope);
         let before = self.out.reached.len();
         self.forced = true;
         if let Ok(value) = self.run_function(func, args, line, &frame) {
