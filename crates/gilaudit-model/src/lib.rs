@@ -24,6 +24,7 @@ mod platform;
 mod problem;
 mod target;
 
+pub mod capi;
 pub mod cpython;
 pub mod program;
 pub mod source;

@@ -48,7 +48,7 @@ pub(crate) enum Does {
 }
 
 static ALLOCATORS: LazyLock<HashMap<&'static str, (Does, Domain)>> = LazyLock::new(|| {
-    rows(include_str!("../../data/allocators.tsv"))
+    rows(gilaudit_model::capi::ALLOCATORS)
         .filter_map(|row| {
             let [name, does, domain, ..] = row.as_slice() else { return None };
             let does = match *does {

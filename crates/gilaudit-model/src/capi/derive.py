@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Derive the C-API tables of the rules from CPython source trees.
+"""Derive the C-API tables from CPython source trees.
 
 usage: derive.py [--compat pythoncapi_compat.h] [--check] TREE...
 
