@@ -36,6 +36,7 @@ mod environment;
 mod file;
 mod folder;
 mod given;
+mod here;
 mod index;
 mod installation;
 mod installed;
@@ -63,6 +64,7 @@ use sha2::{Digest, Sha256};
 
 pub use bytes::Bytes;
 pub use given::Given;
+pub use here::relative;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
 pub use limits::Limits;
 pub use open::{ReadError, read_beginning, read_text};

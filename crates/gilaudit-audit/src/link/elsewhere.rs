@@ -1,0 +1,196 @@
+//! Init functions that are in another library than the module's own file.
+//!
+//! The interpreter looks an init function up with `dlsym`, which also searches the libraries that a file needs, and an init function
+//! may be a stub that calls one in such a library. When the library is among the inputs, that function is what decides.
+//!
+//! CPython 3.13 to 3.15, `Python/dynload_shlib.c`, `_PyImport_FindSharedFuncptr`. Windows does not search this way, but a stub works
+//! there as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use gilaudit_binary::{Hints, Limits, read};
+use gilaudit_input::{Inventory, Member};
+use gilaudit_model::{
+    BinaryFacts, Delegate, Evidence, Format, Hook, ImportFailure, InitResult, Loading, Origin, Platform, Status,
+    Target,
+    cpython::{missing_symbols, module_stem},
+};
+
+use super::linked::{Closure, without_declaring, wrong_dll};
+
+/// The files among the inputs that may be needed libraries of others, each read once at most, when the first module needs it.
+pub(crate) struct Libraries<'a> {
+    inventory: &'a Inventory,
+    limits: &'a Limits,
+    by_name: BTreeMap<&'a str, Vec<usize>>,
+    /// In the order of the inventory's members.
+    files: Vec<File<'a>>,
+}
+
+/// A file among the inputs as a needed library.
+struct File<'a> {
+    member: &'a Member,
+    /// The init functions that modules which need a library of this name may have in it.
+    functions: BTreeSet<String>,
+    facts: OnceLock<Vec<BinaryFacts>>,
+}
+
+impl<'a> Libraries<'a> {
+    pub(crate) fn new(inventory: &'a Inventory, limits: &'a Limits) -> Self {
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut files = Vec::with_capacity(inventory.members.len());
+        for member in &inventory.members {
+            by_name.entry(member.origin.file_name()).or_default().push(files.len());
+            files.push(File { member, functions: BTreeSet::new(), facts: OnceLock::new() });
+        }
+        Self { inventory, limits, by_name, files }
+    }
+
+    /// Makes known what [`Self::load`] will be asked, before it is: a library that many modules hand their initialisation to is then
+    /// read for all of them together.
+    pub(crate) fn expect(&mut self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) {
+        let Some(symbol) = handed_to_library(facts, origin, module, target) else { return };
+        for needed in &facts.needed {
+            for index in self.by_name.get(file_name(needed)).into_iter().flatten() {
+                if let Some(file) = self.files.get_mut(*index) {
+                    file.functions.insert(symbol.clone());
+                }
+            }
+        }
+    }
+
+    /// What `target` makes of `module` in this file. Like [`BinaryFacts::load`], but looks into needed libraries too.
+    pub(crate) fn load(&self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<Loading> {
+        let handed = handed_to_library(facts, origin, module, target);
+        let followed = handed.and_then(|symbol| self.follow(facts, origin, module, &symbol, target));
+        let loading = followed.or_else(|| facts.load(module, target))?;
+        Some(self.by_names(facts, origin, module, loading, target))
+    }
+
+    /// What the names that the file and its libraries use say of `loading`: that the target lacks one, or that none could declare.
+    fn by_names(
+        &self,
+        facts: &BinaryFacts,
+        origin: &Origin,
+        module: &str,
+        mut loading: Loading,
+        target: &Target,
+    ) -> Loading {
+        if let Some(failure) = wrong_dll(facts, module, target) {
+            loading.failure = Some(failure);
+            return loading;
+        }
+        let unknown = loading.declaration.status == Status::Unknown && loading.failure.is_none();
+        if !unknown && missing_symbols(&facts.linked, target).is_empty() {
+            return loading;
+        }
+        let closure = Closure::new(facts, |needed| self.library(facts, origin, needed));
+        if let Some(missing) = closure.missing_symbol(target) {
+            // What the file was built for says more than the first name that is missing; the loader's error is that of the name.
+            let kind = loading.failure.as_ref().map_or(missing.kind, |failure| failure.kind);
+            loading.failure = Some(ImportFailure { kind, ..missing });
+            return loading;
+        }
+        without_declaring(&loading, &closure).unwrap_or(loading)
+    }
+
+    /// The facts of a needed library, by its name: of the same artifact before any other.
+    fn library(&self, facts: &BinaryFacts, origin: &Origin, name: &str) -> Option<(String, BinaryFacts)> {
+        self.candidates(origin, name).into_iter().find_map(|file| {
+            let there = self.facts(file).iter().find(|there| platform(there) == platform(facts))?;
+            Some((file.member.origin.to_string(), there.clone()))
+        })
+    }
+
+    /// The files of a name, the nearest first.
+    fn candidates(&self, origin: &Origin, name: &str) -> Vec<&File<'a>> {
+        let indexes = self.by_name.get(name).into_iter().flatten();
+        let mut files: Vec<&File<'_>> = indexes.filter_map(|index| self.files.get(*index)).collect();
+        files.sort_by_key(|file| distance(&file.member.origin, origin));
+        files
+    }
+
+    /// What a file shows of the functions that are asked for. Nothing when it cannot be read, which its own row in the report says.
+    fn facts<'f>(&self, file: &'f File<'_>) -> &'f [BinaryFacts] {
+        file.facts.get_or_init(|| {
+            let member = file.member;
+            let Ok(bytes) = self.inventory.read(member) else { return Vec::new() };
+            let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: Some(&file.functions) };
+            read(&bytes, &hints, self.limits).0
+        })
+    }
+
+    /// What the function `symbol` of a needed library does.
+    fn follow(
+        &self,
+        facts: &BinaryFacts,
+        origin: &Origin,
+        module: &str,
+        symbol: &str,
+        target: &Target,
+    ) -> Option<Loading> {
+        let (library, there) = self.find(facts, origin, symbol)?;
+        let mut loading = there.load(module, target)?;
+        for evidence in &mut loading.declaration.evidence {
+            evidence.at = format!("{library} {}", evidence.at);
+        }
+        let handed_on = Evidence { what: format!("{symbol} is in a needed library"), at: library.to_string() };
+        loading.declaration.evidence.insert(0, handed_on);
+        loading.declaration.delegated_to = Some(library.to_string());
+        Some(loading)
+    }
+
+    /// The first needed library that has the function: of the same artifact before any other. Of the functions that others asked
+    /// for, its facts have none.
+    fn find(&self, facts: &BinaryFacts, origin: &Origin, symbol: &str) -> Option<(&Origin, BinaryFacts)> {
+        let is_it = |hook: &Hook| hook.symbol == symbol;
+        for needed in &facts.needed {
+            for file in self.candidates(origin, file_name(needed)) {
+                let has_it = |there: &&BinaryFacts| there.hooks.iter().any(is_it) && platform(there) == platform(facts);
+                if let Some(there) = self.facts(file).iter().find(has_it) {
+                    let hooks = there.hooks.iter().filter(|hook| is_it(hook)).cloned().collect();
+                    return Some((&file.member.origin, BinaryFacts { hooks, ..there.clone() }));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The init function of a module that is in a needed library: one that its own init function only calls, or the one that its file
+/// does not have.
+fn handed_to_library(facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<String> {
+    match facts.load(module, target) {
+        Some(loading) => stub(facts, &loading, target).map(str::to_owned),
+        None if facts.format == Format::Pe => None,
+        None => Some(format!("PyInit_{}", module_stem(origin.file_name()).replace('-', "_"))),
+    }
+}
+
+fn platform(facts: &BinaryFacts) -> Platform {
+    Platform { os: facts.format.os(), arch: facts.arch }
+}
+
+/// The name of the file in what a file says that it needs.
+fn file_name(needed: &str) -> &str {
+    needed.rsplit(['/', '\\']).next().unwrap_or(needed)
+}
+
+/// The function of a needed library that the init function only calls.
+fn stub<'a>(facts: &'a BinaryFacts, loading: &Loading, target: &Target) -> Option<&'a str> {
+    let hook = facts.hooks.iter().find(|hook| hook.symbol == loading.hook)?;
+    let run = hook.runs.iter().find(|run| run.versions.contains(target.version))?;
+    match &run.result {
+        InitResult::Delegated(Delegate::Library { symbol }) => Some(symbol),
+        _ => None,
+    }
+}
+
+/// How far apart two files are: how many folders and members their origins do not share.
+fn distance(a: &Origin, b: &Origin) -> usize {
+    let path = |origin: &Origin| origin.parts().join("/");
+    let (a, b) = (path(a), path(b));
+    let shared = a.split('/').zip(b.split('/')).take_while(|(a, b)| a == b).count();
+    a.split('/').count() + b.split('/').count() - 2 * shared
+}
