@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use gilaudit_model::Format;
 use memchr::memmem;
 
+use crate::data::Data;
 use crate::image::{self, Segment};
 use crate::sniff;
 
@@ -46,11 +47,13 @@ pub struct Mentioned {
 }
 
 /// The known names that a compiled file mentions; the error says what of it could not be read.
-pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String> {
+pub fn imports_of<'data>(data: impl Into<Data<'data>>, known: &ModuleNames) -> Result<Mentioned, String> {
+    let data = data.into();
+    let bytes = data.whole();
     let image = match sniff(bytes) {
-        Some(Format::Elf) => image::open_elf(bytes)?,
-        Some(Format::MachO) => image::open_macho(bytes)?,
-        Some(Format::Pe) => image::open_pe(bytes)?,
+        Some(Format::Elf) => image::open_elf(data)?,
+        Some(Format::MachO) => image::open_macho(data)?,
+        Some(Format::Pe) => image::open_pe(data)?,
         _ => return Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
     let (mut found, mut within) = (BTreeSet::new(), BTreeSet::new());
@@ -62,22 +65,22 @@ pub fn imports_of(bytes: &[u8], known: &ModuleNames) -> Result<Mentioned, String
     let separate = image.segments.iter().any(|segment| !segment.executable && !segment.writable);
     let has_text = |segment: &&Segment<'_>| !segment.executable || !separate;
     for segment in image.segments.iter().filter(has_text) {
-        texts(segment.data, known, &mut found);
+        texts(segment.data.whole(), known, &mut found);
         if runs_text {
-            statements(segment.data, known, &mut found);
+            statements(segment.data.whole(), known, &mut found);
         }
         if is_rust {
-            words(segment.data, known, &mut within);
+            words(segment.data.whole(), known, &mut within);
         }
         if packed {
-            tables.extend(unpacked(segment.data));
+            tables.extend(unpacked(segment.data.whole()));
         }
     }
     if packed {
         let segments = || image.segments.iter().filter(has_text);
         let mut split = false;
         for table in &tables {
-            for strings in segments().filter_map(|segment| strings(table, segment.data)) {
+            for strings in segments().filter_map(|segment| strings(table, segment.data.whole())) {
                 split = true;
                 strings.into_iter().for_each(|text| exact(text, known, &mut found));
             }
@@ -128,18 +131,19 @@ fn runs_text(bytes: &[u8]) -> bool {
 /// The names of functions that a compiled file may call by name: C strings that are identifiers.
 ///
 /// Only files that call by name at all have any: `PyObject_CallMethod`, `PyObject_GetAttrString` and their kin.
-pub fn called_names(bytes: &[u8]) -> BTreeSet<String> {
+pub fn called_names<'data>(data: impl Into<Data<'data>>) -> BTreeSet<String> {
+    let data = data.into();
     let mut found = BTreeSet::new();
-    let image = match sniff(bytes) {
-        Some(Format::Elf) => image::open_elf(bytes),
-        Some(Format::MachO) => image::open_macho(bytes),
-        Some(Format::Pe) => image::open_pe(bytes),
+    let image = match sniff(data.window(0)) {
+        Some(Format::Elf) => image::open_elf(data),
+        Some(Format::MachO) => image::open_macho(data),
+        Some(Format::Pe) => image::open_pe(data),
         _ => return found,
     };
     let Ok(image) = image else { return found };
     let separate = image.segments.iter().any(|segment| !segment.executable && !segment.writable);
     for segment in image.segments.iter().filter(|segment| !segment.executable || !separate) {
-        for text in segment.data.split(|byte| *byte == 0) {
+        for text in segment.data.whole().split(|byte| *byte == 0) {
             let is_name = (2..=64).contains(&text.len())
                 && text.iter().all(|byte| *byte == b'_' || byte.is_ascii_alphanumeric())
                 && !text.first().is_some_and(u8::is_ascii_digit)

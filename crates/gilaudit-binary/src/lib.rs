@@ -25,6 +25,7 @@
 
 mod abi;
 mod code;
+mod data;
 mod definition;
 mod framework;
 mod image;
@@ -42,6 +43,7 @@ use gilaudit_model::{
 
 use image::{Export, Image};
 
+pub use data::{Data, Failure, Parts};
 pub use imports_of::{Mentioned, ModuleNames, called_names, imports_of, may_be_in_table};
 
 /// What is known about a file besides its bytes.
@@ -95,9 +97,17 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
 
 /// Reads a compiled file. One [`BinaryFacts`] per architecture: fat Mach-O files have several, every other file one. Empty, with a
 /// problem, when the bytes are not an object file that can be read.
-pub fn read(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFacts>, Vec<Problem>) {
+///
+/// The bytes are in memory, or a file of which only what is looked at is read ([`Parts`], whose failure then counts instead of what
+/// this gives).
+pub fn read<'data>(
+    bytes: impl Into<Data<'data>>,
+    hints: &Hints<'_>,
+    limits: &Limits,
+) -> (Vec<BinaryFacts>, Vec<Problem>) {
+    let bytes = bytes.into();
     let problem = |origin: Origin, error: String| Problem { origin, stage: Stage::Parse, unread: true, error };
-    let opened = match sniff(bytes) {
+    let opened = match sniff(bytes.window(0)) {
         Some(Format::Elf) => image::open_elf(bytes),
         Some(Format::MachO) => return read_slices(bytes, hints, limits),
         Some(Format::Pe) => image::open_pe(bytes),
@@ -110,7 +120,7 @@ pub fn read(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFact
     }
 }
 
-fn read_slices(bytes: &[u8], hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFacts>, Vec<Problem>) {
+fn read_slices(bytes: Data<'_>, hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFacts>, Vec<Problem>) {
     let problem = |origin: Origin, error: String| Problem { origin, stage: Stage::Parse, unread: true, error };
     let slices = match image::macho_slices(bytes) {
         Ok(slices) => slices,

@@ -1,5 +1,7 @@
 //! What a file takes from other files by name, as far as it matters to an interpreter.
 
+use std::ops::ControlFlow;
+
 use gilaudit_model::{Linked, PythonName, cpython};
 use memchr::memmem;
 
@@ -39,5 +41,8 @@ pub(crate) fn linked(image: &Image<'_>) -> Linked {
 /// Whether one of the names by which a module declares stands in the file.
 fn spells_one(image: &Image<'_>) -> bool {
     let names: Vec<_> = cpython::DECLARES.iter().map(memmem::Finder::new).collect();
-    image.segments.iter().any(|segment| names.iter().any(|name| name.find(segment.data).is_some()))
+    let longest = cpython::DECLARES.iter().map(|name| name.len()).max().unwrap_or(0);
+    let spelled = |bytes: &[u8]| names.iter().any(|name| name.find(bytes).is_some());
+    let look = |_, bytes: &[u8], _| if spelled(bytes) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    image.segments.iter().any(|segment| segment.data.pieces(longest, look).is_some())
 }

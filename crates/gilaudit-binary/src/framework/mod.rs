@@ -12,9 +12,10 @@ mod pybind11;
 mod pyo3;
 mod swig;
 
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use gilaudit_model::Framework;
 
 use crate::image::Image;
@@ -44,7 +45,10 @@ static RECOGNISERS: [&Recogniser; 9] = [
 
 /// Read-only data looked through in one file, in bytes: enough for every text near the start of a large module's data, little
 /// enough for a module with megabytes of tables.
-const LOOKED_THROUGH: usize = 16 << 20;
+const LOOKED_THROUGH: u64 = 16 << 20;
+
+/// The part of a text after the beginning of a mark where the version is looked for.
+const VERSION: usize = 64;
 
 static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let marks = RECOGNISERS.iter().flat_map(|recogniser| recogniser.marks);
@@ -61,15 +65,24 @@ pub(crate) fn recognise(image: &Image<'_>) -> Option<Framework> {
         .flat_map(|(index, recogniser)| recogniser.marks.iter().map(move |_| index))
         .collect();
     let mut found: [Option<Option<String>>; RECOGNISERS.len()] = [const { None }; RECOGNISERS.len()];
+    // A piece is seen as far as any mark that begins in it reaches.
+    let overlap = searcher.max_pattern_len().max(VERSION);
     for data in image.read_only_data(LOOKED_THROUGH) {
-        for mark in searcher.find_iter(data) {
-            let Some(owner) = owners.get(mark.pattern().as_usize()).copied() else { continue };
-            let (Some(slot), Some(recogniser)) = (found.get_mut(owner), RECOGNISERS.get(owner)) else { continue };
-            if !matches!(slot, Some(Some(_))) {
-                let text = data.get(mark.start()..data.len().min(mark.start().saturating_add(64))).unwrap_or_default();
-                *slot = Some((recogniser.version)(text));
+        let mut next = 0usize;
+        let _ = data.pieces(overlap, |at, bytes, new| {
+            let mut from = next.saturating_sub(at).min(bytes.len());
+            while let Some(mark) = searcher.find(Input::new(bytes).range(from..)).filter(|mark| mark.start() < new) {
+                from = mark.end();
+                let Some(owner) = owners.get(mark.pattern().as_usize()).copied() else { continue };
+                let (Some(slot), Some(recogniser)) = (found.get_mut(owner), RECOGNISERS.get(owner)) else { continue };
+                if !matches!(slot, Some(Some(_))) {
+                    let end = bytes.len().min(mark.start().saturating_add(VERSION));
+                    *slot = Some((recogniser.version)(bytes.get(mark.start()..end).unwrap_or_default()));
+                }
             }
-        }
+            next = at.saturating_add(from);
+            ControlFlow::<()>::Continue(())
+        });
     }
     let first = found
         .into_iter()

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use gilaudit_model::{Arch, Format};
 use object::elf;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rel, Rela, RelrIterator, SectionHeader, Sym};
-use object::{Endian, Endianness, Pod};
+use object::{Endian, Endianness, Pod, U32};
 
 use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
+use crate::data::{Data, Entries};
 
 mod android;
 
@@ -22,9 +23,10 @@ static GLOBAL_SCOPE: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| {
 });
 
 /// Opens an ELF file.
-pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
+pub(crate) fn open<'data>(data: impl Into<Data<'data>>) -> Result<Image<'data>, String> {
+    let data = data.into();
     // e_ident[EI_CLASS], System V ABI.
-    let class = data.get(4).copied();
+    let class = data.window(4).first().copied();
     match class {
         Some(2) => read::<elf::FileHeader64<Endianness>>(data),
         Some(1) => read::<elf::FileHeader32<Endianness>>(data),
@@ -86,7 +88,7 @@ fn arch(machine: elf::Machine) -> Arch {
     }
 }
 
-fn read<'data, Elf>(data: &'data [u8]) -> Result<Image<'data>, String>
+fn read<'data, Elf>(data: Data<'data>) -> Result<Image<'data>, String>
 where
     Elf: FileHeader<Endian = Endianness>,
 {
@@ -110,13 +112,10 @@ where
             elf::PT_LOAD => {
                 let flags = program.p_flags(endian);
                 // A segment that ends beyond the file is cut, as a loader that maps the file would fault only when it is touched.
-                let start = usize::try_from(program.p_offset(endian).into()).unwrap_or(usize::MAX).min(data.len());
-                let length = usize::try_from(program.p_filesz(endian).into()).unwrap_or(usize::MAX);
-                let end = start.saturating_add(length).min(data.len());
                 segments.push(Segment {
                     address,
                     size: program.p_memsz(endian).into(),
-                    data: data.get(start..end).unwrap_or_default(),
+                    data: data.clamped(program.p_offset(endian).into(), program.p_filesz(endian).into()),
                     executable: flags.contains(elf::PF_X),
                     writable: flags.contains(elf::PF_W),
                 });
@@ -147,7 +146,7 @@ where
 }
 
 /// The sections, when there are section headers that can be read.
-fn sections<Elf: FileHeader<Endian = Endianness>>(header: &Elf, endian: Endianness, data: &[u8]) -> Vec<Section> {
+fn sections<Elf: FileHeader<Endian = Endianness>>(header: &Elf, endian: Endianness, data: Data<'_>) -> Vec<Section> {
     let Ok(table) = header.sections(endian, data) else { return Vec::new() };
     let named = table.iter().filter(|section| section.sh_addr(endian).into() != 0).map(|section| {
         let name = table.section_name(endian, section).unwrap_or_default();
@@ -165,13 +164,13 @@ struct ElfTables<'data, Elf: FileHeader<Endian = Endianness>> {
     endian: Endianness,
     arch: Arch,
     segments: Vec<Segment<'data>>,
-    symbols: &'data [Elf::Sym],
-    strings: &'data [u8],
+    symbols: Entries<'data, Elf::Sym>,
+    strings: Data<'data>,
     needed: Vec<String>,
     gnu_hash: Option<u64>,
     hash: Option<u64>,
-    rela: Vec<&'data [Elf::Rela]>,
-    rel: Vec<&'data [Elf::Rel]>,
+    rela: Vec<Entries<'data, Elf::Rela>>,
+    rel: Vec<Entries<'data, Elf::Rel>>,
     relr: &'data [Elf::Relr],
     /// Android's packed relocations, and whether they have addends of their own.
     packed: Vec<(&'data [u8], bool)>,
@@ -183,16 +182,26 @@ struct ElfTables<'data, Elf: FileHeader<Endian = Endianness>> {
 }
 
 /// The bytes of the file from `address` to the end of its segment's data.
-fn bytes_from<'data>(segments: &[Segment<'data>], address: u64) -> Option<&'data [u8]> {
+fn data_from<'data>(segments: &[Segment<'data>], address: u64) -> Option<Data<'data>> {
     let segment = segments.iter().find(|segment| segment.contains(address))?;
-    segment.data.get(usize::try_from(address.checked_sub(segment.address)?).ok()?..)
+    segment.data.after(address.checked_sub(segment.address)?)
+}
+
+/// Some bytes of the file at `address`, as many as any number has.
+fn bytes_from<'data>(segments: &[Segment<'data>], address: u64) -> Option<&'data [u8]> {
+    Some(data_from(segments, address)?.window(0))
 }
 
 /// As many whole entries as the `size` bytes at `address` hold, and the file has.
-fn table<'data, T: Pod>(segments: &[Segment<'data>], address: u64, size: u64) -> &'data [T] {
-    let bytes = bytes_from(segments, address).unwrap_or_default();
-    let length = bytes.len().min(usize::try_from(size).unwrap_or(usize::MAX));
-    let count = length.checked_div(size_of::<T>()).unwrap_or(0);
+fn table<'data, T: Pod>(segments: &[Segment<'data>], address: u64, size: u64) -> Entries<'data, T> {
+    let data = data_from(segments, address).unwrap_or(Data::EMPTY);
+    Entries::new(data.clamped(0, size), usize::MAX)
+}
+
+/// The same, side by side.
+fn slice<'data, T: Pod>(segments: &[Segment<'data>], address: u64, size: u64) -> &'data [T] {
+    let bytes = data_from(segments, address).unwrap_or(Data::EMPTY).clamped(0, size).whole();
+    let count = bytes.len().checked_div(size_of::<T>()).unwrap_or(0);
     object::slice_from_bytes(bytes, count).map_or(&[], |(entries, _)| entries)
 }
 
@@ -209,11 +218,8 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             }
         }
         let value = |tag: elf::DynamicTag| values.get(&tag.0).copied();
-        let strings = value(elf::DT_STRTAB).and_then(|address| bytes_from(segments, address)).unwrap_or_default();
-        let strings = value(elf::DT_STRSZ)
-            .and_then(|size| usize::try_from(size).ok())
-            .and_then(|size| strings.get(..size))
-            .unwrap_or(strings);
+        let strings = value(elf::DT_STRTAB).and_then(|address| data_from(segments, address)).unwrap_or(Data::EMPTY);
+        let strings = strings.clamped(0, value(elf::DT_STRSZ).unwrap_or(u64::MAX));
         let sized = |address, size| value(address).zip(value(size));
         let mut rela = Vec::new();
         let mut rel = Vec::new();
@@ -231,14 +237,14 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
             }
         }
         let relr = sized(elf::DT_RELR, elf::DT_RELRSZ).or_else(|| sized(elf::DT_ANDROID_RELR, elf::DT_ANDROID_RELRSZ));
-        let relr = relr.map_or(&[][..], |(address, size)| table(segments, address, size));
+        let relr = relr.map_or(&[][..], |(address, size)| slice(segments, address, size));
         let packed =
             [(elf::DT_ANDROID_RELA, elf::DT_ANDROID_RELASZ, true), (elf::DT_ANDROID_REL, elf::DT_ANDROID_RELSZ, false)];
         let packed = packed.into_iter().filter_map(|(address, size, addends)| {
             let (address, size) = sized(address, size)?;
-            Some((table::<u8>(segments, address, size), addends))
+            Some((slice::<u8>(segments, address, size), addends))
         });
-        let symbols = value(elf::DT_SYMTAB).map_or(&[][..], |address| table(segments, address, u64::MAX));
+        let symbols = value(elf::DT_SYMTAB).map_or(Entries::EMPTY, |address| table(segments, address, u64::MAX));
         let mut tables = Self {
             endian,
             arch,
@@ -262,8 +268,7 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
     }
 
     fn string_bytes(&self, offset: u64) -> Option<&'data [u8]> {
-        let bytes = self.strings.get(usize::try_from(offset).ok()?..)?;
-        bytes.get(..memchr::memchr(0, bytes)?)
+        self.strings.text(offset, usize::MAX)
     }
 
     fn string(&self, offset: u64) -> Option<String> {
@@ -284,11 +289,29 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> ElfTables<'data, Elf> {
         if let Some(count) = self.hash.and_then(|table| self.word(table.checked_add(4)?)) {
             return self.symbols.len().min(count as usize);
         }
-        let count = self.gnu_hash.and_then(|table| {
-            let bytes = bytes_from(&self.segments, table)?;
-            object::read::elf::GnuHashTable::<Elf>::parse(self.endian, bytes).ok()?.symbol_table_length(self.endian)
-        });
-        self.symbols.len().min(count.unwrap_or(0) as usize)
+        self.symbols.len().min(self.gnu_symbol_count().unwrap_or(0) as usize)
+    }
+
+    /// The number of symbols as the GNU hash table shows it: where the last of its chains ends. `None` when it has no symbols, or is
+    /// not all there.
+    fn gnu_symbol_count(&self) -> Option<u32> {
+        let data = data_from(&self.segments, self.gnu_hash?)?;
+        let word = |entries: &Entries<'_, U32<Endianness>>, index: usize| Some(entries.get(index)?.get(self.endian));
+        let header = Entries::<U32<Endianness>>::new(data, 4);
+        let (bucket_count, first_symbol, bloom_count) = (word(&header, 0)?, word(&header, 1)?, word(&header, 2)?);
+        let bloom = u64::from(bloom_count).checked_mul(size_of::<Elf::Word>() as u64)?;
+        let buckets = data.after(bloom.checked_add(16)?)?;
+        let chains = buckets.after(u64::from(bucket_count).checked_mul(4)?)?;
+        let buckets = Entries::<U32<Endianness>>::new(buckets, usize::try_from(bucket_count).ok()?);
+        let last = buckets.iter().map(|bucket| bucket.get(self.endian)).max().filter(|_| first_symbol != 0)?;
+        // The lowest bit of a hash says that it is the last of its chain.
+        let chains = Entries::<U32<Endianness>>::new(chains, usize::MAX);
+        let start = usize::try_from(last.checked_sub(first_symbol)?).ok()?;
+        let mut length = 0u32;
+        while word(&chains, start.checked_add(length as usize)?)? & 1 == 0 {
+            length = length.checked_add(1)?;
+        }
+        last.checked_add(length)?.checked_add(1)
     }
 
     /// Looks a name up in the GNU hash table, as `dlsym` does. `None` when there is no such table; it then takes the slow way.
@@ -425,7 +448,7 @@ impl<'data> Imports<'data> {
 impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, Elf> {
     fn cells(&self) -> Cells {
         let mut imports = Imports::default();
-        let mut places = Vec::with_capacity(self.rela.iter().map(|entries| entries.len()).sum());
+        let mut places = Vec::with_capacity(self.rela.iter().map(Entries::len).sum());
         // RELR is applied first by glibc and musl alike; its addends are in place.
         let relocated: u64 = self.relr.len() as u64;
         // Every bit of a RELR bitmap is one place: bounded by 63 places per entry.
@@ -433,13 +456,13 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
             let place = place.into();
             places.push((place, Cell::Address(self.in_place(place).cast_unsigned())));
         }
-        for entry in self.rela.iter().flat_map(|entries| entries.iter()) {
+        for entry in self.rela.iter().flat_map(Entries::iter) {
             let r_type = entry.r_type(self.endian, false).0;
             let symbol = entry.r_sym(self.endian, false);
             let addend = entry.r_addend(self.endian).into();
             places.extend(self.relocation(entry.r_offset(self.endian).into(), r_type, symbol, addend, &mut imports));
         }
-        for entry in self.rel.iter().flat_map(|entries| entries.iter()) {
+        for entry in self.rel.iter().flat_map(Entries::iter) {
             let place = entry.r_offset(self.endian).into();
             let addend = self.in_place(place);
             let r_type = entry.r_type(self.endian).0;
@@ -470,12 +493,11 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
         let symbol = match self.gnu_lookup(name) {
             Some(found) => found,
             None => {
-                let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
                 let found = |(index, symbol): &(usize, &Elf::Sym)| {
                     let default = self.is_default(u32::try_from(*index).unwrap_or(0));
                     self.name_of(symbol) == Some(name) && self.defined(symbol).is_some() && default
                 };
-                symbols.iter().enumerate().find(found).map(|(_, symbol)| symbol)
+                self.symbols.first(self.symbol_count()).enumerate().find(found).map(|(_, symbol)| symbol)
             }
         };
         let symbol = symbol?;
@@ -484,9 +506,9 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
     }
 
     fn exports_starting(&self, prefix: &str) -> Vec<String> {
-        let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
+        let symbols = self.symbols.first(self.symbol_count());
         let named =
-            symbols.iter().filter(|symbol| self.defined(symbol).is_some()).filter_map(|symbol| self.name_of(symbol));
+            symbols.filter(|symbol| self.defined(symbol).is_some()).filter_map(|symbol| self.name_of(symbol));
         let mut names: Vec<String> = named
             .filter(|name| name.starts_with(prefix.as_bytes()))
             .map(|name| String::from_utf8_lossy(name).into_owned())
@@ -502,15 +524,15 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
     fn undefined(&self) -> (Vec<(String, bool)>, bool) {
         // Names may overlap, so that a small file can spell out far more than it has bytes.
         let mut budget = self.strings.len().saturating_mul(4);
-        let symbols = self.symbols.get(..self.symbol_count()).unwrap_or_default();
+        let count = self.symbol_count();
         let mut names = Vec::new();
-        for symbol in symbols.iter().skip(1).filter(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF) {
+        for symbol in self.symbols.first(count).skip(1).filter(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF) {
             let Some(name) = self.name_of(symbol) else { return (names, false) };
             let Some(rest) = budget.checked_sub(name.len()) else { return (names, false) };
             budget = rest;
             names.push((String::from_utf8_lossy(name).into_owned(), symbol.st_bind() == elf::STB_WEAK));
         }
-        (names, !symbols.is_empty())
+        (names, count != 0)
     }
 
     fn initializers(&self) -> Vec<(u64, u64)> {

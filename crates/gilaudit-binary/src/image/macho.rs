@@ -15,6 +15,7 @@ use object::{Endian, Endianness, Pod, U32, macho};
 
 use super::imports::Imports;
 use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
+use crate::data::{Data, Entries};
 
 /// Segments of one file. Linkers write fewer than ten, and bind opcodes cannot name more than sixteen.
 const SEGMENT_LIMIT: usize = 256;
@@ -23,10 +24,11 @@ const SEGMENT_LIMIT: usize = 256;
 const SLICE_LIMIT: usize = 42;
 
 /// One architecture's part of a file: the name Apple's tools give the architecture, and the file in the file, or why it cannot be read.
-pub(crate) type Slice<'data> = (String, Result<&'data [u8], String>);
+pub(crate) type Slice<'data> = (String, Result<Data<'data>, String>);
 
 /// The files in a file: one for a thin file, any number for a fat one.
-pub(crate) fn slices(data: &[u8]) -> Result<Vec<Slice<'_>>, String> {
+pub(crate) fn slices<'data>(data: impl Into<Data<'data>>) -> Result<Vec<Slice<'data>>, String> {
+    let data = data.into();
     // `FAT_MAGIC`, `FAT_MAGIC_64`: always big-endian.
     match data.first_chunk::<4>() {
         Some([0xca, 0xfe, 0xba, 0xbe]) => fat_slices::<macho::FatArch32>(data),
@@ -38,8 +40,8 @@ pub(crate) fn slices(data: &[u8]) -> Result<Vec<Slice<'_>>, String> {
     }
 }
 
-fn fat_slices<Fat: object::read::macho::FatArch>(data: &[u8]) -> Result<Vec<Slice<'_>>, String> {
-    let count = data.get(4..8).and_then(|bytes| bytes.first_chunk::<4>()).copied().map(u32::from_be_bytes);
+fn fat_slices<Fat: object::read::macho::FatArch>(data: Data<'_>) -> Result<Vec<Slice<'_>>, String> {
+    let count = data.window(4).first_chunk::<4>().copied().map(u32::from_be_bytes);
     let count = usize::try_from(count.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
     if count > SLICE_LIMIT {
         return Err(format!("not a fat Mach-O file: {count} slices"));
@@ -56,7 +58,7 @@ fn fat_slices<Fat: object::read::macho::FatArch>(data: &[u8]) -> Result<Vec<Slic
         let (start, size) = arch.file_range();
         let end = start.saturating_add(size);
         let overlap = taken.iter().find(|(_, from, to)| start < *to && *from < end);
-        let inside = || data.get(usize::try_from(start).ok()?..usize::try_from(start.checked_add(size)?).ok()?);
+        let inside = || Some(data.clamped(start, size)).filter(|slice| slice.len() as u64 == size && start <= data.len() as u64);
         let slice = if slices.iter().any(|(other, _): &Slice<'_>| *other == name) {
             Err(format!("a second slice for {name}, which is never loaded"))
         } else if let Some((other, ..)) = overlap {
@@ -80,8 +82,8 @@ fn fat_slices<Fat: object::read::macho::FatArch>(data: &[u8]) -> Result<Vec<Slic
 }
 
 /// The architecture in a Mach-O header.
-fn cpu(data: &[u8]) -> Option<(macho::CpuType, macho::CpuSubtype)> {
-    let word = |range: std::ops::Range<usize>| data.get(range)?.first_chunk::<4>().copied();
+fn cpu(data: Data<'_>) -> Option<(macho::CpuType, macho::CpuSubtype)> {
+    let word = |range: std::ops::Range<usize>| data.window(0).get(range)?.first_chunk::<4>().copied();
     let read = match word(0..4)? {
         [0xfe, 0xed, 0xfa, 0xce | 0xcf] => u32::from_be_bytes,
         [0xce | 0xcf, 0xfa, 0xed, 0xfe] => u32::from_le_bytes,
@@ -123,7 +125,8 @@ fn arch(cpu: macho::CpuType) -> Arch {
 }
 
 /// Opens a thin Mach-O file: one that is not fat, or a slice.
-pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
+pub(crate) fn open<'data>(data: impl Into<Data<'data>>) -> Result<Image<'data>, String> {
+    let data = data.into();
     match data.first_chunk::<4>() {
         Some([0xfe, 0xed, 0xfa, 0xcf] | [0xcf, 0xfa, 0xed, 0xfe]) => read::<macho::MachHeader64<Endianness>>(data),
         Some([0xfe, 0xed, 0xfa, 0xce] | [0xce, 0xfa, 0xed, 0xfe]) => read::<macho::MachHeader32<Endianness>>(data),
@@ -162,7 +165,7 @@ struct Commands<'data, Mach: MachHeader> {
     trie: Option<&'data macho::LinkeditDataCommand<Endianness>>,
 }
 
-fn commands<'data, Mach>(header: &Mach, endian: Endianness, data: &'data [u8]) -> Result<Commands<'data, Mach>, String>
+fn commands<'data, Mach>(header: &Mach, endian: Endianness, data: Data<'data>) -> Result<Commands<'data, Mach>, String>
 where
     Mach: MachHeader<Endian = Endianness>,
 {
@@ -187,7 +190,7 @@ where
             let address = segment.vmaddr(endian).into();
             let size = segment.vmsize(endian).into();
             let (start, length) = segment.file_range(endian);
-            let bytes = clamped(data, start, length.min(size));
+            let bytes = data.clamped(start, length.min(size));
             let protection = segment.initprot(endian);
             if segment.name() == b"__TEXT" || (found.base.is_none() && start == 0 && !bytes.is_empty()) {
                 found.base = Some(address);
@@ -231,22 +234,12 @@ fn encrypted() -> String {
     "encrypted, as files from Apple's store are".to_owned()
 }
 
-/// The bytes of the file at `start`, as many as it has of `length`.
-fn clamped(data: &[u8], start: u64, length: u64) -> &[u8] {
-    let start = usize::try_from(start).unwrap_or(usize::MAX).min(data.len());
-    let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(data.len());
-    data.get(start..end).unwrap_or_default()
-}
-
 /// As many whole entries as the file has of `count` at `start`.
-fn table<T: Pod>(data: &[u8], start: u32, count: u32) -> &[T] {
-    let bytes = clamped(data, start.into(), u64::MAX);
-    let whole = bytes.len().checked_div(size_of::<T>()).unwrap_or(0);
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(whole);
-    object::slice_from_bytes(bytes, count).map_or(&[], |(entries, _)| entries)
+fn table<T: Pod>(data: Data<'_>, start: u32, count: u32) -> Entries<'_, T> {
+    Entries::new(data.clamped(start.into(), u64::MAX), usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-fn read<'data, Mach>(data: &'data [u8]) -> Result<Image<'data>, String>
+fn read<'data, Mach>(data: Data<'data>) -> Result<Image<'data>, String>
 where
     Mach: MachHeader<Endian = Endianness>,
 {
@@ -305,17 +298,17 @@ struct SymbolPointers {
 /// What the load commands point at.
 struct MachTables<'data, Mach: MachHeader<Endian = Endianness>> {
     endian: Endianness,
-    data: &'data [u8],
+    data: Data<'data>,
     base: u64,
     segments: Vec<Segment<'data>>,
     needed: Vec<String>,
     info: Option<&'data macho::DyldInfoCommand<Endianness>>,
     chained: Option<&'data macho::LinkeditDataCommand<Endianness>>,
     trie: Trie<'data>,
-    symbols: &'data [Mach::Nlist],
-    strings: &'data [u8],
-    indirect: &'data [U32<Endianness, macho::IndirectSymbol>],
-    external: &'data [macho::Relocation<Endianness>],
+    symbols: Entries<'data, Mach::Nlist>,
+    strings: Data<'data>,
+    indirect: Entries<'data, U32<Endianness, macho::IndirectSymbol>>,
+    external: Entries<'data, macho::Relocation<Endianness>>,
     external_base: u64,
     pointers: Vec<SymbolPointers>,
     /// The addresses of all exports: what a symbol that is looked up everywhere is found as.
@@ -326,7 +319,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
     fn new(
         header: &Mach,
         endian: Endianness,
-        data: &'data [u8],
+        data: Data<'data>,
         commands: Commands<'data, Mach>,
     ) -> Result<Self, String> {
         let error = |error: object::Error| error.to_string();
@@ -335,23 +328,23 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
             (None, Some(info)) => info.export_data(endian, data).map_err(error)?,
             (None, None) => &[],
         };
-        let symbols = commands.symbols.map_or(&[][..], |table_at| {
+        let symbols = commands.symbols.map_or(Entries::EMPTY, |table_at| {
             table::<Mach::Nlist>(data, table_at.symoff.get(endian), table_at.nsyms.get(endian))
         });
-        let strings = commands.symbols.map_or(&[][..], |table_at| {
-            clamped(data, table_at.stroff.get(endian).into(), table_at.strsize.get(endian).into())
+        let strings = commands.symbols.map_or(Data::EMPTY, |table_at| {
+            data.clamped(table_at.stroff.get(endian).into(), table_at.strsize.get(endian).into())
         });
         // Without a trie the symbol table has the exports, and one that is cut must not pass for one without them.
         let declared = commands.symbols.map_or(0, |table_at| table_at.nsyms.get(endian));
         if trie.is_empty() && u32::try_from(symbols.len()) != Ok(declared) {
             return Err("the symbol table ends beyond the file".to_owned());
         }
-        let indirect = commands.dynamic_symbols.map_or(&[][..], |table_at| {
+        let indirect = commands.dynamic_symbols.map_or(Entries::EMPTY, |table_at| {
             table(data, table_at.indirectsymoff.get(endian), table_at.nindirectsyms.get(endian))
         });
         let external = commands
             .dynamic_symbols
-            .map_or(&[][..], |table_at| table(data, table_at.extreloff.get(endian), table_at.nextrel.get(endian)));
+            .map_or(Entries::EMPTY, |table_at| table(data, table_at.extreloff.get(endian), table_at.nextrel.get(endian)));
         // External relocations are relative to the first segment; to the first writable one where code and data may be loaded apart,
         // and on x86-64 (dyld, ImageLoaderMachOClassic::getRelocBase).
         let apart = header.flags(endian).contains(macho::MH_SPLIT_SEGS) || header.is_type_64();
@@ -382,14 +375,14 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         })
     }
 
-    fn string_from(&self, offset: u64) -> &'data [u8] {
-        usize::try_from(offset).ok().and_then(|offset| self.strings.get(offset..)).unwrap_or_default()
+    fn string_from(&self, offset: u64) -> Data<'data> {
+        self.strings.clamped(offset, u64::MAX)
     }
 
     /// Whether a symbol's name is `name`, in time that does not depend on how long the symbol's is.
     fn is_named(&self, symbol: &Mach::Nlist, name: &[u8]) -> bool {
         let bytes = self.string_from(symbol.n_strx(self.endian).into());
-        bytes.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&0))
+        bytes.has(0, name) && bytes.has(name.len(), &[0])
     }
 
     /// Where a symbol of the symbol table is exported to.
@@ -402,7 +395,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         match flags.typ() {
             macho::N_SECT | macho::N_ABS => Some(Export::Address(value)),
             // Another name for the symbol that is spelled there.
-            macho::N_INDR => Some(Export::Forward(lossy(until_nul(self.string_from(value), NAME_LIMIT)?))),
+            macho::N_INDR => Some(Export::Forward(lossy(self.strings.text(value, NAME_LIMIT)?))),
             _ => None,
         }
     }
@@ -431,13 +424,13 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         }
         let mut budget = self.data.len().saturating_mul(4);
         let mut exports = Vec::new();
-        for symbol in self.symbols {
+        for symbol in self.symbols.iter() {
             let bytes = self.string_from(symbol.n_strx(self.endian).into());
-            if !bytes.starts_with(prefix) {
+            if !bytes.has(0, prefix) {
                 continue;
             }
             let Some(export) = self.exported(symbol) else { continue };
-            let Some(name) = until_nul(bytes, NAME_LIMIT) else { return (exports, false) };
+            let Some(name) = bytes.text(0, NAME_LIMIT) else { return (exports, false) };
             let Some(rest) = budget.checked_sub(name.len()) else { return (exports, false) };
             budget = rest;
             exports.push((name.to_vec(), export));
@@ -462,7 +455,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
     /// A pointer-sized number of the file.
     fn in_place(&self, address: u64) -> Option<u64> {
         let segment = self.segments.iter().find(|segment| segment.contains(address))?;
-        let bytes = segment.data.get(usize::try_from(address.checked_sub(segment.address)?).ok()?..)?;
+        let bytes = segment.data.after(address.checked_sub(segment.address)?)?;
         let big = self.endian.is_big_endian();
         Some(if Mach::pointer_size() == 8 {
             let word = *bytes.first_chunk::<8>()?;
@@ -579,7 +572,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         let header = segment.header();
         let narrow = header.pointer_format.get(self.endian) == macho::DYLD_CHAINED_PTR_32;
         let largest = u64::from(header.max_valid_pointer.get(self.endian));
-        let mut fixups = segment.fixups(self.endian, self.base, loaded.data);
+        let mut fixups = segment.fixups(self.endian, self.base, loaded.data.whole());
         while let Some((offset, fixup)) = fixups.next().map_err(|error| error.to_string())? {
             let cell = match fixup {
                 Fixup::Rebase(rebase) => {
@@ -613,7 +606,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
     /// names. Stubs that are code which dyld writes (i386, `__IMPORT,__jump_table`) hold no pointer and are not covered.
     fn classic(&self, places: &mut Places) -> Result<(), String> {
         let width = u64::from(Mach::pointer_size());
-        for relocation in self.external {
+        for relocation in self.external.iter() {
             let relocation = relocation.info(self.endian);
             // 0 is `GENERIC_RELOC_VANILLA`, `X86_64_RELOC_UNSIGNED` and `PPC_RELOC_VANILLA`.
             let pointer = relocation.r_type.0 == 0 && !relocation.r_pcrel && 1 << relocation.r_length == width;
@@ -648,7 +641,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         let symbol = usize::try_from(symbol).ok().and_then(|symbol| self.symbols.get(symbol));
         let symbol = symbol.ok_or("a symbol that is not in the symbol table")?;
         if symbol.is_undefined() {
-            let name = until_nul(self.string_from(symbol.n_strx(self.endian).into()), NAME_LIMIT);
+            let name = self.strings.text(symbol.n_strx(self.endian).into(), NAME_LIMIT);
             let name = name.ok_or("a symbol whose name is not in the string table")?;
             let index = places.imports.index(without_underscore(name)).ok_or("more names than the file can hold")?;
             places.push(place, Cell::Import(index, addend))
@@ -867,7 +860,7 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> Tables for MachTables<'data, 
         let mut budget = self.strings.len().saturating_mul(4);
         let mut names = Vec::new();
         for symbol in self.symbols.iter().filter(|symbol| !symbol.is_stab() && symbol.is_undefined()) {
-            let name = until_nul(self.string_from(symbol.n_strx(self.endian).into()), self.strings.len());
+            let name = self.strings.text(symbol.n_strx(self.endian).into(), usize::MAX);
             let Some(name) = name else { return (names, false) };
             let Some(rest) = budget.checked_sub(name.len()) else { return (names, false) };
             budget = rest;

@@ -16,6 +16,8 @@ use std::cell::OnceCell;
 
 use gilaudit_model::{Arch, Format, Place};
 
+use crate::data::Data;
+
 pub(crate) use elf::open as open_elf;
 pub(crate) use macho::{open as open_macho, slices as macho_slices};
 pub(crate) use pe::open as open_pe;
@@ -29,7 +31,7 @@ pub(crate) struct Segment<'data> {
     pub(crate) address: u64,
     /// Size in memory; what lies beyond `data` is zero.
     pub(crate) size: u64,
-    pub(crate) data: &'data [u8],
+    pub(crate) data: Data<'data>,
     pub(crate) executable: bool,
     pub(crate) writable: bool,
 }
@@ -260,18 +262,25 @@ impl<'data> Image<'data> {
         self.segment(address).is_some_and(|segment| segment.executable)
     }
 
-    /// The bytes of the file from `address` to the end of its segment's data.
+    /// Bytes of the file at `address`: a few thousand at least, or as many as its segment has from there. For all the bytes of a
+    /// section ask [`Self::bytes`].
     pub(crate) fn bytes_from(&self, address: u64) -> Option<&'data [u8]> {
         let segment = self.segment(address)?;
-        let offset = usize::try_from(address.checked_sub(segment.address)?).ok()?;
-        segment.data.get(offset..)
+        Some(segment.data.after(address.checked_sub(segment.address)?)?.window(0))
+    }
+
+    /// The part of the file at `address`, as much of `size` as its segment has. What is read of it is for the caller to say:
+    /// [`Data::whole`] reads it at once and keeps it, [`Data::pieces`] shows it from front to back.
+    pub(crate) fn bytes(&self, address: u64, size: u64) -> Data<'data> {
+        let part = |segment: &Segment<'data>| segment.data.after(address.checked_sub(segment.address)?);
+        self.segment(address).and_then(part).unwrap_or(Data::EMPTY).clamped(0, size)
     }
 
     /// One byte of memory as the file has it, before relocation. Memory without bytes in the file is zero.
     pub(crate) fn byte(&self, address: u64) -> Option<u8> {
         let segment = self.segment(address)?;
         let offset = usize::try_from(address.checked_sub(segment.address)?).ok()?;
-        Some(segment.data.get(offset).copied().unwrap_or(0))
+        Some(segment.data.window(offset).first().copied().unwrap_or(0))
     }
 
     /// A number of `width` bytes (at most 8) as the file has it, before relocation.
@@ -281,8 +290,9 @@ impl<'data> Image<'data> {
         let width = usize::from(width.min(8));
         let mut bytes = [0u8; 8];
         let within = |index: usize| (offset as u64).saturating_add(index as u64) < segment.size;
+        let window = segment.data.window(offset);
         for (index, byte) in bytes.iter_mut().enumerate().take(width) {
-            *byte = match segment.data.get(offset.checked_add(index)?) {
+            *byte = match window.get(index) {
                 Some(byte) => *byte,
                 None if within(index) => 0,
                 // Across the end of a segment: the next one may follow.
@@ -295,33 +305,26 @@ impl<'data> Image<'data> {
 
     /// The NUL-terminated text at `address`, when it is printable and shorter than `limit`.
     pub(crate) fn text(&self, address: u64, limit: usize) -> Option<String> {
-        let bytes = self.bytes_from(address)?;
-        let window = bytes.get(..limit.min(bytes.len()))?;
-        let end = memchr::memchr(0, window)?;
-        let text = std::str::from_utf8(window.get(..end)?).ok()?;
+        let text = std::str::from_utf8(self.bytes(address, u64::MAX).text(0, limit)?).ok()?;
         (!text.chars().any(char::is_control)).then(|| text.to_owned())
     }
 
     /// The data that is neither code nor written to, at most `limit` bytes of it: the sections that hold texts where there are
     /// sections, else the segments.
-    pub(crate) fn read_only_data(&self, limit: usize) -> Vec<&'data [u8]> {
+    pub(crate) fn read_only_data(&self, limit: u64) -> Vec<Data<'data>> {
         let texts = |name: &str| {
             matches!(name, ".rodata" | ".rdata" | "__TEXT,__cstring" | "__TEXT,__const" | "__DATA_CONST,__const")
         };
-        let mut ranges: Vec<&'data [u8]> = Vec::new();
-        for section in self.sections.iter().filter(|section| texts(&section.name)) {
-            let bytes = self.bytes_from(section.address).unwrap_or_default();
-            let length = usize::try_from(section.size).unwrap_or(usize::MAX).min(bytes.len());
-            ranges.extend(bytes.get(..length));
-        }
+        let named = self.sections.iter().filter(|section| texts(&section.name));
+        let mut ranges: Vec<Data<'data>> = named.map(|section| self.bytes(section.address, section.size)).collect();
         if ranges.is_empty() {
             let plain = self.segments.iter().filter(|segment| !segment.executable && !segment.writable);
             ranges = plain.map(|segment| segment.data).collect();
         }
         let mut left = limit;
         for range in &mut ranges {
-            *range = range.get(..range.len().min(left)).unwrap_or_default();
-            left -= range.len();
+            *range = range.clamped(0, left);
+            left = left.saturating_sub(range.len() as u64);
         }
         ranges
     }

@@ -9,6 +9,7 @@ use object::{LittleEndian as LE, Pod, U16, U32, U64, pe};
 
 use super::imports::Imports;
 use super::{Cell, Cells, Export, Image, Section, Segment, Tables};
+use crate::data::{Data, Entries};
 
 /// Sections of one file. The PE specification says that Windows loads no more than 96; MinGW's debugging sections make about twenty.
 const SECTION_LIMIT: usize = 256;
@@ -17,7 +18,8 @@ const SECTION_LIMIT: usize = 256;
 const NAME_LIMIT: usize = 1 << 16;
 
 /// Opens a PE file.
-pub(crate) fn open(data: &[u8]) -> Result<Image<'_>, String> {
+pub(crate) fn open<'data>(data: impl Into<Data<'data>>) -> Result<Image<'data>, String> {
+    let data = data.into();
     match object::read::pe::optional_header_magic(data).map_err(|error| error.to_string())? {
         pe::IMAGE_NT_OPTIONAL_HDR64_MAGIC => read::<pe::ImageNtHeaders64>(data),
         pe::IMAGE_NT_OPTIONAL_HDR32_MAGIC => read::<pe::ImageNtHeaders32>(data),
@@ -35,7 +37,7 @@ fn arch(machine: pe::Machine) -> Arch {
     }
 }
 
-fn read<'data, Pe: ImageNtHeaders>(data: &'data [u8]) -> Result<Image<'data>, String> {
+fn read<'data, Pe: ImageNtHeaders>(data: Data<'data>) -> Result<Image<'data>, String> {
     let error = |error: object::Error| error.to_string();
     let dos = pe::ImageDosHeader::parse(data).map_err(error)?;
     let mut offset = dos.nt_headers_offset().into();
@@ -57,7 +59,7 @@ fn read<'data, Pe: ImageNtHeaders>(data: &'data [u8]) -> Result<Image<'data>, St
     let mut segments = vec![Segment {
         address: base,
         size: header_size.into(),
-        data: clamped(data, 0, header_size),
+        data: data.clamped(0, header_size.into()),
         executable: false,
         writable: false,
     }];
@@ -79,7 +81,7 @@ fn read<'data, Pe: ImageNtHeaders>(data: &'data [u8]) -> Result<Image<'data>, St
         segments.push(Segment {
             address,
             size: mapped.into(),
-            data: clamped(data, start, raw.min(mapped)),
+            data: data.clamped(start.into(), raw.min(mapped).into()),
             executable: flags.contains(pe::IMAGE_SCN_MEM_EXECUTE),
             writable: flags.contains(pe::IMAGE_SCN_MEM_WRITE),
         });
@@ -108,13 +110,6 @@ fn read<'data, Pe: ImageNtHeaders>(data: &'data [u8]) -> Result<Image<'data>, St
 const PAGE: u32 = 0x1000;
 const SECTOR: u32 = 0x200;
 
-/// The bytes of the file at `start`, as many as it has of `length`.
-fn clamped(data: &[u8], start: u32, length: u32) -> &[u8] {
-    let start = usize::try_from(start).unwrap_or(usize::MAX).min(data.len());
-    let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(data.len());
-    data.get(start..end).unwrap_or_default()
-}
-
 /// What the data directories point at.
 struct PeTables<'data, Pe> {
     length: usize,
@@ -141,28 +136,23 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
     }
 
     /// The bytes of the file from an address to the end of its section.
-    fn at(&self, address: u32) -> Option<&'data [u8]> {
+    fn at(&self, address: u32) -> Option<Data<'data>> {
         let address = self.base.checked_add(address.into())?;
         let segment = self.segments.iter().find(|segment| segment.contains(address))?;
-        segment.data.get(usize::try_from(address.checked_sub(segment.address)?).ok()?..)
+        segment.data.after(address.checked_sub(segment.address)?)
     }
 
     /// As many whole entries as the section has of `count`.
-    fn table<T: Pod>(&self, address: u32, count: u32) -> &'data [T] {
-        let bytes = self.at(address).unwrap_or_default();
-        let whole = bytes.len().checked_div(size_of::<T>()).unwrap_or(0);
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(whole);
-        object::slice_from_bytes(bytes, count).map_or(&[], |(entries, _)| entries)
+    fn table<T: Pod>(&self, address: u32, count: u32) -> Entries<'data, T> {
+        Entries::new(self.at(address).unwrap_or(Data::EMPTY), usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     fn one<T: Pod>(&self, address: u32) -> Option<&'data T> {
-        self.table(address, 1).first()
+        self.table(address, 1).get(0)
     }
 
     fn name(&self, address: u32) -> Option<&'data [u8]> {
-        let bytes = self.at(address)?;
-        let window = bytes.get(..NAME_LIMIT.min(bytes.len()))?;
-        window.get(..memchr::memchr(0, window)?)
+        self.at(address)?.text(0, NAME_LIMIT)
     }
 
     /// The initial values of a thread's variables, and the zeros after them.
@@ -192,7 +182,7 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
     /// The libraries in the import directory, which ends with an entry of zeros, and those that are loaded on first use.
     fn libraries(&self) -> Vec<Library> {
         let imports =
-            self.imports.map_or(&[][..], |address| self.table::<pe::ImageImportDescriptor>(address, u32::MAX));
+            self.imports.map_or(Entries::EMPTY, |address| self.table::<pe::ImageImportDescriptor>(address, u32::MAX));
         // The loader stops at an entry without a name or without a table.
         let listed = |entry: &&pe::ImageImportDescriptor| entry.name.get(LE) != 0 && entry.first_thunk.get(LE) != 0;
         let imports = imports.iter().take_while(listed).map(|entry| {
@@ -202,7 +192,7 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
             Library { name: entry.name.get(LE), lookup, table }
         });
         let delayed =
-            self.delayed.map_or(&[][..], |address| self.table::<pe::ImageDelayloadDescriptor>(address, u32::MAX));
+            self.delayed.map_or(Entries::EMPTY, |address| self.table::<pe::ImageDelayloadDescriptor>(address, u32::MAX));
         let delayed = delayed.iter().take_while(|entry| entry.dll_name_rva.get(LE) != 0).map(|entry| {
             // Visual C++ 6 wrote addresses that include the image base.
             let absolute = entry.attributes.get(LE) & pe::IMAGE_DELAYLOAD_RVA_BASED == 0;
@@ -230,7 +220,7 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
         let failed = |what: &str| format!("imports from {}: {what}", String::from_utf8_lossy(dll));
         let width = u32::from(self.pointer());
         let mut place = library.table;
-        for thunk in self.table::<Pe::ImageThunkData>(library.lookup, u32::MAX) {
+        for thunk in self.table::<Pe::ImageThunkData>(library.lookup, u32::MAX).iter() {
             if thunk.raw() == 0 {
                 return Ok(());
             }
@@ -257,14 +247,14 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
     /// The names in the export directory and where they lead, an address relative to the image base each.
     fn exports(&self) -> impl Iterator<Item = (u32, u32)> + use<'data, Pe> {
         let directory = self.exports.and_then(|entry| self.one::<pe::ImageExportDirectory>(entry.0));
-        let (names, indices, addresses) = directory.map_or((&[][..], &[][..], &[][..]), |directory| {
+        let (names, indices, addresses) = directory.map_or((Entries::EMPTY, Entries::EMPTY, Entries::EMPTY), |directory| {
             let count = directory.number_of_names.get(LE);
             let names = self.table::<U32<LE>>(directory.address_of_names.get(LE), count);
             let indices = self.table::<U16<LE>>(directory.address_of_name_ordinals.get(LE), count);
             let functions = directory.number_of_functions.get(LE);
             (names, indices, self.table::<U32<LE>>(directory.address_of_functions.get(LE), functions))
         });
-        names.iter().zip(indices).filter_map(|(name, index)| {
+        names.iter().zip(indices.iter()).filter_map(move |(name, index)| {
             let address = addresses.get(usize::from(index.get(LE)))?.get(LE);
             (address != 0).then(|| (name.get(LE), address))
         })
@@ -294,8 +284,7 @@ impl<Pe: ImageNtHeaders> Tables for PeTables<'_, Pe> {
     fn export(&self, name: &str) -> Option<Export> {
         // Compared in time that does not depend on how long the name in the file is.
         let named = |address: u32| {
-            let rest = self.at(address).and_then(|bytes| bytes.strip_prefix(name.as_bytes()));
-            rest.is_some_and(|rest| rest.first() == Some(&0))
+            self.at(address).is_some_and(|bytes| bytes.has(0, name.as_bytes()) && bytes.has(name.len(), &[0]))
         };
         let (_, address) = self.exports().find(|(text, _)| named(*text))?;
         let (start, size) = self.exports?;
@@ -308,7 +297,7 @@ impl<Pe: ImageNtHeaders> Tables for PeTables<'_, Pe> {
 
     fn exports_starting(&self, prefix: &str) -> Vec<String> {
         let mut budget = self.length.saturating_mul(4);
-        let starting = |address: u32| self.at(address).is_some_and(|bytes| bytes.starts_with(prefix.as_bytes()));
+        let starting = |address: u32| self.at(address).is_some_and(|bytes| bytes.has(0, prefix.as_bytes()));
         let mut names = Vec::new();
         for (address, _) in self.exports().filter(|(name, _)| starting(*name)) {
             let Some(name) = self.name(address) else { continue };

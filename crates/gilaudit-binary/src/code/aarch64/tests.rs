@@ -40,8 +40,13 @@ fn assemble(code: &str) -> Vec<u8> {
 }
 
 fn image<'d>(format: Format, code: &'d [u8], data: &'d [u8], cells: &[(u64, Cell)], imports: &[&str]) -> Image<'d> {
-    let segment =
-        |address, data, executable| Segment { address, size: 0x1000, data, executable, writable: !executable };
+    let segment = |address, data: &'d [u8], executable| Segment {
+        address,
+        size: 0x1000,
+        data: data.into(),
+        executable,
+        writable: !executable,
+    };
     let segments = vec![segment(CODE, code, true), segment(DATA, data, false)];
     let imports = imports.iter().map(|name| (*name).to_owned()).collect();
     let tables = Box::new(Fixed(cells.to_vec(), imports));
