@@ -7,8 +7,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 
-use gilaudit_binary::Hints;
-use gilaudit_input::{ArtifactKind, Inventory, Member, MemberKind, Problems};
+use gilaudit_binary::{Data, Hints};
+use gilaudit_input::{ArtifactKind, Contents, Inventory, Member, MemberKind, Problems};
 use gilaudit_model::cpython::{Found, find, module_stem};
 use gilaudit_model::{
     BinaryFacts, Extension, FailureKind, Finding, ImportFailure, Library, Loading, Origin, Platform, Problem, Stage,
@@ -18,6 +18,7 @@ use gilaudit_rules::check_extension;
 use rayon::prelude::*;
 
 use crate::applied::Applied;
+use crate::contents::{self, Looked};
 use crate::link::delegate::{self, Loaded};
 use crate::link::elsewhere::Libraries;
 use crate::reaches::reaches;
@@ -164,19 +165,29 @@ fn read(inventory: &Inventory, member: &Member, settings: &Settings) -> Read {
         return read;
     }
     // What does not begin like an object file is not read on: its beginning is enough to say what it is.
-    let bytes = match inventory.read_if(member, |head| gilaudit_binary::sniff(head).is_some()) {
-        Ok(bytes) => bytes,
+    let contents = match inventory.contents(member, |head| gilaudit_binary::sniff(head).is_some()) {
+        Ok(contents) => contents,
         Err(problem) => {
             read.problems.push(problem);
             return read;
         }
     };
-    if let Some(why) = no_object_file(&member.origin, &bytes) {
+    if let Contents::Memory(bytes) = &contents
+        && let Some(why) = no_object_file(&member.origin, bytes)
+    {
         read.libraries.push(Library { origin: member.origin.clone(), why: why.to_owned() });
         return read;
     }
     let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: None };
-    let (facts, mut problems) = gilaudit_binary::read(&bytes, &hints, &settings.binary_limits);
+    let wants_hash = member.in_archive() || member.explicit || settings.hash;
+    let look = |data: Data<'_>| gilaudit_binary::read(data, &hints, &settings.binary_limits);
+    let ((facts, mut problems), sha256, size) = match contents::look(inventory, member, contents, wants_hash, look) {
+        Ok(Looked { result, sha256, size }) => (result, sha256, size),
+        Err(problem) => {
+            read.problems.push(problem);
+            return read;
+        }
+    };
     if facts.is_empty() {
         // Nothing was read of a file that is named like an extension, so the audit must not succeed, whatever its reader says.
         if problems.is_empty() {
@@ -185,9 +196,7 @@ fn read(inventory: &Inventory, member: &Member, settings: &Settings) -> Read {
         problems.iter_mut().for_each(|problem| problem.unread = true);
     }
     read.problems = problems;
-    let wants_hash = member.in_archive() || member.explicit || settings.hash;
-    let sha256 = (wants_hash && !facts.is_empty()).then(|| gilaudit_input::sha256_hex(&bytes));
-    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let sha256 = sha256.filter(|_| !facts.is_empty());
     read.problems.extend(not_as_recorded(member, sha256.as_deref(), (!facts.is_empty()).then_some(size)));
     for facts in facts {
         let origin = facts.slice.as_ref().map_or_else(|| member.origin.clone(), |arch| member.origin.slice(arch));

@@ -440,7 +440,9 @@ impl Files {
                 Some(member) => inventory.read(member).ok(),
                 None => PythonRoot::unlisted(Path::new("")).read(path, &settings.input_limits).ok(),
             };
-            bytes.and_then(|bytes| gilaudit_binary::imports_of(&bytes, &names).ok()).map(|mentioned| (*node, mentioned))
+            bytes
+                .and_then(|bytes| gilaudit_binary::imports_of(&*bytes, &names).ok())
+                .map(|mentioned| (*node, mentioned))
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs).build();
         let read: Vec<Option<(usize, Mentioned)>> = match pool {
@@ -470,7 +472,7 @@ fn calls(origin: &Origin, limits: &gilaudit_input::Limits) -> LazyNames {
     let (path, limits) = (origin.file_path().to_owned(), limits.clone());
     LazyNames::new(Box::new(move || {
         let bytes = PythonRoot::unlisted(Path::new("")).read(&path, &limits);
-        bytes.map(|bytes| gilaudit_binary::called_names(&bytes)).unwrap_or_default()
+        bytes.map(|bytes| gilaudit_binary::called_names(&*bytes)).unwrap_or_default()
     }))
 }
 

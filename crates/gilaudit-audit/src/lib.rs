@@ -9,6 +9,7 @@
 mod applied;
 mod audit;
 pub mod baseline;
+mod contents;
 pub mod diff;
 pub mod environment;
 pub mod identity;

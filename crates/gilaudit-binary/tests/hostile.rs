@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gilaudit_binary::{Hints, Limits, read};
+use gilaudit_binary::{Hints, Limits, Parts, read};
 
 use crate::fixtures::{Fixture, all, targets};
 use crate::mutation::Mutator;
@@ -51,6 +51,28 @@ fn try_all(fixture: &Fixture, bytes: &[u8]) {
         for facts in &facts {
             let _ = facts.load(fixture.module(), &target);
         }
+    }
+}
+
+/// The same bytes as a file that is read in parts.
+fn parts(bytes: &[u8]) -> Parts<'_> {
+    Parts::new(bytes.len(), usize::MAX, |offset, buffer| {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let part = bytes.get(start..start.saturating_add(buffer.len()));
+        part.map(|part| buffer.copy_from_slice(part)).is_some()
+    })
+}
+
+#[test]
+fn what_is_read_in_parts_is_read_alike() {
+    for fixture in chosen() {
+        let bytes = fixture.bytes();
+        let origin = fixture.origin();
+        let whole = read(&bytes, &Hints::new(&origin), &LIMITS);
+        let parts = parts(&bytes);
+        let in_parts = read(&parts, &Hints::new(&origin), &LIMITS);
+        assert_eq!(format!("{whole:?}"), format!("{in_parts:?}"), "{origin}");
+        assert_eq!(parts.failure(), None, "{origin}");
     }
 }
 

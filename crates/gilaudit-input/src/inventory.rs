@@ -8,8 +8,9 @@ use tempfile::TempDir;
 
 use crate::budget::Budget;
 use crate::bytes::Bytes;
+use crate::contents::{Contents, FileContents};
 use crate::limits::Limits;
-use crate::open::Opened;
+use crate::open::{Opened, ReadError};
 use crate::problems::{not_read, unread};
 use crate::zip::{Archive, Entry};
 
@@ -170,28 +171,42 @@ impl Inventory {
         self.downloads.push(folder);
     }
 
-    /// The contents of a member if `matters` says so of its first bytes, else only these. So what is merely named like an extension
-    /// is not inflated, however large it says it is.
-    pub fn read_if(&self, member: &Member, matters: impl Fn(&[u8]) -> bool) -> Result<Bytes, Problem> {
-        match self.head(&member.handle) {
-            Some(head) if !head.is_empty() && !matters(&head) => Ok(Bytes::from(head)),
-            _ => self.read(member),
-        }
+    /// The contents of a member if `matters` says so of its first bytes, else only these, or all of what is small. So what is merely
+    /// named like an extension is not inflated, however large it says it is, and of a file only what is asked for is read.
+    ///
+    /// May be called from several threads at once, like [`Self::read`].
+    pub fn contents(&self, member: &Member, matters: impl Fn(&[u8]) -> bool) -> Result<Contents, Problem> {
+        let path = match &member.handle {
+            Handle::File(path) => path,
+            Handle::Entry { archive, entry } if entry.size > SMALL => {
+                let head = self.archives.get(*archive).map(|archive| archive.head(entry, HEAD));
+                return match head {
+                    Some(head) if !head.is_empty() && !matters(&head) => Ok(Contents::Memory(Bytes::from(head))),
+                    _ => self.read(member).map(Contents::Memory),
+                };
+            }
+            Handle::Entry { .. } | Handle::Memory(_) => return self.read(member).map(Contents::Memory),
+        };
+        let read = || {
+            let opened = Opened::open(path, self.limits.member_bytes)?;
+            let head = opened.len().min(HEAD as u64);
+            let mut bytes = Vec::new();
+            opened.append(&mut bytes, 0, head)?;
+            opened.ends()?;
+            if matters(&bytes) {
+                return Ok(Contents::File(FileContents::new(opened, &self.budget)));
+            }
+            if opened.len() <= SMALL {
+                opened.append(&mut bytes, head, opened.len().saturating_sub(head))?;
+            }
+            Ok(Contents::Memory(Bytes::from(bytes)))
+        };
+        read().map_err(|error| self.not_read(member, &error))
     }
 
-    /// The first bytes of what is not small; `None` when it is read as a whole anyway.
-    fn head(&self, handle: &Handle) -> Option<Vec<u8>> {
-        match handle {
-            Handle::File(path) => {
-                let opened = Opened::open(path, self.limits.member_bytes).ok()?;
-                let mut head = vec![0; HEAD];
-                (opened.len() > SMALL).then(|| opened.read_at(&mut head, 0).ok())?.map(|()| head)
-            }
-            Handle::Entry { archive, entry } if entry.size > SMALL => {
-                Some(self.archives.get(*archive)?.head(entry, HEAD))
-            }
-            Handle::Entry { .. } | Handle::Memory(_) => None,
-        }
+    /// The problem of a member that could not be read to its end.
+    pub fn not_read(&self, member: &Member, error: &ReadError) -> Problem {
+        Problem { unread: member.kind == MemberKind::Candidate, ..not_read(member.origin.clone(), error) }
     }
 
     /// Whether this is one of the files that are audited: a report written there would destroy it.

@@ -31,6 +31,7 @@
 mod budget;
 mod bytes;
 mod collector;
+mod contents;
 mod dist_info;
 mod environment;
 mod file;
@@ -63,6 +64,7 @@ use gilaudit_model::Target;
 use sha2::{Digest, Sha256};
 
 pub use bytes::Bytes;
+pub use contents::{Contents, FileContents};
 pub use given::Given;
 pub use here::relative;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};

@@ -161,6 +161,16 @@ impl Opened {
     /// A file that has more to give than its size is none of a disk (those of `/proc` say that they are empty), or still being written.
     pub(crate) fn read_whole(&self, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
         self.append(buffer, 0, self.len())?;
+        self.ends()
+    }
+
+    /// Whether it is still the file that was opened, and as it was then.
+    pub(crate) fn unchanged(&self) -> Result<(), ReadError> {
+        if Identity::of(&self.file.metadata()?) == self.identity { Ok(()) } else { Err(ReadError::Changed) }
+    }
+
+    /// Whether it ends where its size says.
+    pub(crate) fn ends(&self) -> Result<(), ReadError> {
         let mut one = [0];
         match read_some(&self.file, &mut one, self.len()) {
             Ok(0) => Ok(()),

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use gilaudit_binary::{Hints, Limits, read};
+use gilaudit_binary::{Data, Hints, Limits, read};
 use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{
     BinaryFacts, Delegate, Evidence, Format, Hook, ImportFailure, InitResult, Loading, Origin, Platform, Status,
@@ -18,6 +18,7 @@ use gilaudit_model::{
 };
 
 use super::linked::{Closure, without_declaring, wrong_dll};
+use crate::contents;
 
 /// The files among the inputs that may be needed libraries of others, each read once at most, when the first module needs it.
 pub(crate) struct Libraries<'a> {
@@ -115,9 +116,11 @@ impl<'a> Libraries<'a> {
     fn facts<'f>(&self, file: &'f File<'_>) -> &'f [BinaryFacts] {
         file.facts.get_or_init(|| {
             let member = file.member;
-            let Ok(bytes) = self.inventory.read(member) else { return Vec::new() };
+            let Ok(contents) = self.inventory.contents(member, |_| true) else { return Vec::new() };
             let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: Some(&file.functions) };
-            read(&bytes, &hints, self.limits).0
+            let facts = |data: Data<'_>| read(data, &hints, self.limits).0;
+            let looked = contents::look(self.inventory, member, contents, false, facts);
+            looked.map(|looked| looked.result).unwrap_or_default()
         })
     }
 

@@ -124,7 +124,8 @@ impl<'data> Data<'data> {
     pub(crate) fn has(self, offset: usize, text: &[u8]) -> bool {
         let Some(end) = offset.checked_add(text.len()).filter(|end| *end <= self.length) else { return false };
         let window = self.window(offset);
-        let bytes = window.get(..text.len()).or_else(|| if window.len() < WINDOW { None } else { self.get(offset..end) });
+        let bytes =
+            window.get(..text.len()).or_else(|| if window.len() < WINDOW { None } else { self.get(offset..end) });
         bytes == Some(text)
     }
 

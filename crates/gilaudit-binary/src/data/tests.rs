@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use object::{ReadRef, U32, U64, LittleEndian as LE};
+use object::{LittleEndian as LE, ReadRef, U32, U64};
 
 use super::*;
 

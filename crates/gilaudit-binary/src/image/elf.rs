@@ -507,8 +507,7 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
 
     fn exports_starting(&self, prefix: &str) -> Vec<String> {
         let symbols = self.symbols.first(self.symbol_count());
-        let named =
-            symbols.filter(|symbol| self.defined(symbol).is_some()).filter_map(|symbol| self.name_of(symbol));
+        let named = symbols.filter(|symbol| self.defined(symbol).is_some()).filter_map(|symbol| self.name_of(symbol));
         let mut names: Vec<String> = named
             .filter(|name| name.starts_with(prefix.as_bytes()))
             .map(|name| String::from_utf8_lossy(name).into_owned())
@@ -526,7 +525,8 @@ impl<'data, Elf: FileHeader<Endian = Endianness>> Tables for ElfTables<'data, El
         let mut budget = self.strings.len().saturating_mul(4);
         let count = self.symbol_count();
         let mut names = Vec::new();
-        for symbol in self.symbols.first(count).skip(1).filter(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF) {
+        for symbol in self.symbols.first(count).skip(1).filter(|symbol| symbol.st_shndx(self.endian) == elf::SHN_UNDEF)
+        {
             let Some(name) = self.name_of(symbol) else { return (names, false) };
             let Some(rest) = budget.checked_sub(name.len()) else { return (names, false) };
             budget = rest;

@@ -58,7 +58,8 @@ fn fat_slices<Fat: object::read::macho::FatArch>(data: Data<'_>) -> Result<Vec<S
         let (start, size) = arch.file_range();
         let end = start.saturating_add(size);
         let overlap = taken.iter().find(|(_, from, to)| start < *to && *from < end);
-        let inside = || Some(data.clamped(start, size)).filter(|slice| slice.len() as u64 == size && start <= data.len() as u64);
+        let inside =
+            || Some(data.clamped(start, size)).filter(|slice| slice.len() as u64 == size && start <= data.len() as u64);
         let slice = if slices.iter().any(|(other, _): &Slice<'_>| *other == name) {
             Err(format!("a second slice for {name}, which is never loaded"))
         } else if let Some((other, ..)) = overlap {
@@ -342,9 +343,9 @@ impl<'data, Mach: MachHeader<Endian = Endianness>> MachTables<'data, Mach> {
         let indirect = commands.dynamic_symbols.map_or(Entries::EMPTY, |table_at| {
             table(data, table_at.indirectsymoff.get(endian), table_at.nindirectsyms.get(endian))
         });
-        let external = commands
-            .dynamic_symbols
-            .map_or(Entries::EMPTY, |table_at| table(data, table_at.extreloff.get(endian), table_at.nextrel.get(endian)));
+        let external = commands.dynamic_symbols.map_or(Entries::EMPTY, |table_at| {
+            table(data, table_at.extreloff.get(endian), table_at.nextrel.get(endian))
+        });
         // External relocations are relative to the first segment; to the first writable one where code and data may be loaded apart,
         // and on x86-64 (dyld, ImageLoaderMachOClassic::getRelocBase).
         let apart = header.flags(endian).contains(macho::MH_SPLIT_SEGS) || header.is_type_64();

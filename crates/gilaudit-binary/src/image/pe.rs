@@ -191,8 +191,9 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
             let lookup = Some(entry.original_first_thunk.get(LE)).filter(|lookup| *lookup != 0).unwrap_or(table);
             Library { name: entry.name.get(LE), lookup, table }
         });
-        let delayed =
-            self.delayed.map_or(Entries::EMPTY, |address| self.table::<pe::ImageDelayloadDescriptor>(address, u32::MAX));
+        let delayed = self
+            .delayed
+            .map_or(Entries::EMPTY, |address| self.table::<pe::ImageDelayloadDescriptor>(address, u32::MAX));
         let delayed = delayed.iter().take_while(|entry| entry.dll_name_rva.get(LE) != 0).map(|entry| {
             // Visual C++ 6 wrote addresses that include the image base.
             let absolute = entry.attributes.get(LE) & pe::IMAGE_DELAYLOAD_RVA_BASED == 0;
@@ -247,13 +248,14 @@ impl<'data, Pe: ImageNtHeaders> PeTables<'data, Pe> {
     /// The names in the export directory and where they lead, an address relative to the image base each.
     fn exports(&self) -> impl Iterator<Item = (u32, u32)> + use<'data, Pe> {
         let directory = self.exports.and_then(|entry| self.one::<pe::ImageExportDirectory>(entry.0));
-        let (names, indices, addresses) = directory.map_or((Entries::EMPTY, Entries::EMPTY, Entries::EMPTY), |directory| {
-            let count = directory.number_of_names.get(LE);
-            let names = self.table::<U32<LE>>(directory.address_of_names.get(LE), count);
-            let indices = self.table::<U16<LE>>(directory.address_of_name_ordinals.get(LE), count);
-            let functions = directory.number_of_functions.get(LE);
-            (names, indices, self.table::<U32<LE>>(directory.address_of_functions.get(LE), functions))
-        });
+        let (names, indices, addresses) =
+            directory.map_or((Entries::EMPTY, Entries::EMPTY, Entries::EMPTY), |directory| {
+                let count = directory.number_of_names.get(LE);
+                let names = self.table::<U32<LE>>(directory.address_of_names.get(LE), count);
+                let indices = self.table::<U16<LE>>(directory.address_of_name_ordinals.get(LE), count);
+                let functions = directory.number_of_functions.get(LE);
+                (names, indices, self.table::<U32<LE>>(directory.address_of_functions.get(LE), functions))
+            });
         names.iter().zip(indices.iter()).filter_map(move |(name, index)| {
             let address = addresses.get(usize::from(index.get(LE)))?.get(LE);
             (address != 0).then(|| (name.get(LE), address))
