@@ -7,7 +7,7 @@ use crate::remote::RemoteFile;
 /// Members that are looked at, far above what wheels have.
 const MOST: usize = 500_000;
 
-impl RemoteFile<'_> {
+impl RemoteFile {
     /// Fetches the members that `wanted` names, each from its local header to where the next one begins, in few requests. A file that is
     /// no zip archive, or a broken one, is left to whoever reads it: here nothing is judged.
     pub fn prefetch_members(&self, wanted: impl Fn(&str) -> bool) -> Result<(), crate::Failure> {

@@ -5,7 +5,7 @@
 //! file that changes meanwhile is not read.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
 use rawzip::ReaderAt;
@@ -55,15 +55,15 @@ pub struct Traffic {
 }
 
 /// A file that is read at the places that matter.
-pub struct RemoteFile<'a> {
-    client: &'a Client,
+pub struct RemoteFile {
+    client: Arc<Client>,
     url: Url,
     size: u64,
     limits: Limits,
     state: Mutex<State>,
 }
 
-impl std::fmt::Debug for RemoteFile<'_> {
+impl std::fmt::Debug for RemoteFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RemoteFile").field("url", &shown(&self.url)).field("size", &self.size).finish_non_exhaustive()
     }
@@ -106,9 +106,9 @@ impl Version {
 
 impl Client {
     /// Opens a file: its end, or all of it when that is little.
-    pub fn open(&self, file: &File, limits: Limits) -> Result<RemoteFile<'_>, Failure> {
+    pub fn open(self: &Arc<Self>, file: &File, limits: Limits) -> Result<RemoteFile, Failure> {
         let mut remote = RemoteFile {
-            client: self,
+            client: Arc::clone(self),
             url: file.url.clone(),
             size: file.size.unwrap_or(0),
             limits,
@@ -150,7 +150,7 @@ impl Client {
     }
 }
 
-impl RemoteFile<'_> {
+impl RemoteFile {
     /// Bytes of the file.
     pub fn size(&self) -> u64 {
         self.size
@@ -197,17 +197,11 @@ impl RemoteFile<'_> {
         };
         let left = REQUESTS.saturating_sub(self.traffic().requests).saturating_sub(1).min(ROUND);
         for range in coalesce(missing, GAP, left) {
-            for range in self.missing(range) {
+            if !self.state().pieces.missing(range).is_empty() {
                 self.fetch_some(range)?;
             }
         }
         Ok(())
-    }
-
-    fn missing(&self, range: Range) -> Vec<Range> {
-        // Pieces that are at hand already lie between others: the hole around a small one is asked for at once.
-        let missing = self.state().pieces.missing(range);
-        coalesce(missing, GAP, usize::MAX)
     }
 
     /// Fetches a range, in whatever way the server plays.
@@ -233,7 +227,7 @@ impl RemoteFile<'_> {
         let range = format!("bytes={start}-{}", end.saturating_sub(1));
         let answer = self.client.get(&self.url, &[("range", &range), ("accept-encoding", "identity")])?;
         match answer.status {
-            200 => self.whole_of(answer, Some(self.size)),
+            200 => self.take_whole(answer, Some(self.size)).map(drop),
             206 if content_range(&answer) == Some((start, end, self.size)) => {
                 match self.accept(answer, (start, end)) {
                     Err(Refused::Changed) => Err(self.failed("the file changed while it was read")),
@@ -357,18 +351,17 @@ fn content_range(answer: &Answer) -> Option<(u64, u64, u64)> {
     (first <= last && last < size).then_some((first, last.checked_add(1)?, size))
 }
 
-impl ReaderAt for RemoteFile<'_> {
+impl ReaderAt for RemoteFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let size = buffer.len().min(left);
         let Some(buffer) = buffer.get_mut(..size).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
         let end = offset.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
-        let missing = self.state().pieces.missing((offset, end));
-        if let (Some((start, _)), Some((_, last))) = (missing.first(), missing.last()) {
-            let end = (*last).max(start.saturating_add(STEP)).min(self.size);
-            for range in self.missing((*start, end)) {
-                self.fetch_some(range).map_err(io::Error::other)?;
-            }
+        // Whoever comes back again and again needs more than was foreseen: so each time twice as much is fetched, but nothing twice.
+        let step = STEP.checked_shl(u32::try_from(self.traffic().requests).unwrap_or(8).min(8)).unwrap_or(STEP) / 2;
+        let hole = self.state().pieces.missing((offset, end.max(offset.saturating_add(step)).min(self.size))).first().copied();
+        if let Some(range) = hole.filter(|(start, _)| *start == offset) {
+            self.fetch_some(range).map_err(io::Error::other)?;
         }
         match self.state().pieces.copy(buffer, offset) {
             0 => Err(io::Error::other("the server did not give what it was asked for")),

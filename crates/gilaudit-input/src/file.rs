@@ -81,7 +81,7 @@ fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
 fn zip(collector: &mut Collector, path: &Path, origin: Origin) {
     let opened = Source::file(path).map_err(|error| not_read(origin.clone(), &error)).and_then(|source| {
         let archive = Archive::new(source);
-        let directory = archive.directory(collector.limits());
+        let directory = archive.directory(collector.limits(), wheel::matters);
         directory
             .map(|directory| (archive, directory))
             .map_err(|fault| unread(origin.clone(), fault.stage, fault.error))

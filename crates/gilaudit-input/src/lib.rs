@@ -35,6 +35,7 @@ mod contents;
 mod dist_info;
 mod environment;
 mod file;
+mod fit;
 mod folder;
 mod given;
 mod here;
@@ -53,6 +54,7 @@ mod project;
 mod python;
 mod python_tree;
 mod record;
+mod remote;
 mod sdist;
 mod tar;
 mod walk;
@@ -65,12 +67,15 @@ use sha2::{Digest, Sha256};
 
 pub use bytes::Bytes;
 pub use contents::{Contents, FileContents};
+pub use fit::{Fit, fit, platform_tags};
 pub use given::Given;
 pub use here::relative;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
 pub use limits::Limits;
 pub use open::{ReadError, read_beginning, read_text};
 pub use problems::Problems;
+pub use python::pip_configuration;
+pub use remote::{RemoteWheel, collect_remote, is_read_of_a_wheel};
 pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
 
 /// Lists what there is to read in what the user named, sorted by origin. Reads no member's contents.

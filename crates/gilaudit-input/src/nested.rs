@@ -98,7 +98,7 @@ fn contents(collector: &mut Collector, archive: &Archive, entry: &Entry, depth: 
 fn open(collector: &mut Collector, bytes: Bytes, origin: Origin, depth: usize) {
     if bytes.starts_with(b"PK") {
         let archive = Archive::new(Source::Memory(bytes));
-        match archive.directory(collector.limits()) {
+        match archive.directory(collector.limits(), wheel::matters) {
             Ok(directory) => {
                 let artifact = wheel::artifact(origin, false);
                 wheel::list(collector, archive, directory, artifact, depth);

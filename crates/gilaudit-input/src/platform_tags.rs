@@ -17,6 +17,25 @@ pub(crate) fn platform_tags() -> Vec<String> {
     tags(OS, ARCH, OS == "linux" && has_musl())
 }
 
+/// The tags of a system by its name: `linux-x86_64`, `musllinux-aarch64`, `macos-arm64`, `windows-amd64`.
+pub(crate) fn tags_of(name: &str) -> Option<Vec<String>> {
+    let (os, arch) = name.split_once('-')?;
+    let arch = match arch {
+        "amd64" | "x64" | "x86-64" => "x86_64",
+        "arm64" => "aarch64",
+        "i686" | "win32" => "x86",
+        other => other,
+    };
+    let tags = match os {
+        "linux" | "manylinux" => tags("linux", arch, false),
+        "musllinux" => tags("linux", arch, true),
+        "macos" | "darwin" => tags("macos", arch, false),
+        "windows" | "win" => tags("windows", arch, false),
+        _ => Vec::new(),
+    };
+    (!tags.is_empty()).then_some(tags)
+}
+
 fn tags(os: &str, arch: &str, musl: bool) -> Vec<String> {
     match (os, arch) {
         ("linux", _) => {

@@ -1,4 +1,5 @@
-//! Running the active Python, which this crate does for two questions only: where its packages are, and what pip can download.
+//! Running the active Python, which this crate does for three questions only: where its packages are, what pip can download, and how
+//! pip is configured.
 //!
 //! The audited folder may well be the current one, so Python must not import from it: with `-c` and `-m` the current folder comes
 //! first on `sys.path`, and a `json.py` there would run. Every script therefore starts with [`SAFE_PATH`]. The current folder itself
@@ -33,6 +34,16 @@ fn in_environment(folder: &Path) -> PathBuf {
 pub(crate) fn run<S: AsRef<OsStr>>(program: &OsStr, script: &str, arguments: &[S]) -> io::Result<Output> {
     let script = format!("{SAFE_PATH}{script}");
     Command::new(program).arg("-c").arg(script).args(arguments).stdin(Stdio::null()).output()
+}
+
+/// What `pip config list` prints, of the first Python that has pip; `None` without any.
+pub fn pip_configuration() -> Option<String> {
+    const SCRIPT: &str = "import runpy\nrunpy.run_module('pip', run_name='__main__', alter_sys=True)\n";
+    let arguments = ["--disable-pip-version-check", "config", "list"];
+    interpreters().iter().find_map(|program| {
+        let output = run(program, SCRIPT, &arguments).ok().filter(|output| output.status.success())?;
+        String::from_utf8(output.stdout).ok()
+    })
 }
 
 /// Bytes of what a program prints that are looked at.

@@ -33,7 +33,7 @@ pub(crate) fn open(collector: &mut Collector, source: Result<Source, ReadError>,
     let origin = artifact.origin.clone();
     let opened = source.map_err(|error| not_read(origin.clone(), &error)).and_then(|source| {
         let archive = Archive::new(source);
-        let directory = archive.directory(collector.limits());
+        let directory = archive.directory(collector.limits(), matters);
         directory
             .map(|directory| (archive, directory))
             .map_err(|fault| unread(origin.clone(), fault.stage, fault.error))
@@ -113,6 +113,13 @@ pub(crate) fn list(
     candidates
 }
 
+/// Whether an entry of this name is looked at in any case: what is named like an extension, what says what the wheel is, and archives.
+pub(crate) fn matters(name: &str) -> bool {
+    let is_metadata =
+        |file: &str| matches!(file, "METADATA" | "WHEEL" | "RECORD") && is_installable(name) && name.matches('/').count() == 1;
+    is_candidate(name) || name.rsplit('/').next().is_some_and(is_metadata) || nested::is_package(name)
+}
+
 /// Whether a member of this name says that the archive is one that is installed: a wheel, or an egg.
 fn is_installable(name: &str) -> bool {
     name.split_once('/').is_some_and(|(folder, _)| folder.ends_with(".dist-info") || folder == "EGG-INFO")
@@ -145,6 +152,10 @@ fn report_directory(collector: &mut Collector, directory: &Directory, origin: &O
     }
     if directory.prepended > 0 {
         let error = format!("{} bytes are in front of the archive", directory.prepended);
+        collector.problem(notice(origin.clone(), Stage::Archive, error));
+    }
+    if directory.layout_unchecked {
+        let error = "layout not checked: only what matters was fetched, so an entry that only its local header names would not be seen";
         collector.problem(notice(origin.clone(), Stage::Archive, error));
     }
     for misplaced in &directory.misplaced {

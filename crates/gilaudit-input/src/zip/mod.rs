@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use directory::Record;
 use names::{Written, other_spellings};
 use source::Reader;
-pub(crate) use source::Source;
+pub(crate) use source::{Remote, Source};
 
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -56,6 +56,8 @@ pub(crate) struct Entry {
     pub(crate) disagreement: Option<&'static str>,
     /// Where its local header and its data lie.
     range: (u64, u64),
+    /// The record of one whose local header was not read yet, because the archive is far away and it does not matter.
+    late: Option<Box<Record>>,
 }
 
 /// Why an archive or an entry could not be read, and at which stage.
@@ -87,6 +89,8 @@ pub(crate) struct Directory {
     pub(crate) prepended: u64,
     /// Oddities of where entries lie.
     pub(crate) misplaced: Vec<Misplaced>,
+    /// Neither most local headers nor what is between entries was looked at.
+    pub(crate) layout_unchecked: bool,
 }
 
 /// An oddity of where entries lie, with the names involved.
@@ -104,7 +108,9 @@ impl Archive {
     }
 
     /// Lists the entries, without folders, in the order of the central directory.
-    pub(crate) fn directory(&self, limits: &Limits) -> Result<Directory, Fault> {
+    ///
+    /// Of an archive on a server only the local headers of entries that `matters` names are looked at: all of them would be all of it.
+    pub(crate) fn directory(&self, limits: &Limits, matters: impl Fn(&str) -> bool) -> Result<Directory, Fault> {
         let reader = self.source.reader()?;
         if reader.len() == 0 {
             return Err(Fault::archive("the file is empty"));
@@ -117,8 +123,11 @@ impl Archive {
             ..Directory::default()
         };
         let mut all = Vec::with_capacity(records.records.len());
+        let is_remote = self.source.is_remote();
+        directory.layout_unchecked = is_remote;
         for record in &records.records {
-            match entry(&reader, record)? {
+            let is_late = is_remote && !matters(&String::from_utf8_lossy(&record.name));
+            match if is_late { late(record) } else { entry(&reader, record)? } {
                 Ok(entry) => all.push(entry),
                 Err(error) => {
                     directory.cut.get_or_insert(Fault::archive(error));
@@ -126,7 +135,9 @@ impl Archive {
             }
         }
         refuse_overlaps(&mut all, records.start);
-        directory.misplaced = misplaced(&reader, &all, records.start)?;
+        if !is_remote {
+            directory.misplaced = misplaced(&reader, &all, records.start)?;
+        }
         // A folder under every name.
         all.retain(|entry| !entry.name.ends_with('/') || !entry.other_names.is_empty());
         directory.entries = all;
@@ -156,7 +167,11 @@ impl Archive {
 
     /// Inflates one entry in memory, as soon as the budget has room for it, and verifies its length and checksum.
     pub(crate) fn read(&self, entry: &Entry, limits: &Limits, budget: &Arc<Budget>) -> Result<Bytes, Fault> {
-        let start = entry.data.clone().map_err(Fault::archive)?;
+        let start = match &entry.late {
+            None => entry.data.clone(),
+            Some(record) => self::entry(&self.source.reader()?, record)?.map_err(Fault::archive)?.data,
+        };
+        let start = start.map_err(Fault::archive)?;
         if entry.size > limits.member_bytes {
             let error = format!("declares {} bytes, over the limit of {}", entry.size, limits.member_bytes);
             return Err(Fault::limits(error));
@@ -223,6 +238,7 @@ fn entry(reader: &Reader, record: &Record) -> Result<Result<Entry, &'static str>
         other_names: Vec::new(),
         disagreement: None,
         range: (record.offset, record.offset),
+        late: None,
     };
     let Some(local) = Local::read(reader, record)? else {
         entry.other_names = other_spellings(&entry.name, &[central]);
@@ -246,6 +262,25 @@ fn entry(reader: &Reader, record: &Record) -> Result<Result<Entry, &'static str>
     };
     entry.disagreement = local.disagreement(record);
     Ok(Ok(entry))
+}
+
+/// What a record of the directory says, without its local header.
+fn late(record: &Record) -> Result<Entry, &'static str> {
+    let central = Written { name: &record.name, flags: record.flags, unicode_path: record.unicode_path.as_deref() };
+    let name = central.of_python()?;
+    let least = LOCAL_SIZE.saturating_add(record.name.len() as u64).saturating_add(record.compressed);
+    Ok(Entry {
+        size: record.size,
+        compressed: record.compressed,
+        method: record.method,
+        crc: record.crc,
+        data: Err("its local header was not read".to_owned()),
+        other_names: other_spellings(&name, &[central]),
+        disagreement: None,
+        range: (record.offset, record.offset.saturating_add(least)),
+        late: Some(Box::new(record.clone())),
+        name,
+    })
 }
 
 /// A local header.

@@ -1,12 +1,13 @@
 //! Where the bytes of an archive are: in a file, or in memory for an archive inside another one.
 //!
 //! A file is opened anew for every member, so that a folder with thousands of wheels does not keep as many files open. It must be the
-//! file that it was.
+//! file that it was. What is far away is asked for piece by piece, so of it only what matters is.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gilaudit_model::Stage;
+use rawzip::ReaderAt;
 
 use super::Fault;
 use crate::bytes::Bytes;
@@ -21,6 +22,21 @@ pub(crate) enum Source {
     Held(Arc<Opened>),
     /// In memory.
     Memory(Bytes),
+    /// On a server.
+    Remote(Remote),
+}
+
+/// An archive on a server: whoever speaks to it is another crate.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    pub(crate) bytes: Arc<dyn ReaderAt + Send + Sync>,
+    pub(crate) size: u64,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("size", &self.size).finish_non_exhaustive()
+    }
 }
 
 /// An archive that can be read now.
@@ -28,6 +44,7 @@ pub(crate) enum Source {
 pub(crate) enum Reader {
     File(Arc<Opened>),
     Memory(Bytes),
+    Remote(Remote),
 }
 
 impl Source {
@@ -46,7 +63,13 @@ impl Source {
             Self::File { path, identity } => Reader::File(Arc::new(Opened::again(path, identity).map_err(fault)?)),
             Self::Held(opened) => Reader::File(Arc::clone(opened)),
             Self::Memory(bytes) => Reader::Memory(bytes.clone()),
+            Self::Remote(remote) => Reader::Remote(remote.clone()),
         })
+    }
+
+    /// Whether every look at it costs a request.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Self::Remote(_))
     }
 }
 
@@ -55,6 +78,7 @@ impl Reader {
         match self {
             Self::File(opened) => opened.len(),
             Self::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Self::Remote(remote) => remote.size,
         }
     }
 
@@ -70,6 +94,13 @@ impl Reader {
                 let part = start.zip(size).and_then(|(start, size)| bytes.get(start..)?.get(..size));
                 let Some(part) = part else { return Ok(false) };
                 buffer.extend_from_slice(part);
+            }
+            Self::Remote(remote) => {
+                let start = buffer.len();
+                buffer.resize(start.saturating_add(usize::try_from(size).unwrap_or(0)), 0);
+                let part = buffer.get_mut(start..).unwrap_or_default();
+                let read = remote.bytes.read_exact_at(part, offset);
+                read.map_err(|error| Fault { stage: Stage::Open, error: error.to_string() })?;
             }
         }
         Ok(true)
