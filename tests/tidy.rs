@@ -99,6 +99,27 @@ fn no_input_or_output_in_the_core() {
     }
 }
 
+/// Invariant: only `gilaudit-index` speaks to a network.
+#[test]
+fn one_crate_speaks_to_a_network() {
+    for path in files(&root().join("crates"), "Cargo.toml").into_iter().chain([root().join("Cargo.toml")]) {
+        let text = fs::read_to_string(&path).unwrap();
+        let dependencies = text.split("[workspace.dependencies]").next().unwrap().to_owned()
+            + text.split("[workspace.lints.rust]").nth(1).unwrap_or_default();
+        let speaks = ["ureq", "rustls"].iter().any(|name| {
+            dependencies
+                .lines()
+                .any(|line| line.starts_with(&format!("{name}.workspace")) || line.starts_with(&format!("{name} =")))
+        });
+        let is_index = path.parent().unwrap().ends_with("gilaudit-index");
+        assert_eq!(speaks, is_index, "{}", path.display());
+    }
+    for (path, text) in rust().into_iter().filter(|(path, _)| path.starts_with(root().join("crates"))) {
+        let in_index = path.components().any(|part| part.as_os_str() == "gilaudit-index");
+        assert!(in_index || !text.contains("std::net"), "{} uses std::net", path.display());
+    }
+}
+
 /// Invariant: whatever is read is opened by one function, which waits for nobody and has a limit.
 #[test]
 fn files_are_opened_in_one_place() {

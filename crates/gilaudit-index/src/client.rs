@@ -80,7 +80,9 @@ impl Client {
         let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build();
         let proxy = match &configuration.proxy {
             // Not the text of the error, which may hold a password.
-            Some(proxy) => Some(Proxy::new(proxy).map_err(|_| "the proxy that pip is told to use is no address of one")?),
+            Some(proxy) => {
+                Some(Proxy::new(proxy).map_err(|_| "the proxy that pip is told to use is no address of one")?)
+            }
             None => Proxy::try_from_env(),
         };
         let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
@@ -207,7 +209,11 @@ fn copied(netrc: &netrc::Netrc) -> netrc::Netrc {
 }
 
 fn denied(url: &Url, told: bool) -> Failure {
-    let why = if told { "the server does not accept the credentials" } else { "the server wants credentials, and none are configured" };
+    let why = if told {
+        "the server does not accept the credentials"
+    } else {
+        "the server wants credentials, and none are configured"
+    };
     Failure::Denied(format!("{}: {why}", shown(url)))
 }
 

@@ -31,7 +31,10 @@ pub struct Configuration {
 impl std::fmt::Debug for Configuration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let indexes: Vec<String> = self.indexes.iter().map(crate::shown).collect();
-        f.debug_struct("Configuration").field("indexes", &indexes).field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Configuration")
+            .field("indexes", &indexes)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,7 +89,10 @@ impl Configuration {
             indexes,
             certificates: option("cert").or_else(|| set("REQUESTS_CA_BUNDLE")).or_else(|| set("CURL_CA_BUNDLE")),
             proxy: option("proxy"),
-            timeout: option("timeout").or_else(|| option("default-timeout")).and_then(|text| text.parse().ok()).unwrap_or(60),
+            timeout: option("timeout")
+                .or_else(|| option("default-timeout"))
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(60),
             netrc,
             keyring,
             notes,
@@ -141,7 +147,10 @@ install.index-url='https://not-this.example/'
     fn what_uv_is_told_and_nothing() {
         assert_eq!(indexes(&Configuration::new("", None, |_| None)), [PYPI]);
         let uv = |name: &str| (name == "UV_INDEX_URL").then(|| "http://localhost:1/x".to_owned());
-        assert_eq!(indexes(&Configuration::new("global.index-url='https://a.example'", None, uv)), ["http://localhost:1/x/"]);
+        assert_eq!(
+            indexes(&Configuration::new("global.index-url='https://a.example'", None, uv)),
+            ["http://localhost:1/x/"]
+        );
         let named = |name: &str| (name == "UV_INDEX").then(|| "corp=https://c.example/simple".to_owned());
         assert_eq!(indexes(&Configuration::new("", None, named)), [PYPI, "https://c.example/simple/"]);
     }

@@ -120,7 +120,8 @@ mod tests {
         let netrc = Netrc::parse(&b"machine a.example login n password np\n"[..]).ok();
         let indexes = vec![url("https://i:ip@b.example/simple/")];
         let credentials = Credentials { indexes, netrc, keyring: false };
-        let login = |text: &str| credentials.for_url(&url(text)).map(|login| format!("{}:{}", login.user, login.password));
+        let login =
+            |text: &str| credentials.for_url(&url(text)).map(|login| format!("{}:{}", login.user, login.password));
         assert_eq!(login("https://u:p%40%2B@a.example/x").as_deref(), Some("u:p@+"));
         assert_eq!(login("https://a.example/x").as_deref(), Some("n:np"));
         assert_eq!(login("https://b.example/files/x").as_deref(), Some("i:ip"));

@@ -197,7 +197,8 @@ fn html(text: &[u8]) -> Vec<Raw> {
                     tag.attributes.get(name).map(|value| String::from_utf8_lossy(&value.value).into_owned())
                 };
                 let Some(href) = attribute(b"href") else { continue };
-                let hash = href.split_once("#sha256=").map(|(_, hash)| hash.split('&').next().unwrap_or(hash).to_owned());
+                let hash =
+                    href.split_once("#sha256=").map(|(_, hash)| hash.split('&').next().unwrap_or(hash).to_owned());
                 files.push(Raw {
                     hashes: hash.into_iter().map(|hash| ("sha256".to_owned(), hash)).collect(),
                     url: href,
@@ -233,7 +234,11 @@ impl Raw {
             index: index.clone(),
             kind,
             version,
-            claimed_sha256: self.hashes.get("sha256").filter(|hash| is_hash(hash)).map(|hash| hash.to_ascii_lowercase()),
+            claimed_sha256: self
+                .hashes
+                .get("sha256")
+                .filter(|hash| is_hash(hash))
+                .map(|hash| hash.to_ascii_lowercase()),
             size: self.size,
             uploaded: self.uploaded,
             requires_python: self.requires_python,

@@ -20,7 +20,8 @@ impl Pieces {
     pub(crate) fn add(&mut self, start: u64, bytes: Vec<u8>) {
         let end = start.saturating_add(length(&bytes));
         for (from, to) in self.missing((start, end)) {
-            let part = usize::try_from(from.saturating_sub(start)).ok().zip(usize::try_from(to.saturating_sub(start)).ok());
+            let part =
+                usize::try_from(from.saturating_sub(start)).ok().zip(usize::try_from(to.saturating_sub(start)).ok());
             if let Some(part) = part.and_then(|(from, to)| bytes.get(from..to)) {
                 self.pieces.insert(from, part.to_owned());
             }

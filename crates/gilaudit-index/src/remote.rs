@@ -123,7 +123,12 @@ impl Client {
     }
 
     /// Fetches a file as a whole and hands it on in pieces. Gives its SHA-256, which must be the one that was claimed, if one was.
-    pub fn download(&self, file: &File, most: u64, to: impl FnMut(&[u8]) -> Result<(), String>) -> Result<String, Failure> {
+    pub fn download(
+        &self,
+        file: &File,
+        most: u64,
+        to: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<String, Failure> {
         let mut to = to;
         let mut hash = Sha256::new();
         let answer = self.get(&file.url, &[("accept-encoding", "identity")])?;
@@ -180,7 +185,8 @@ impl RemoteFile {
         let range = format!("bytes=0-{}", FIRST.saturating_sub(1));
         let answer = self.client.get(&self.url, &[("range", &range), ("accept-encoding", "identity")])?;
         let total = (answer.status == 206).then(|| content_range(&answer)).flatten();
-        let Some((start, end, size)) = total.filter(|(start, end, size)| *start == 0 && *end == FIRST.min(*size)) else {
+        let Some((start, end, size)) = total.filter(|(start, end, size)| *start == 0 && *end == FIRST.min(*size))
+        else {
             return self.whole_of(answer, None);
         };
         self.size = size;
@@ -359,7 +365,8 @@ impl ReaderAt for RemoteFile {
         let end = offset.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
         // Whoever comes back again and again needs more than was foreseen: so each time twice as much is fetched, but nothing twice.
         let step = STEP.checked_shl(u32::try_from(self.traffic().requests).unwrap_or(8).min(8)).unwrap_or(STEP) / 2;
-        let hole = self.state().pieces.missing((offset, end.max(offset.saturating_add(step)).min(self.size))).first().copied();
+        let hole =
+            self.state().pieces.missing((offset, end.max(offset.saturating_add(step)).min(self.size))).first().copied();
         if let Some(range) = hole.filter(|(start, _)| *start == offset) {
             self.fetch_some(range).map_err(io::Error::other)?;
         }

@@ -98,7 +98,8 @@ fn read(mut stream: &TcpStream, number: usize) -> Option<Request> {
     let text = String::from_utf8(head).ok()?;
     let mut lines = text.lines();
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+    let header =
+        |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
     Some(Request { path, headers: lines.filter_map(header).collect(), number })
 }
 

@@ -19,7 +19,7 @@ pub enum Fit {
 }
 
 /// The platform tags of a system, `linux-x86_64` or the like, or of this machine; `None` when the name is not known.
-pub fn platform_tags(name: Option<&str>) -> Option<Vec<String>> {
+pub fn wheel_platforms(name: Option<&str>) -> Option<Vec<String>> {
     name.map_or_else(|| Some(platform_tags::platform_tags()), platform_tags::tags_of)
 }
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn wheels_by_name() {
         let on = |system: &str, target: &str, name: &str| {
-            fit(name, &target.parse().unwrap(), &platform_tags(Some(system)).unwrap())
+            fit(name, &target.parse().unwrap(), &wheel_platforms(Some(system)).unwrap())
         };
         let linux = |target: &str, name: &str| on("linux-x86_64", target, name);
         assert!(matches!(linux("3.14t", "x-1-cp314-cp314t-manylinux_2_28_x86_64.whl"), Fit::Loads(_)));
@@ -101,6 +101,6 @@ mod tests {
         assert!(matches!(on("macos-arm64", "3.14t", "x-1-cp314-cp314t-macosx_10_9_universal2.whl"), Fit::Loads(_)));
         assert_eq!(on("macos-arm64", "3.14t", "x-1-cp314-cp314t-macosx_11_0_x86_64.whl"), Fit::No);
         assert!(linux("3.14t", "x-1-cp314-cp314t-manylinux_2_28_x86_64.whl") > linux("3.14t", "x-1-py3-none-any.whl"));
-        assert_eq!(platform_tags(Some("amiga-m68k")), None);
+        assert_eq!(wheel_platforms(Some("amiga-m68k")), None);
     }
 }

@@ -67,7 +67,7 @@ use sha2::{Digest, Sha256};
 
 pub use bytes::Bytes;
 pub use contents::{Contents, FileContents};
-pub use fit::{Fit, fit, platform_tags};
+pub use fit::{Fit, fit, wheel_platforms};
 pub use given::Given;
 pub use here::relative;
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
@@ -75,8 +75,8 @@ pub use limits::Limits;
 pub use open::{ReadError, read_beginning, read_text};
 pub use problems::Problems;
 pub use python::pip_configuration;
-pub use remote::{RemoteWheel, collect_remote, is_read_of_a_wheel};
 pub use python_tree::{InstalledDistribution, Owners, PythonRoot, python_root};
+pub use remote::{RemoteWheel, collect_remote, is_read_of_a_wheel};
 
 /// Lists what there is to read in what the user named, sorted by origin. Reads no member's contents.
 ///

@@ -115,8 +115,9 @@ pub(crate) fn list(
 
 /// Whether an entry of this name is looked at in any case: what is named like an extension, what says what the wheel is, and archives.
 pub(crate) fn matters(name: &str) -> bool {
-    let is_metadata =
-        |file: &str| matches!(file, "METADATA" | "WHEEL" | "RECORD") && is_installable(name) && name.matches('/').count() == 1;
+    let is_metadata = |file: &str| {
+        matches!(file, "METADATA" | "WHEEL" | "RECORD") && is_installable(name) && name.matches('/').count() == 1
+    };
     is_candidate(name) || name.rsplit('/').next().is_some_and(is_metadata) || nested::is_package(name)
 }
 
