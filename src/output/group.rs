@@ -200,7 +200,7 @@ fn part(finding: &Finding, judged: Option<&Judged>) -> (Part, (String, String)) 
     };
     let whats: Vec<&str> = declaration.evidence.iter().map(|seen| seen.what.as_str()).collect();
     let reason = declaration.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-    let places = path.into_iter().chain(declaration.evidence.iter().map(|seen| seen.at.clone()));
+    let places = path.into_iter().chain(declaration.evidence.iter().map(|seen| seen.at.to_string()));
     let places: Vec<String> = places.collect();
     (Part { archive, why: format!("{by}{}{reason}", whats.join("; ")) }, (module, places.join(", ")))
 }

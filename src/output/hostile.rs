@@ -5,7 +5,9 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use gilaudit_audit::report::{Answers, Report};
 use gilaudit_audit::sample;
-use gilaudit_model::{Distribution, Evidence, Framework, Library, Location, Origin, Problem, Severity, Stage, Status};
+use gilaudit_model::{
+    Distribution, Evidence, Framework, Library, Location, Origin, Problem, Reason, Severity, Site, Stage, Status,
+};
 use gilaudit_policy::{Diagnostic, Place};
 
 use super::{Detail, visible};
@@ -35,8 +37,8 @@ fn report(hostile: &str) -> Report {
         extension.distribution = Some(Distribution { name: text(), version: text() });
         extension.abi.tag = Some(text());
         extension.framework = Some(Framework { name: "cython", version: Some(text()) });
-        extension.declaration.evidence = vec![Evidence { what: text(), at: text() }];
-        extension.declaration.reason = (extension.declaration.status == Status::Unknown).then(text);
+        extension.declaration.evidence = vec![Evidence { what: text(), at: Site::Named(text()).into() }];
+        extension.declaration.reason = (extension.declaration.status == Status::Unknown).then(|| Reason::Code(text()));
         extension.declaration.delegated_to = Some(text());
         extension.declaration.declared_by_tool = Some(text());
         if let Some(failure) = &mut extension.failure {

@@ -164,7 +164,7 @@ fn module(Judged { extension, decision }: &Judged, rules: &[&str], texts: &mut T
     });
     let said = [
         (!rules.is_empty()).then(|| format!("its declaration is contradicted by {}", rules.join(", "))),
-        declaration.reason.clone(),
+        declaration.reason.as_ref().map(ToString::to_string),
         declaration.delegated_to.as_ref().map(|to| format!("initialised by {to}")),
         declaration.declared_by_tool.as_ref().map(|tool| format!("declared by {tool}")),
         declaration.assumption.as_ref().map(|assumption| format!("assumed: {assumption}")),
@@ -184,7 +184,7 @@ fn module(Judged { extension, decision }: &Judged, rules: &[&str], texts: &mut T
             texts.of(&framework),
             texts.of(&extension.platform().to_string()),
         ],
-        e: declaration.evidence.iter().map(|seen| (texts.of(&seen.what), texts.of(&seen.at))).collect(),
+        e: declaration.evidence.iter().map(|seen| (texts.of(&seen.what), texts.of(&seen.at.to_string()))).collect(),
         n: said.iter().flatten().map(|text| texts.of(text)).collect(),
         b: decision.because.iter().map(|text| texts.of(text)).collect(),
         c: !rules.is_empty(),

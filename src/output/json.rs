@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use gilaudit_audit::baseline::Entry;
 use gilaudit_audit::report::{Environment, Judged, Report as Audit, Seen};
-use gilaudit_model::{Extension, Library, Location, Outcome, Problem, Severity, Status};
+use gilaudit_model::{Extension, Library, Location, Outcome, Problem, Reason, Severity, Status};
 
 use super::report_v1::*;
 
@@ -139,6 +139,7 @@ fn extension<'a>(judged: &'a Judged, rules: &'a [&'static str]) -> ExtensionOut<
             policy_at: decision.policy_at.as_deref(),
             warning: decision.warning.as_deref(),
             because: &decision.because,
+            failure_code: judged.extension.failure.as_ref().map(|failure| failure.kind.code()),
             exception: decision.waiver.as_ref().map(|waiver| ExceptionOut {
                 matches: &waiver.matches,
                 reason: &waiver.reason,
@@ -155,8 +156,13 @@ fn declaration<'a>(extension: &'a Extension, contradicted_by: &'a [&'static str]
     Declaration {
         status: declaration.status.as_str(),
         mechanism: declaration.mechanism.as_str(),
-        evidence: declaration.evidence.iter().map(|seen| Evidence { what: &seen.what, at: &seen.at }).collect(),
-        reason: declaration.reason.as_deref(),
+        evidence: declaration
+            .evidence
+            .iter()
+            .map(|seen| Evidence { what: &seen.what, at: seen.at.to_string() })
+            .collect(),
+        reason: declaration.reason.as_ref().map(ToString::to_string),
+        reason_code: declaration.reason.as_ref().map(Reason::code),
         delegated_to: declaration.delegated_to.as_deref(),
         declared_by_tool: declaration.declared_by_tool.as_deref(),
         contradicted_by,

@@ -252,7 +252,9 @@ pub(super) struct Declaration<'a> {
     pub(super) mechanism: &'static str,
     pub(super) evidence: Vec<Evidence<'a>>,
     /// Why the status is unknown, or what qualifies it.
-    pub(super) reason: Option<&'a str>,
+    pub(super) reason: Option<String>,
+    /// The same as a code that does not change when the words do.
+    pub(super) reason_code: Option<&'static str>,
     /// The file or module whose declaration this one takes over.
     pub(super) delegated_to: Option<&'a str>,
     /// The tool that declares without the author's audit.
@@ -268,7 +270,7 @@ pub(super) struct Declaration<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Evidence<'a> {
     pub(super) what: &'a str,
-    pub(super) at: &'a str,
+    pub(super) at: String,
 }
 
 /// What happens at import, and what the policy says about it.
@@ -286,6 +288,8 @@ pub(super) struct Decision<'a> {
     /// CPython's own warning.
     pub(super) warning: Option<&'a str>,
     pub(super) because: &'a [String],
+    /// Why the target cannot import the module, as a code; null when it can, or when that is not known.
+    pub(super) failure_code: Option<&'static str>,
     /// The exception of the policy about the module, in force or out of date; null when there is none.
     pub(super) exception: Option<ExceptionOut<'a>>,
 }

@@ -141,7 +141,7 @@ fn result<'a>(
     related.extend(evidence.map(|seen| Location {
         message: Some(Text::new(seen.what.as_str())),
         physical_location: Some(PhysicalLocation {
-            address: Some(Address { absolute_address: None, fully_qualified_name: Some(seen.at.clone()) }),
+            address: Some(Address { absolute_address: None, fully_qualified_name: Some(seen.at.to_string()) }),
             ..artifacts.file(&finding.origin)
         }),
         ..Location::default()

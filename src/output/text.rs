@@ -234,8 +234,9 @@ fn every_extension(report: &Report, detail: Detail, out: &mut dyn Write) -> io::
         for seen in &extension.declaration.evidence {
             writeln!(out, "  {}", wrap::hang_after(detail.width, &format!("{}, {}", seen.what, seen.at), 2, 4))?;
         }
-        for line in extension.declaration.reason.iter().chain(&decision.because) {
-            writeln!(out, "  {}", wrap::hang_after(detail.width, line, 2, 4))?;
+        let reason = extension.declaration.reason.iter().map(ToString::to_string);
+        for line in reason.chain(decision.because.iter().cloned()) {
+            writeln!(out, "  {}", wrap::hang_after(detail.width, &line, 2, 4))?;
         }
     }
     for library in &report.answers.libraries {

@@ -16,7 +16,7 @@ use gilaudit_binary::{Mentioned, ModuleNames};
 use gilaudit_input::{Given, Inventory, Member, Owners, PythonRoot, python_root};
 use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::program::Program;
-use gilaudit_model::{Distribution, FailureKind, Origin, Os, Problem, Stage, Target};
+use gilaudit_model::{Distribution, FailureKind, Origin, Os, Problem, Stage, Target, panics};
 use gilaudit_policy::imports::{
     Answer, Entry, EntryPoint, ExtensionNode, LazyCode, LazyNames, Outcomes, PythonNode, World, answer, run,
 };
@@ -101,9 +101,12 @@ const STACK: usize = 256 << 20;
 /// Follows what is asked for and puts the answer into `answers`.
 pub fn follow(asked: &Asked, inventory: &Inventory, settings: &Settings, target: &Target, answers: &mut Answers) {
     let problems = std::thread::scope(|scope| {
-        let work = || follow_here(asked, inventory, settings, target, answers);
+        let work = || panics::caught(|| follow_here(asked, inventory, settings, target, answers));
         match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-            Ok(thread) => thread.join().map_err(|_| "gilaudit failed here, which is a bug worth reporting".to_owned()),
+            Ok(thread) => {
+                let joined = thread.join().unwrap_or_else(|_| Err("no message".to_owned()));
+                joined.map_err(|panic| panics::failed_on("these imports", &panic))
+            }
             Err(error) => Err(format!("the thread that follows imports could not be started: {error}")),
         }
     });

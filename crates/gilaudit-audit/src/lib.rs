@@ -12,10 +12,14 @@ pub mod baseline;
 mod contents;
 pub mod diff;
 pub mod environment;
+mod extension;
+mod guard;
 pub mod identity;
 pub mod imports;
+mod judge;
 mod link;
 mod reaches;
+mod read;
 pub mod report;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;

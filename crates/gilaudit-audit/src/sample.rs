@@ -3,7 +3,7 @@
 use gilaudit_model::{
     Abi, Action, Arch, BuiltFor, Confidence, Decision, Declaration, Distribution, Evidence, Extension, FailureKind,
     Finding, Format, Framework, Gil, ImportFailure, Init, Library, Location, Mechanism, Origin, Outcome, Problem,
-    Related, Severity, Stage, Status, Target, cpython,
+    Related, Severity, Site, Stage, Status, Target, cpython,
 };
 
 use crate::report::{Answers, Judged, Question, Report};
@@ -13,9 +13,10 @@ use crate::sources::Coverage;
 /// An extension `module` of `lxml 6.1.3` with this status, judged for 3.14t.
 pub fn extension(module: &str, status: Status) -> Extension {
     let mut declaration = Declaration::new(status, Mechanism::Slot);
-    declaration
-        .evidence
-        .push(Evidence { what: "Py_mod_gil = Py_MOD_GIL_USED".to_owned(), at: "section .data+0x1380".to_owned() });
+    declaration.evidence.push(Evidence {
+        what: "Py_mod_gil = Py_MOD_GIL_USED".to_owned(),
+        at: Site::Named("section .data+0x1380".to_owned()).into(),
+    });
     Extension {
         module: module.to_owned(),
         origin: Origin::path("lxml-6.1.3.whl").member(format!("{}.so", module.replace('.', "/"))),

@@ -1,15 +1,15 @@
 //! Lints the sources among the inputs, one project an artifact, and lists the modules that they would build.
 
-use std::panic::{self, AssertUnwindSafe};
-
 use gilaudit_input::{Inventory, SourceFile};
 use gilaudit_model::source::{File, Language, Unread};
-use gilaudit_model::{Abi, Arch, BuiltFor, Confidence, Extension, Finding, Format, Origin, Problem, Stage, Target};
+use gilaudit_model::{
+    Abi, Arch, BuiltFor, Confidence, Extension, Finding, Format, Origin, Problem, Stage, Target, panics,
+};
 use gilaudit_rules::{Checked, Options, SourceModule, check_project};
 use gilaudit_source::{Limits, SourceText, read_project};
 use rayon::prelude::*;
 
-use crate::applied::Applied;
+use crate::judge::judge;
 use crate::report::Judged;
 use crate::settings::Settings;
 
@@ -66,8 +66,8 @@ pub(crate) fn lint(inventory: &Inventory, settings: &Settings, target: &Target) 
 
 /// A mistake of ours on hostile sources is a problem of that project, not the end of the run.
 fn guarded(inventory: &Inventory, files: &[SourceFile], settings: &Settings, target: &Target) -> Linted {
-    panic::catch_unwind(AssertUnwindSafe(|| project(inventory, files, settings, target))).unwrap_or_else(|_| {
-        let error = "gilaudit failed on these sources, which is a bug worth reporting".to_owned();
+    panics::caught(|| project(inventory, files, settings, target)).unwrap_or_else(|panic| {
+        let error = panics::failed_on("these sources", &panic);
         let problem = Problem { origin: origin_of(inventory, files), stage: Stage::Internal, unread: true, error };
         Linted { problems: vec![problem], ..Linted::default() }
     })
@@ -119,27 +119,18 @@ fn project(inventory: &Inventory, files: &[SourceFile], settings: &Settings, tar
         let file = project.file(*id);
         unread(file, why).filter(|_| file.unread.is_none())
     }));
-    linted.problems.extend(failed.iter().map(|rule| {
-        let error = format!("gilaudit's rule '{rule}' failed on these sources, which is a bug worth reporting");
-        Problem { origin: origin_of(inventory, files), stage: Stage::Internal, unread: true, error }
+    linted.problems.extend(failed.into_iter().map(|error| Problem {
+        origin: origin_of(inventory, files),
+        stage: Stage::Internal,
+        unread: true,
+        error,
     }));
     if settings.suppressions {
         gilaudit_rules::suppress(&project, &mut findings, &mut linted.problems);
     }
-    findings.retain(|finding| settings.runs(finding.rule));
-    settings.policy.level(&mut findings);
-    linted.extensions = modules
-        .into_iter()
-        .map(|module| {
-            let extension = extension(module, inventory, files);
-            let decision = settings.policy.decide(&extension, &findings, target);
-            Judged { extension, decision }
-        })
-        .collect();
-    for judged in &linted.extensions {
-        Applied::accept(judged, &mut findings);
-    }
-    findings.retain(|finding| settings.shows(finding));
+    let extensions = modules.into_iter().map(|module| extension(module, inventory, files)).collect();
+    let (extensions, findings) = judge(extensions, findings, settings, target);
+    linted.extensions = extensions;
     let mut shown: Vec<_> = findings.iter().map(|finding| &finding.origin).collect();
     shown.sort();
     shown.dedup();

@@ -1,5 +1,7 @@
 //! What a module declares, and what the interpreter makes of it.
 
+use crate::{Evidence, Reason};
+
 /// What the module tells the interpreter about the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
@@ -75,15 +77,6 @@ impl Init {
     }
 }
 
-/// One piece of evidence: what was seen, and where in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// What was seen: `Py_mod_gil = Py_MOD_GIL_USED`.
-    pub what: String,
-    /// Where: `section .data+0x1380`.
-    pub at: String,
-}
-
 /// What one module declares to one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
@@ -94,7 +87,7 @@ pub struct Declaration {
     /// What shows it.
     pub evidence: Vec<Evidence>,
     /// Why the status is unknown, or what qualifies it.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     /// The file or module whose declaration this one takes over, when initialisation is handed on.
     pub delegated_to: Option<String>,
     /// The tool that declares on its own, without the author's audit, when the shape proves it: `mypyc`.
@@ -105,8 +98,8 @@ pub struct Declaration {
 
 impl Declaration {
     /// A declaration that could not be told, and why.
-    pub fn unknown(reason: impl Into<String>) -> Self {
-        Self { reason: Some(reason.into()), ..Self::new(Status::Unknown, Mechanism::None) }
+    pub fn unknown(reason: Reason) -> Self {
+        Self { reason: Some(reason), ..Self::new(Status::Unknown, Mechanism::None) }
     }
 
     /// A declaration without evidence yet.
@@ -138,6 +131,20 @@ pub enum FailureKind {
     Slots,
     /// The init function fails on every path.
     InitFails,
+}
+
+impl FailureKind {
+    /// The code, which stays the same from version to version.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotSearched => "not-searched",
+            Self::WrongAbi => "wrong-abi",
+            Self::NoHook => "no-hook",
+            Self::MissingSymbol => "missing-symbol",
+            Self::Slots => "slots",
+            Self::InitFails => "init-fails",
+        }
+    }
 }
 
 /// That the target cannot import the file, and CPython's own error.

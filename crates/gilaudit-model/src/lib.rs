@@ -16,12 +16,15 @@ mod binary;
 mod decision;
 mod declaration;
 mod distribution;
+mod evidence;
 mod extension;
 mod finding;
 mod imports;
 mod origin;
+pub mod panics;
 mod platform;
 mod problem;
+mod reasons;
 mod target;
 
 pub mod capi;
@@ -34,12 +37,14 @@ pub use binary::{
     InitResult, Layout, Linked, Place, PythonName, Slot, SlotSource, SlotValue, Slots,
 };
 pub use decision::{Action, Decision, Outcome, Waiver};
-pub use declaration::{Declaration, Evidence, FailureKind, ImportFailure, Init, Loading, Mechanism, Status};
+pub use declaration::{Declaration, FailureKind, ImportFailure, Init, Loading, Mechanism, Status};
 pub use distribution::{Distribution, WheelTags};
+pub use evidence::{At, Evidence, Site};
 pub use extension::{Abi, BuiltFor, Extension, Library};
 pub use finding::{Confidence, Finding, Location, Related, Severity};
 pub use imports::{Callable, Catches, Handler, Import, ImportKind, LazyModules, LazyName, PythonFacts, Step, Use};
 pub use origin::Origin;
 pub use platform::{Arch, Format, Os, Platform};
 pub use problem::{Problem, Stage};
+pub use reasons::Reason;
 pub use target::{Gil, Target, Version, Versions};

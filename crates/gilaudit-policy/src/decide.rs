@@ -173,7 +173,7 @@ fn what_happens(extension: &Extension, outcome: Outcome, target: &Target) -> Str
         Status::Used => format!("it declares that it needs the GIL{evidence}"),
         Status::Undeclared => format!("it declares nothing, which CPython takes as needing the GIL{evidence}"),
         Status::Unknown => {
-            let reason = declaration.reason.as_deref().unwrap_or("no reason is known");
+            let reason = declaration.reason.as_ref().map_or("no reason is known".to_owned(), ToString::to_string);
             format!("what it declares could not be told: {reason}")
         }
     };

@@ -117,10 +117,9 @@ mod rules {
 }
 
 use std::collections::HashSet;
-use std::panic::{self, AssertUnwindSafe};
 
 use gilaudit_model::source::{FileId, Project, Unread};
-use gilaudit_model::{Extension, Finding, Location, Origin, Target};
+use gilaudit_model::{Extension, Finding, Location, Origin, Target, panics};
 use rayon::prelude::*;
 
 pub use built::SourceModule;
@@ -270,8 +269,8 @@ pub struct Checked {
     pub modules: Vec<SourceModule>,
     /// The files that could be read, but not judged: nothing is found in them.
     pub unjudged: Vec<(FileId, Unread)>,
-    /// Rules for projects as a whole that failed on this one, which is a mistake of ours.
-    pub failed: Vec<&'static str>,
+    /// How rules for projects as a whole failed on this one, which is a mistake of ours.
+    pub failed: Vec<String>,
     /// The steps that its files took together, those of reading them included.
     pub steps: u64,
 }
@@ -292,7 +291,7 @@ pub fn check_project(project: &Project, options: &Options) -> Checked {
         .filter_map(|file| Some((file, analysis.shapes.unjudged(file)?)))
         .collect();
     // What was found before it was given up is a matter of chance.
-    findings.retain(|(file, _)| file.is_none_or(|file| analysis.shapes.unjudged(file).is_none()));
+    findings.retain(|(file, _)| file.is_none_or(|file| !analysis.shapes.is_lost(file)));
     let mut findings = findings.into_iter().map(|(_, finding)| finding).collect();
     finish(&analysis, &mut findings);
     let steps = analysis.shapes.taken();
@@ -315,10 +314,10 @@ type Found = (Option<FileId>, Finding);
 type Piece = (FileId, usize);
 
 /// What every rule finds, and in which file it looked, if in one; and the rules that failed on the project as a whole.
-fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<&'static str>) {
+fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<String>) {
     let project = analysis.project;
     let report = |file: FileId| project.file(file).report;
-    let of_functions = analysis.shapes.map(&analysis.types, |flow| {
+    let of_functions = analysis.shapes.map_alone(&analysis.types, |flow| {
         let (file, mut findings) = (flow.function.file, Vec::new());
         if report(file) && !engine::exempt::is_polyfill_file(&project.file(file).path) {
             let unit = analysis.unit(*flow);
@@ -352,7 +351,7 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<&'static s
         };
         work.extend(pieces.iter().map(|piece| (rule, check, *piece)));
     }
-    let of_files: Vec<Result<Vec<Found>, &'static str>> = work
+    let of_files: Vec<Result<Vec<Found>, String>> = work
         .into_par_iter()
         .map(|(rule, check, piece)| {
             let file = piece.map(|(file, _)| file);
@@ -369,7 +368,8 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<&'static s
             };
             match file {
                 Some(file) => Ok(analysis.shapes.guarded(file, find)),
-                None => panic::catch_unwind(AssertUnwindSafe(find)).map_err(|_| rule.id),
+                None => panics::caught(find)
+                    .map_err(|panic| panics::failed_on(&format!("these sources with the rule '{}'", rule.id), &panic)),
             }
         })
         .collect();

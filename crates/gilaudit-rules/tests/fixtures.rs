@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use gilaudit_model::{
     Abi, Arch, BuiltFor, Declaration, Distribution, Evidence, Extension, FailureKind, Format, Framework, Gil,
-    ImportFailure, Init, Mechanism, Origin, Status, Target,
+    ImportFailure, Init, Mechanism, Origin, Site, Status, Target,
 };
 use gilaudit_rules::check_extension;
 
@@ -69,7 +69,7 @@ fn extension(block: &Block) -> Extension {
     let mut declaration = Declaration::new(status, mechanism);
     declaration.evidence.extend(get("evidence").map(|text| {
         let (what, at) = text.split_once(" @ ").unwrap();
-        Evidence { what: what.to_owned(), at: at.to_owned() }
+        Evidence { what: what.to_owned(), at: Site::Named(at.to_owned()).into() }
     }));
     let built_for = [BuiltFor::FreeThreaded, BuiltFor::Gil, BuiltFor::Abi3, BuiltFor::Abi3t, BuiltFor::Unknown];
     let failure = get("failure").map(|text| {

@@ -2,10 +2,9 @@
 //! file and nothing else.
 
 use std::ops::ControlFlow;
-use std::panic::{self, AssertUnwindSafe};
 
-use gilaudit_model::Stage;
 use gilaudit_model::source::{File, FileId, Span, Steps, Unread};
+use gilaudit_model::{Stage, panics};
 use rayon::prelude::*;
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
@@ -72,9 +71,7 @@ pub(crate) fn each<S, T: Send>(
 }
 
 pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, Unread>) -> Result<T, Unread> {
-    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(unread(Stage::Internal, "gilaudit failed on this file, which is a bug worth reporting".to_owned()))
-    })
+    panics::caught(read).unwrap_or_else(|panic| Err(unread(Stage::Internal, panics::failed_on("this file", &panic))))
 }
 
 /// What a grammar makes of a text; nothing, if that takes more steps than are left. `old` is the tree of a similar text, told where this

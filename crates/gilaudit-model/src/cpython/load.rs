@@ -3,8 +3,8 @@
 use super::slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, check_abi, read_definition, read_export};
 use crate::{
     BinaryFacts, BuiltFor, Declaration, Definition, Delegate, Evidence, ExportSlots, FailureKind, Format, GilCall,
-    Hook, HookKind, ImportFailure, Init, InitResult, Layout, Loading, Mechanism, Place, Slot, SlotSource, SlotValue,
-    Slots, Status, Target, Version,
+    Hook, HookKind, ImportFailure, Init, InitResult, Layout, Loading, Mechanism, Place, Reason, Site, Slot, SlotSource,
+    SlotValue, Slots, Status, Target, Version,
 };
 
 /// What `target` makes of the module `name` (dotted; only its last component matters to the file) in this file.
@@ -20,7 +20,7 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
         return Some(Loading {
             hook: hook.symbol.clone(),
             init: Init::Unknown,
-            declaration: Declaration::unknown(format!("{target} does not call {}", hook.symbol)),
+            declaration: Declaration::unknown(Reason::HookNotCalled { target: *target, hook: hook.symbol.clone() }),
             failure: Some(ImportFailure {
                 kind: FailureKind::NoHook,
                 error: format!("ImportError: dynamic module does not define module export function ({wanted})"),
@@ -35,16 +35,19 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
         }
         Some(InitResult::Export(slots)) => export(slots, short, target),
         Some(InitResult::Delegated(to)) => {
-            let mut declaration = Declaration::unknown(format!("delegated to {to}"));
+            let mut declaration = Declaration::unknown(Reason::HandedOn(to.clone()));
             declaration.delegated_to = Some(to.to_string());
             unjudged(declaration)
         }
         Some(InitResult::Fails(why)) => Loading {
             failure: Some(ImportFailure { kind: FailureKind::InitFails, error: why.clone() }),
-            ..unjudged(Declaration::unknown(why.clone()))
+            ..unjudged(Declaration::unknown(Reason::InitFails(why.clone())))
         },
-        Some(InitResult::Unknown(why)) => unjudged(Declaration::unknown(why.clone())),
-        None => unjudged(Declaration::unknown(format!("{} was not evaluated for {}", hook.symbol, target.version))),
+        Some(InitResult::Unknown(why)) => unjudged(Declaration::unknown(Reason::Code(why.clone()))),
+        None => unjudged(Declaration::unknown(Reason::VersionNotEvaluated {
+            hook: hook.symbol.clone(),
+            version: target.version,
+        })),
     };
     let made_elsewhere =
         matches!(run.map(|run| &run.result), Some(InitResult::Delegated(to)) if loads_all_the_same(facts, to, target));
@@ -107,7 +110,7 @@ fn single_phase(
             let mut declaration = Declaration::new(Status::Undeclared, Mechanism::None);
             declaration.evidence.push(Evidence {
                 what: "module created, no PyUnstable_Module_SetGIL before the init function returns".to_owned(),
-                at: created.to_string(),
+                at: Site::Binary(created.clone()).into(),
             });
             declaration
         }
@@ -116,11 +119,11 @@ fn single_phase(
             let mut declaration = Declaration::new(status, Mechanism::SetGil);
             declaration.evidence.push(Evidence {
                 what: format!("PyUnstable_Module_SetGIL({})", value_text(call.value)),
-                at: call.at.to_string(),
+                at: Site::Binary(call.at.clone()).into(),
             });
             if call.value.is_none() {
                 declaration.mechanism = Mechanism::None;
-                declaration.reason = Some("the value passed to PyUnstable_Module_SetGIL is not known".to_owned());
+                declaration.reason = Some(Reason::SetGilValue);
             }
             declaration
         }
@@ -135,7 +138,7 @@ fn single_phase(
     };
     let failure = wrong_layout(definition, Init::SinglePhase, name, target).or(failure);
     if !target.free_threaded && declaration.status == Status::Undeclared {
-        declaration.reason = Some(gil_build_note());
+        declaration.reason = Some(Reason::GilBuild);
     }
     Loading { hook: String::new(), init: Init::SinglePhase, declaration, failure }
 }
@@ -159,11 +162,6 @@ fn value_text(value: Option<u64>) -> String {
     }
 }
 
-/// In a file built for a GIL build, most frameworks leave the declaration out.
-fn gil_build_note() -> String {
-    "on a GIL build most frameworks compile the declaration out, so its absence says nothing about a free-threaded build".to_owned()
-}
-
 fn from_slots(
     read: Result<SlotsRead<'_>, SlotError>,
     array: &Place,
@@ -174,7 +172,7 @@ fn from_slots(
         Ok(read) => read,
         Err(SlotError::Unreadable(why)) => return (Declaration::unknown(why), None),
         Err(SlotError::Refused(failure)) => {
-            let reason = format!("{target} refuses the slots: {}", failure.error);
+            let reason = Reason::SlotsRefused { target: *target, error: failure.error.clone() };
             return (Declaration::unknown(reason), Some(failure));
         }
     };
@@ -183,14 +181,16 @@ fn from_slots(
         match &slot.abi {
             Some(info) => failure = failure.or(check_abi(info, name, target.free_threaded)),
             None if slot.value == SlotValue::Number(0) => {}
-            None => return (Declaration::unknown("the PyABIInfo of Py_mod_abi could not be read"), None),
+            None => return (Declaration::unknown(Reason::AbiInfoUnreadable), None),
         }
     }
     let declaration = match (read.gil, read.gil_value()) {
         (None, _) => {
             let mut declaration = Declaration::new(Status::Undeclared, Mechanism::None);
-            declaration.evidence.push(Evidence { what: "slots without Py_mod_gil".to_owned(), at: array.to_string() });
-            declaration.reason = (!target.free_threaded).then(gil_build_note);
+            declaration
+                .evidence
+                .push(Evidence { what: "slots without Py_mod_gil".to_owned(), at: Site::Binary(array.clone()).into() });
+            declaration.reason = (!target.free_threaded).then_some(Reason::GilBuild);
             declaration
         }
         (Some(slot), Some(value)) => {
@@ -199,7 +199,7 @@ fn from_slots(
             declaration
         }
         (Some(slot), None) => {
-            let mut declaration = Declaration::unknown("the value of Py_mod_gil is not known");
+            let mut declaration = Declaration::unknown(Reason::SlotValue);
             declaration.evidence.push(slot_evidence(slot, None));
             declaration
         }
@@ -209,10 +209,10 @@ fn from_slots(
 
 fn slot_evidence(slot: &Slot, value: Option<u64>) -> Evidence {
     let at = match &slot.source {
-        SlotSource::Static => slot.at.to_string(),
-        SlotSource::Stored(by) => format!("{}, stored by {by}", slot.at),
+        SlotSource::Static => Site::Binary(slot.at.clone()),
+        SlotSource::Stored(by) => Site::Stored { slot: slot.at.clone(), by: by.clone() },
     };
-    Evidence { what: format!("Py_mod_gil = {}", value_text(value)), at }
+    Evidence { what: format!("Py_mod_gil = {}", value_text(value)), at: at.into() }
 }
 
 /// Whether the target reads the definition with another layout than it was compiled with, and what comes of it.

@@ -1,6 +1,6 @@
 //! What an interpreter makes of a module's slots.
 
-use crate::{AbiInfo, FailureKind, ImportFailure, Slot, SlotValue, Slots, Version};
+use crate::{AbiInfo, FailureKind, ImportFailure, Reason, Slot, SlotValue, Slots, Version};
 
 /// `Py_MOD_GIL_USED`. CPython 3.13 to 3.15, `Include/moduleobject.h`.
 pub const GIL_USED: u64 = 0;
@@ -59,7 +59,7 @@ pub enum SlotError {
     /// The interpreter refuses them.
     Refused(ImportFailure),
     /// They could not be read from the file.
-    Unreadable(String),
+    Unreadable(Reason),
 }
 
 fn refused<T>(error: String) -> Result<T, SlotError> {
@@ -139,7 +139,7 @@ fn entries(slots: &Slots) -> Result<&[Slot], SlotError> {
     match slots {
         Slots::Null => Ok(&[]),
         Slots::Array(entries) => Ok(entries),
-        Slots::Unreadable(why) => Err(SlotError::Unreadable(why.clone())),
+        Slots::Unreadable(why) => Err(SlotError::Unreadable(Reason::SlotsUnreadable(why.clone()))),
     }
 }
 
@@ -197,7 +197,10 @@ impl<'a> Walk<'a, '_> {
         }
         match &slot.nested {
             Some(nested) => self.array(nested, depth + 1),
-            None => Err(SlotError::Unreadable(format!("the slot array nested at {} could not be read", slot.at))),
+            None => {
+                let why = format!("the slot array nested at {} could not be read", slot.at);
+                Err(SlotError::Unreadable(Reason::SlotsUnreadable(why)))
+            }
         }
     }
 

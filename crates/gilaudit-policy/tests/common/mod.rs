@@ -46,7 +46,9 @@ pub(crate) fn shown(diagnostics: &[Diagnostic]) -> String {
 /// An extension of lxml 6.1.3 with this declaration, by a slot where it says anything.
 pub(crate) fn extension(module: &str, status: Status) -> Extension {
     let declaration = match status {
-        Status::Unknown => Declaration::unknown("the slots are filled in by code"),
+        Status::Unknown => {
+            Declaration::unknown(gilaudit_model::Reason::Code("the slots are filled in by code".to_owned()))
+        }
         Status::Undeclared => Declaration::new(status, Mechanism::None),
         _ => Declaration::new(status, Mechanism::Slot),
     };

@@ -1,7 +1,7 @@
 //! Modules that Cython makes, of `.pyx` files and of Python files that a build file gives to it.
 
 use gilaudit_model::source::{FileId, Project, Span};
-use gilaudit_model::{Declaration, Init, Mechanism, Status};
+use gilaudit_model::{Declaration, Init, Mechanism, Reason, Status};
 
 use super::generated;
 use super::names::{dotted, stem};
@@ -33,10 +33,7 @@ pub(super) fn candidate(survey: &Survey<'_>, id: FileId) -> Option<Candidate> {
                     Status::Unknown => None,
                 };
                 if claims(other.status) != claims(declaration.status) {
-                    declaration = Declaration::unknown(format!(
-                        "the build may compile '{}' or what Cython made of it earlier, and they differ",
-                        file.name()
-                    ));
+                    declaration = Declaration::unknown(Reason::GeneratedDiffers(file.name().to_owned()));
                 }
             }
         }
@@ -110,7 +107,7 @@ fn declaration(survey: &Survey<'_>, id: FileId) -> Declaration {
         let declaration = match says.value {
             Ok(true) => Declaration::new(Status::NotUsed, Mechanism::Slot),
             Ok(false) => Declaration::new(Status::Used, Mechanism::Slot),
-            Err(reason) => Declaration::unknown(reason),
+            Err(reason) => Declaration::unknown(Reason::Build(reason)),
         };
         (declaration, evidence(project, says.build.file, says.directive.span, &what))
     } else {
@@ -119,7 +116,7 @@ fn declaration(survey: &Survey<'_>, id: FileId) -> Declaration {
         (Declaration::new(Status::Undeclared, Mechanism::None), evidence(project, id, start, what))
     };
     if let Some(reason) = &survey.overruled {
-        declaration = Declaration::unknown(reason.clone());
+        declaration = Declaration::unknown(Reason::Build(reason.clone()));
     }
     declaration.evidence.push(shown);
     declaration

@@ -1,7 +1,7 @@
 //! Modules whose C was generated and is in the project: by Cython, cffi or SWIG. What f2py and mypyc write reads like C by hand.
 
 use gilaudit_model::source::{FileId, Project, Span};
-use gilaudit_model::{Declaration, Init, Mechanism, Status, Target};
+use gilaudit_model::{Declaration, Init, Mechanism, Reason, Status, Target};
 
 use super::cython::{Compiled, compiled};
 use super::names::stem;
@@ -83,11 +83,11 @@ pub(super) fn cython(survey: &Survey<'_>, id: FileId) -> Declaration {
         (_, _) => (value, text.find("{Py_mod_gil, ").unwrap_or_default()),
     };
     let mut declaration = match (value.as_deref(), survey.overruled.clone()) {
-        (Some(_), Some(reason)) => Declaration::unknown(reason),
+        (Some(_), Some(reason)) => Declaration::unknown(Reason::Build(reason)),
         (Some("Py_MOD_GIL_NOT_USED"), None) => Declaration::new(Status::NotUsed, Mechanism::Slot),
         (Some("Py_MOD_GIL_USED"), None) => Declaration::new(Status::Used, Mechanism::Slot),
         (None, _) if !text.contains("Py_mod_gil") => Declaration::new(Status::Undeclared, Mechanism::None),
-        _ => Declaration::unknown("the C that Cython generated declares in a way that is not known"),
+        _ => Declaration::unknown(Reason::GeneratedForm),
     };
     let span = Span { start: at as u32, end: at as u32 };
     declaration.evidence.push(evidence(project, id, span, "C that Cython generated"));
@@ -101,7 +101,7 @@ fn swig(project: &Project, id: FileId) -> Declaration {
     let mut declaration = if is_on {
         Declaration::new(Status::NotUsed, Mechanism::Slot)
     } else if text.contains("PyUnstable_Module_SetGIL") && !text.contains("SWIGPYTHON_NOGIL") {
-        Declaration::unknown("its interface calls PyUnstable_Module_SetGIL, which counts with some versions of SWIG")
+        Declaration::unknown(Reason::Interface { seen: true })
     } else {
         Declaration::new(Status::Undeclared, Mechanism::None)
     };

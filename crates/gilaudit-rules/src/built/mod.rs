@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gilaudit_model::source::build::{BuildFile, BuildModule};
 use gilaudit_model::source::{FileId, Language, Project, Span};
-use gilaudit_model::{Declaration, Evidence, Framework, Init, Origin, Status, Target};
+use gilaudit_model::{Declaration, Evidence, Framework, Init, Origin, Reason, Site, Status, Target};
 
 use crate::engine::analysis::is_test_path;
 use crate::engine::declarations::Module;
@@ -83,11 +83,10 @@ pub(crate) fn modules(project: &Project, defined: &[Module], target: &Target) ->
             made.entry(name)
                 .and_modify(|known| {
                     if known.declaration.status != row.declaration.status {
-                        known.declaration = Declaration::unknown(format!(
-                            "it is defined several times, and the definitions differ: {} and {}",
-                            known.origin.file_path(),
-                            row.origin.file_path()
-                        ));
+                        known.declaration = Declaration::unknown(Reason::DefinitionsDiffer {
+                            first: known.origin.file_path().to_owned(),
+                            second: row.origin.file_path().to_owned(),
+                        });
                     }
                 })
                 .or_insert(row);
@@ -176,5 +175,8 @@ fn seen(
 
 fn evidence(project: &Project, file: FileId, span: Span, what: &str) -> Evidence {
     let file = project.file(file);
-    Evidence { what: what.to_owned(), at: format!("{}:{}", file.path, file.lines.line(span.start)) }
+    Evidence {
+        what: what.to_owned(),
+        at: Site::Text { path: file.path.clone(), line: file.lines.line(span.start) }.into(),
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use gilaudit_model::source::build::Maker;
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{Language, Project};
-use gilaudit_model::{Declaration, Init, Mechanism, Status, Version};
+use gilaudit_model::{Declaration, Init, Mechanism, Reason, Status, Version};
 
 use super::names::{self, last};
 use super::survey::Survey;
@@ -33,14 +33,15 @@ fn c(survey: &Survey<'_>, module: &Module) -> Option<Candidate> {
         return None;
     }
     let mut declaration = match (module.declared, &module.condition) {
-        (_, Some(condition)) => Declaration::unknown(format!("it depends on '{condition}'")),
+        (_, Some(condition)) => Declaration::unknown(Reason::Condition(condition.to_string())),
         (Declared::NotUsed, None) => Declaration::new(Status::NotUsed, Mechanism::Slot),
         (Declared::Used, None) => Declaration::new(Status::Used, Mechanism::Slot),
         (Declared::Unknown, None) => {
-            Declaration::unknown(module.why.unwrap_or("what it declares depends on the build"))
+            let why = module.why.unwrap_or("what it declares depends on the build");
+            Declaration::unknown(Reason::Build(why.to_owned()))
         }
         (Declared::Nothing, None) if framework.is_none() && survey.declares_elsewhere(module.file) => {
-            Declaration::unknown("another file declares, and whether for this module is not known")
+            Declaration::unknown(Reason::DeclaredByAnotherFile)
         }
         (Declared::Nothing, None) => Declaration::new(Status::Undeclared, Mechanism::None),
     };
@@ -77,7 +78,7 @@ fn rust(project: &Project, version: Version) -> impl Iterator<Item = Candidate> 
             RustDeclared::NotUsed => Declaration::new(Status::NotUsed, Mechanism::Slot),
             RustDeclared::Used => Declaration::new(Status::Used, Mechanism::Slot),
             RustDeclared::Undeclared => Declaration::new(Status::Undeclared, Mechanism::None),
-            RustDeclared::Unknown => Declaration::unknown(reason),
+            RustDeclared::Unknown => Declaration::unknown(Reason::Sources(reason.to_owned())),
         };
         let is_pyo3 = module.form == RustModuleForm::PyO3;
         if is_pyo3 && module.gil_used.is_none() && declared == RustDeclared::NotUsed {

@@ -2,7 +2,7 @@
 
 use gilaudit_model::source::Project;
 use gilaudit_model::source::build::Maker;
-use gilaudit_model::{Declaration, Evidence, Framework, Init, Mechanism, Status, Target, Version};
+use gilaudit_model::{Declaration, Evidence, Framework, Init, Mechanism, Reason, Status, Target, Version};
 
 use super::survey::Survey;
 use super::{Listed, evidence, names, seen};
@@ -28,7 +28,7 @@ pub(super) fn without_source(survey: &Survey<'_>, listed: Listed<'_>, target: &T
                 _ => None,
             },
             Init::Unknown,
-            Declaration::unknown("its sources define no module that gilaudit can see"),
+            Declaration::unknown(Reason::NoDefinition),
         ),
     };
     Some(super::SourceModule {
@@ -46,11 +46,11 @@ pub(super) fn without_source(survey: &Survey<'_>, listed: Listed<'_>, target: &T
 pub(super) fn cffi(project: &Project, target: &Target, at: Evidence) -> Declaration {
     let supported = target.free_threaded && target.version >= Version::V3_14;
     let mut declaration = if !supported || is_kept_below(project, "cffi", [2, 0]) {
-        Declaration::unknown("the installed _cffi_backend decides, and which one that is is not known")
+        Declaration::unknown(Reason::InstalledDelegate)
     } else {
         Declaration {
             declared_by_tool: Some("cffi".to_owned()),
-            reason: Some("every cffi that this Python can use declares for the modules it makes".to_owned()),
+            reason: Some(Reason::EveryDelegateDeclares),
             ..Declaration::new(Status::NotUsed, Mechanism::SetGil)
         }
     };
@@ -62,7 +62,8 @@ pub(super) fn cffi(project: &Project, target: &Target, at: Evidence) -> Declarat
 /// mypyc declares since 1.17, whatever is compiled (mypyc/codegen/emitmodule.py).
 fn mypyc(project: &Project, listed: Listed<'_>) -> Declaration {
     if is_kept_below(project, "mypy", [1, 17]) {
-        return Declaration::unknown("the build asks for a mypyc that may be older than 1.17, the first that declares");
+        let why = "the build asks for a mypyc that may be older than 1.17, the first that declares";
+        return Declaration::unknown(Reason::ToolVersion(why.to_owned()));
     }
     let what = "compiled by mypyc, which declares since 1.17";
     Declaration {
@@ -78,7 +79,7 @@ fn swig(project: &Project, listed: Listed<'_>, nogil: bool) -> Declaration {
     if nogil {
         seen(Status::NotUsed, Mechanism::Slot, project, listed, "swig -nogil")
     } else if listed.module.sources.iter().any(|source| source.ends_with(".i") && calls(source)) {
-        Declaration::unknown("its interface may call PyUnstable_Module_SetGIL, which counts with some versions of SWIG")
+        Declaration::unknown(Reason::Interface { seen: false })
     } else {
         seen(Status::Undeclared, Mechanism::None, project, listed, "SWIG without -nogil")
     }

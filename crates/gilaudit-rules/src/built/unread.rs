@@ -1,13 +1,13 @@
 //! Modules of files that were not judged: what they declare is unknown, and that they are there shows in their text alone.
 
 use gilaudit_model::source::{File, FileId, Language, Project, Span, Unread};
-use gilaudit_model::{Declaration, Init};
+use gilaudit_model::{Declaration, Init, Reason};
 
 use super::{Candidate, evidence};
 
 /// What a module declares of which a source was not judged.
 pub(crate) fn unjudged(unread: &Unread) -> Declaration {
-    Declaration::unknown(format!("its source was not judged: {}", unread.why))
+    Declaration::unknown(Reason::SourceNotJudged(unread.why.to_string()))
 }
 
 /// What stands right in front of the name of a module in C and C++.

@@ -1,46 +1,22 @@
 //! Modules that hand their initialisation to another module.
 //!
-//! A module that cffi generated calls `_cffi_backend`, a shim of mypyc calls its `…__mypyc` module. What such a module declares is
-//! written in that other file: it has that file's declaration when one of the same platform (or, failing that, the same system),
-//! which the target loads as well, is among the inputs. Otherwise it stays unknown, and the reason says where to look. Functions of needed libraries are not modules
-//! and are followed in `elsewhere.rs`.
+//! A module that cffi generated calls `_cffi_backend`, a shim of mypyc calls its `…__mypyc` module. That module is the one of the same
+//! platform or, failing that, of the same system.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    BinaryFacts, Declaration, Delegate, Evidence, InitResult, Loading, Mechanism, Origin, Os, Platform, Status, Target,
-    Version,
+    Declaration, Delegate, Evidence, Loading, Mechanism, Os, Platform, Reason, Site, Status, Target, Version,
 };
 
-/// One architecture of one file that is an extension, as far as it is known before delegation.
-#[derive(Clone, Debug)]
-pub(crate) struct Loaded {
-    pub(crate) origin: Origin,
-    pub(crate) module: String,
-    pub(crate) facts: BinaryFacts,
-    pub(crate) loading: Loading,
-    /// Whether the target finds the file by its name.
-    pub(crate) found: bool,
-}
-
-impl Loaded {
-    pub(crate) fn platform(&self) -> Platform {
-        Platform { os: self.facts.format.os(), arch: self.facts.arch }
-    }
-
-    /// To what the init function that the target calls hands its work, if it does.
-    fn delegate(&self, target: &Target) -> Option<&Delegate> {
-        let hook = self.facts.hooks.iter().find(|hook| hook.symbol == self.loading.hook)?;
-        let run = hook.runs.iter().find(|run| run.versions.contains(target.version))?;
-        if let InitResult::Delegated(delegate) = &run.result { Some(delegate) } else { None }
-    }
-}
+use super::Loaded;
+use super::handover::{handed_to, taken_over};
 
 /// How far a chain of delegations is followed. Real ones have one link.
 const LONGEST_CHAIN: usize = 4;
 
 /// Gives every module that hands on its initialisation the declaration of the file that it hands it to.
-pub(crate) fn resolve(files: &mut [Loaded], target: &Target) {
+pub(super) fn resolve(files: &mut [Loaded], target: &Target) {
     let names = Names::new(files);
     let resolved: Vec<(usize, Loading)> = (0..files.len())
         .filter_map(|index| names.follow(files, index, target, LONGEST_CHAIN).map(|loading| (index, loading)))
@@ -75,7 +51,7 @@ impl Names {
     /// What the file's loading becomes; `None` when it does not delegate.
     fn follow(&self, files: &[Loaded], index: usize, target: &Target, depth: usize) -> Option<Loading> {
         let file = files.get(index)?;
-        let delegate = file.delegate(target)?;
+        let delegate = handed_to(&file.facts, &file.loading, target)?;
         let platform = file.platform();
         let to = self.candidates(files, index, delegate);
         let mut loading = file.loading.clone();
@@ -86,11 +62,9 @@ impl Names {
         let followed: Vec<Loading> = to.iter().filter_map(followed).collect();
         let (Some(taken), Some(first)) = (followed.first(), to.first().and_then(|first| files.get(*first))) else {
             let mut declaration = if *delegate != Delegate::CffiBackend {
-                Declaration::unknown(format!("delegated to {delegate}, which is not among the inputs"))
+                Declaration::unknown(Reason::DelegateAbsent(delegate.clone()))
             } else if files.iter().any(|file| file.module == "_cffi_backend" && file.platform().os == platform.os) {
-                Declaration::unknown(format!(
-                    "delegated to {delegate}, and {target} loads none of those among the inputs"
-                ))
+                Declaration::unknown(Reason::DelegateNotLoaded { to: delegate.clone(), target: *target })
             } else {
                 of_any_cffi(&loading.hook, target)
             };
@@ -100,21 +74,18 @@ impl Names {
         };
         let statuses: BTreeSet<Status> = followed.iter().map(|loading| loading.declaration.status).collect();
         loading.declaration = if statuses.len() == 1 {
-            let mut declaration = taken.declaration.clone();
-            for evidence in &mut declaration.evidence {
-                evidence.at = format!("{} {}", first.origin, evidence.at);
-            }
-            declaration.evidence.insert(0, handed_on(&loading.hook, delegate));
+            let handed_on = handed_on(&loading.hook, delegate);
+            let mut declaration = taken_over(taken.declaration.clone(), &first.origin, handed_on);
             // From 2.0 on, cffi's backend declares for every module that it initialises, whatever that module's own C code does.
             if *delegate == Delegate::CffiBackend && declaration.status == Status::NotUsed {
                 declaration.declared_by_tool = Some("cffi".to_owned());
             }
             declaration
         } else {
-            Declaration::unknown(format!("delegated to {delegate}, of which {} inputs disagree", to.len()))
+            let reason = Reason::DelegatesDisagree { to: delegate.clone(), inputs: to.len() };
+            Declaration { delegated_to: Some(first.origin.to_string()), ..Declaration::unknown(reason) }
         };
         loading.init = taken.init;
-        loading.declaration.delegated_to = Some(first.origin.to_string());
         Some(loading)
     }
 
@@ -149,7 +120,7 @@ impl Names {
 /// `python-cffi/cffi` v2.0.0, `src/c/cffi1_module.c`, and its notes on the release: 3.13t is not supported.
 fn of_any_cffi(hook: &str, target: &Target) -> Declaration {
     if !target.free_threaded || target.version < Version::V3_14 {
-        return Declaration::unknown(format!("delegated to {}, which is not among the inputs", Delegate::CffiBackend));
+        return Declaration::unknown(Reason::DelegateAbsent(Delegate::CffiBackend));
     }
     let mut declaration = Declaration::new(Status::NotUsed, Mechanism::SetGil);
     declaration.evidence.push(handed_on(hook, &Delegate::CffiBackend));
@@ -162,14 +133,14 @@ fn of_any_cffi(hook: &str, target: &Target) -> Declaration {
 }
 
 fn handed_on(hook: &str, delegate: &Delegate) -> Evidence {
-    Evidence { what: format!("initialisation handed to {delegate}"), at: hook.to_owned() }
+    Evidence { what: format!("initialisation handed to {delegate}"), at: Site::Named(hook.to_owned()).into() }
 }
 
 #[cfg(test)]
 mod tests {
     use gilaudit_model::{
-        Abi, Arch, BuiltFor, Definition, Format, GilCall, Header, Hook, HookKind, HookRun, Init, Linked, Place, Slots,
-        Versions,
+        Abi, Arch, BinaryFacts, BuiltFor, Definition, Format, GilCall, Header, Hook, HookKind, HookRun, Init,
+        InitResult, Linked, Origin, Place, Slots, Versions,
     };
 
     use super::*;
@@ -197,7 +168,7 @@ mod tests {
         };
         let loading = facts.load(module, &DEFAULT_TARGET).unwrap();
         let origin = Origin::path(artifact).member(format!("{module}.so"));
-        Loaded { origin, module: module.to_owned(), facts, loading, found: true }
+        Loaded { origin, module: module.to_owned(), sha256: None, facts, loading, found: true }
     }
 
     /// An init function that creates a module and calls `PyUnstable_Module_SetGIL` with this.
@@ -231,14 +202,16 @@ mod tests {
         assert_eq!((loading.declaration.status, loading.init), (Status::NotUsed, Init::SinglePhase));
         assert_eq!(loading.declaration.delegated_to.as_deref(), Some("cffi.whl!_cffi_backend.so"));
         assert_eq!(loading.declaration.evidence[0].what, "initialisation handed to _cffi_backend");
-        assert!(loading.declaration.evidence[1].at.starts_with("cffi.whl!_cffi_backend.so section .text"));
+        assert!(loading.declaration.evidence[1].at.to_string().starts_with("cffi.whl!_cffi_backend.so section .text"));
     }
 
     #[test]
     fn unknown_without_the_other_file() {
         let alone = first(vec![file("a.whl", "a", to("b"))]);
         assert_eq!(alone.status, Status::Unknown);
-        assert_eq!(alone.reason.as_deref(), Some("delegated to b, which is not among the inputs"));
+        let reason = alone.reason.unwrap();
+        assert_eq!(reason.code(), "delegate-absent");
+        assert_eq!(reason.to_string(), "delegated to b, which is not among the inputs");
     }
 
     #[test]
@@ -255,7 +228,7 @@ mod tests {
         let far = vec![a(), file("c.whl", "b", declares(1)), file("b.whl", "b", declares(0))];
         let far = first(far);
         assert_eq!(far.status, Status::Unknown);
-        assert!(far.reason.unwrap().contains("2 inputs disagree"));
+        assert!(far.reason.unwrap().to_string().contains("2 inputs disagree"));
     }
 
     #[test]

@@ -8,15 +8,15 @@ use std::collections::{BTreeSet, VecDeque};
 use gilaudit_model::cpython::{could_declare, creates, missing_symbols};
 use gilaudit_model::{
     BinaryFacts, BuiltFor, Declaration, Evidence, FailureKind, Format, ImportFailure, Init, Loading, Mechanism, Os,
-    Status, Target,
+    Reason, Site, Status, Target,
 };
 
 /// A module's file and the libraries that it needs, as far as they are among the inputs.
-pub(crate) struct Closure {
+pub(super) struct Closure {
     /// The file's own facts first.
-    pub(crate) files: Vec<(String, BinaryFacts)>,
+    pub(super) files: Vec<(String, BinaryFacts)>,
     /// The first needed library that is neither among the inputs nor one of the system.
-    pub(crate) absent: Option<String>,
+    pub(super) absent: Option<String>,
 }
 
 /// Libraries followed for one module.
@@ -24,7 +24,7 @@ const LIBRARIES: usize = 200;
 
 impl Closure {
     /// Follows what `facts` needs; `find` gives the facts of a library by its name.
-    pub(crate) fn new(facts: &BinaryFacts, mut find: impl FnMut(&str) -> Option<(String, BinaryFacts)>) -> Self {
+    pub(super) fn new(facts: &BinaryFacts, mut find: impl FnMut(&str) -> Option<(String, BinaryFacts)>) -> Self {
         let mut closure = Self { files: vec![(String::new(), facts.clone())], absent: None };
         let mut seen = BTreeSet::new();
         let mut waiting: VecDeque<String> = facts.needed.iter().cloned().collect();
@@ -48,7 +48,7 @@ impl Closure {
     }
 
     /// Why the target's loader refuses the file or a library that it needs: one uses a name that the target does not have.
-    pub(crate) fn missing_symbol(&self, target: &Target) -> Option<ImportFailure> {
+    pub(super) fn missing_symbol(&self, target: &Target) -> Option<ImportFailure> {
         // A library that is not at hand could have the name.
         if self.absent.is_some() {
             return None;
@@ -75,7 +75,7 @@ impl Closure {
     ///
     /// That it is a module of these files that the init function returns is what a file that creates modules is for; one that only
     /// hands on another's does not create any.
-    pub(crate) fn cannot_declare(&self, loading: &Loading) -> Option<Declaration> {
+    pub(super) fn cannot_declare(&self, loading: &Loading) -> Option<Declaration> {
         if self.absent.is_some() || self.files.iter().any(|(_, facts)| could_declare(&facts.linked).is_some()) {
             return None;
         }
@@ -88,20 +88,15 @@ impl Closure {
         let mut declaration = Declaration::new(Status::Undeclared, Mechanism::None);
         let what = "PyModule_Create2 is imported, and nothing that could declare: neither PyUnstable_Module_SetGIL nor what makes a \
                     module from slots";
-        let at = if origin.is_empty() {
-            "the names that the file imports".to_owned()
-        } else {
-            format!("the names that {origin} imports")
-        };
+        let at = Site::Imports((!origin.is_empty()).then(|| origin.clone())).into();
         declaration.evidence.push(Evidence { what: what.to_owned(), at });
-        declaration.reason =
-            loading.declaration.reason.as_ref().map(|why| format!("its code was not followed to the end: {why}"));
+        declaration.reason = loading.declaration.reason.clone().map(|why| Reason::NotFollowed(Box::new(why)));
         Some(declaration)
     }
 }
 
 /// The loading of a module whose code was not understood, when no code could make it declare.
-pub(crate) fn without_declaring(loading: &Loading, closure: &Closure) -> Option<Loading> {
+pub(super) fn without_declaring(loading: &Loading, closure: &Closure) -> Option<Loading> {
     let unknown = loading.declaration.status == Status::Unknown && loading.failure.is_none();
     let declaration = closure.cannot_declare(loading).filter(|_| unknown)?;
     Some(Loading { init: Init::SinglePhase, declaration, ..loading.clone() })
@@ -111,7 +106,7 @@ pub(crate) fn without_declaring(loading: &Loading, closure: &Closure) -> Option<
 ///
 /// CPython compares only names without the `t` (3.13.15 to 3.15.0rc2, `Python/dynload_win.c`, `GetPythonImport`), so that the loader's
 /// own error is what is seen.
-pub(crate) fn wrong_dll(facts: &BinaryFacts, module: &str, target: &Target) -> Option<ImportFailure> {
+pub(super) fn wrong_dll(facts: &BinaryFacts, module: &str, target: &Target) -> Option<ImportFailure> {
     let of_other_version = |needed: &String| {
         let name = needed.to_ascii_lowercase();
         let minor = name.strip_prefix("python3").and_then(|rest| rest.strip_suffix("t.dll"));

@@ -1,4 +1,4 @@
-//! Init functions that are in another library than the module's own file.
+//! Init functions that are in a library that the module's file needs.
 //!
 //! The interpreter looks an init function up with `dlsym`, which also searches the libraries that a file needs, and an init function
 //! may be a stub that calls one in such a library. When the library is among the inputs, that function is what decides.
@@ -12,16 +12,17 @@ use std::sync::OnceLock;
 use gilaudit_binary::{Data, Hints, Limits, read};
 use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{
-    BinaryFacts, Delegate, Evidence, Format, Hook, ImportFailure, InitResult, Loading, Origin, Platform, Status,
-    Target,
+    At, BinaryFacts, Delegate, Evidence, Format, Hook, ImportFailure, Loading, Origin, Site, Status, Target,
     cpython::{missing_symbols, module_stem},
 };
 
-use super::linked::{Closure, without_declaring, wrong_dll};
+use super::closure::{Closure, without_declaring, wrong_dll};
+use super::handover::{handed_to, taken_over};
+use super::platform;
 use crate::contents;
 
 /// The files among the inputs that may be needed libraries of others, each read once at most, when the first module needs it.
-pub(crate) struct Libraries<'a> {
+pub(super) struct Libraries<'a> {
     inventory: &'a Inventory,
     limits: &'a Limits,
     by_name: BTreeMap<&'a str, Vec<usize>>,
@@ -38,7 +39,7 @@ struct File<'a> {
 }
 
 impl<'a> Libraries<'a> {
-    pub(crate) fn new(inventory: &'a Inventory, limits: &'a Limits) -> Self {
+    pub(super) fn new(inventory: &'a Inventory, limits: &'a Limits) -> Self {
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut files = Vec::with_capacity(inventory.members.len());
         for member in &inventory.members {
@@ -50,7 +51,7 @@ impl<'a> Libraries<'a> {
 
     /// Makes known what [`Self::load`] will be asked, before it is: a library that many modules hand their initialisation to is then
     /// read for all of them together.
-    pub(crate) fn expect(&mut self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) {
+    pub(super) fn expect(&mut self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) {
         let Some(symbol) = handed_to_library(facts, origin, module, target) else { return };
         for needed in &facts.needed {
             for index in self.by_name.get(file_name(needed)).into_iter().flatten() {
@@ -62,7 +63,7 @@ impl<'a> Libraries<'a> {
     }
 
     /// What `target` makes of `module` in this file. Like [`BinaryFacts::load`], but looks into needed libraries too.
-    pub(crate) fn load(&self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<Loading> {
+    pub(super) fn load(&self, facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<Loading> {
         let handed = handed_to_library(facts, origin, module, target);
         let followed = handed.and_then(|symbol| self.follow(facts, origin, module, &symbol, target));
         let loading = followed.or_else(|| facts.load(module, target))?;
@@ -135,12 +136,9 @@ impl<'a> Libraries<'a> {
     ) -> Option<Loading> {
         let (library, there) = self.find(facts, origin, symbol)?;
         let mut loading = there.load(module, target)?;
-        for evidence in &mut loading.declaration.evidence {
-            evidence.at = format!("{library} {}", evidence.at);
-        }
-        let handed_on = Evidence { what: format!("{symbol} is in a needed library"), at: library.to_string() };
-        loading.declaration.evidence.insert(0, handed_on);
-        loading.declaration.delegated_to = Some(library.to_string());
+        let what = format!("{symbol} is in a needed library");
+        let handed_on = Evidence { what, at: At::own(Site::File).by_way_of(library) };
+        loading.declaration = taken_over(loading.declaration, library, handed_on);
         Some(loading)
     }
 
@@ -165,29 +163,18 @@ impl<'a> Libraries<'a> {
 /// does not have.
 fn handed_to_library(facts: &BinaryFacts, origin: &Origin, module: &str, target: &Target) -> Option<String> {
     match facts.load(module, target) {
-        Some(loading) => stub(facts, &loading, target).map(str::to_owned),
+        Some(loading) => match handed_to(facts, &loading, target)? {
+            Delegate::Library { symbol } => Some(symbol.clone()),
+            _ => None,
+        },
         None if facts.format == Format::Pe => None,
         None => Some(format!("PyInit_{}", module_stem(origin.file_name()).replace('-', "_"))),
     }
 }
 
-fn platform(facts: &BinaryFacts) -> Platform {
-    Platform { os: facts.format.os(), arch: facts.arch }
-}
-
 /// The name of the file in what a file says that it needs.
 fn file_name(needed: &str) -> &str {
     needed.rsplit(['/', '\\']).next().unwrap_or(needed)
-}
-
-/// The function of a needed library that the init function only calls.
-fn stub<'a>(facts: &'a BinaryFacts, loading: &Loading, target: &Target) -> Option<&'a str> {
-    let hook = facts.hooks.iter().find(|hook| hook.symbol == loading.hook)?;
-    let run = hook.runs.iter().find(|run| run.versions.contains(target.version))?;
-    match &run.result {
-        InitResult::Delegated(Delegate::Library { symbol }) => Some(symbol),
-        _ => None,
-    }
 }
 
 /// How far apart two files are: how many folders and members their origins do not share.
