@@ -51,10 +51,11 @@ fn every_field_of_every_record() {
     assert_eq!(keys(extension), all);
     assert_eq!(keys(&extension["distribution"]), "name version");
     assert_eq!(keys(&extension["abi"]), "built_for tag");
-    let declaration = "assumption contradicted_by declared_by_tool delegated_to evidence mechanism reason status";
+    let declaration =
+        "assumption contradicted_by declared_by_tool delegated_to evidence mechanism reason reason_code status";
     assert_eq!(keys(&extension["declaration"]), declaration);
     assert_eq!(keys(&extension["declaration"]["evidence"][0]), "at what");
-    assert_eq!(keys(&extension["decision"]), "action because exception outcome policy_at warning");
+    assert_eq!(keys(&extension["decision"]), "action because exception failure_code outcome policy_at warning");
     assert_eq!(keys(&report["libraries"][0]), "origin why");
     let finding = "address baseline column confidence end_column end_line fingerprint function help line message module origin place \
                    readiness related rule severity suppressed";

@@ -6,7 +6,8 @@ use clap::ValueEnum;
 use gilaudit_audit::report::{Answers, Report};
 use gilaudit_audit::sample;
 use gilaudit_model::{
-    Distribution, Evidence, Framework, Library, Location, Origin, Problem, Reason, Severity, Site, Stage, Status,
+    Distribution, Evidence, Framework, Library, Location, MadeBy, Origin, Problem, Reason, Severity, Site, Stage,
+    Status,
 };
 use gilaudit_policy::{Diagnostic, Place};
 
@@ -36,11 +37,11 @@ fn report(hostile: &str) -> Report {
         extension.origin = origin.clone();
         extension.distribution = Some(Distribution { name: text(), version: text() });
         extension.abi.tag = Some(text());
-        extension.framework = Some(Framework { name: "cython", version: Some(text()) });
+        extension.framework = Some(MadeBy { framework: Framework::Cython, version: Some(text()) });
         extension.declaration.evidence = vec![Evidence { what: text(), at: Site::Named(text()).into() }];
         extension.declaration.reason = (extension.declaration.status == Status::Unknown).then(|| Reason::Code(text()));
         extension.declaration.delegated_to = Some(text());
-        extension.declaration.declared_by_tool = Some(text());
+        extension.declaration.declared_by_tool = Some(Framework::Cffi);
         if let Some(failure) = &mut extension.failure {
             failure.error = text();
         }

@@ -159,8 +159,8 @@ pub(super) fn data(report: &Report) -> Data {
 fn module(Judged { extension, decision }: &Judged, rules: &[&str], texts: &mut Texts) -> Module {
     let declaration = &extension.declaration;
     let framework = extension.framework.as_ref().map_or(String::new(), |it| match &it.version {
-        Some(version) => format!("{} {version}", it.name),
-        None => it.name.to_owned(),
+        Some(version) => format!("{} {version}", it.framework),
+        None => it.framework.as_str().to_owned(),
     });
     let said = [
         (!rules.is_empty()).then(|| format!("its declaration is contradicted by {}", rules.join(", "))),

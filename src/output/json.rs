@@ -131,7 +131,7 @@ fn extension<'a>(judged: &'a Judged, rules: &'a [&'static str]) -> ExtensionOut<
         framework: extension
             .framework
             .as_ref()
-            .map(|framework| Framework { name: framework.name, version: framework.version.as_deref() }),
+            .map(|framework| Framework { name: framework.framework.as_str(), version: framework.version.as_deref() }),
         declaration: declaration(extension, rules),
         decision: Decision {
             outcome: decision.outcome.as_str(),
@@ -164,7 +164,7 @@ fn declaration<'a>(extension: &'a Extension, contradicted_by: &'a [&'static str]
         reason: declaration.reason.as_ref().map(ToString::to_string),
         reason_code: declaration.reason.as_ref().map(Reason::code),
         delegated_to: declaration.delegated_to.as_deref(),
-        declared_by_tool: declaration.declared_by_tool.as_deref(),
+        declared_by_tool: declaration.declared_by_tool.map(gilaudit_model::Framework::as_str),
         contradicted_by,
         assumption: declaration.assumption.as_deref(),
     }

@@ -258,7 +258,7 @@ pub(super) struct Declaration<'a> {
     /// The file or module whose declaration this one takes over.
     pub(super) delegated_to: Option<&'a str>,
     /// The tool that declares without the author's audit.
-    pub(super) declared_by_tool: Option<&'a str>,
+    pub(super) declared_by_tool: Option<&'static str>,
     /// The rules whose findings say that the declaration is not true.
     pub(super) contradicted_by: &'a [&'static str],
     /// What is taken for true without having been seen, where the answer rests on that.

@@ -2,8 +2,8 @@
 
 use gilaudit_model::{
     Abi, Action, Arch, BuiltFor, Confidence, Decision, Declaration, Distribution, Evidence, Extension, FailureKind,
-    Finding, Format, Framework, Gil, ImportFailure, Init, Library, Location, Mechanism, Origin, Outcome, Problem,
-    Related, Severity, Site, Stage, Status, Target, cpython,
+    Finding, Format, Framework, Gil, ImportFailure, Init, Library, Location, MadeBy, Mechanism, Origin, Outcome,
+    Problem, Related, Severity, Site, Stage, Status, Target, cpython,
 };
 
 use crate::report::{Answers, Judged, Question, Report};
@@ -27,7 +27,7 @@ pub fn extension(module: &str, status: Status) -> Extension {
         arch: Arch::X86_64,
         abi: Abi { tag: Some("cp314t".to_owned()), built_for: BuiltFor::FreeThreaded },
         init: Init::MultiPhase,
-        framework: Some(Framework { name: "cython", version: Some("3.2.8".to_owned()) }),
+        framework: Some(MadeBy { framework: Framework::Cython, version: Some("3.2.8".to_owned()) }),
         declaration,
         failure: None,
     }

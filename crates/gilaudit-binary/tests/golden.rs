@@ -29,7 +29,7 @@ fn describe(fixture: &Fixture, (slices, problems): &Read) -> String {
         )
         .unwrap();
         if let Some(framework) = &facts.framework {
-            write!(text, ", made by {} {}", framework.name, framework.version.as_deref().unwrap_or("?")).unwrap();
+            write!(text, ", made by {} {}", framework.framework, framework.version.as_deref().unwrap_or("?")).unwrap();
         }
         text.push('\n');
         if !facts.needed.is_empty() {

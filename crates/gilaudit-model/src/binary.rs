@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Abi, Arch, Format, Versions};
+use crate::{Abi, Arch, Format, MadeBy, Versions};
 
 /// What one compiled file shows; one architecture of it, for a fat Mach-O file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct BinaryFacts {
     /// The ABI it was built for.
     pub abi: Abi,
     /// The framework that made it.
-    pub framework: Option<Framework>,
+    pub framework: Option<MadeBy>,
     /// The init functions for the module name that the file name gives, `PyModExport_*` first.
     pub hooks: Vec<Hook>,
     /// Init functions for other names that the file exports.
@@ -56,15 +56,6 @@ impl Linked {
     pub fn takes(&self, name: &str) -> bool {
         self.python.binary_search_by(|taken| taken.name.as_str().cmp(name)).is_ok()
     }
-}
-
-/// The framework that made an extension, and its version where the file shows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Framework {
-    /// `cython`, `pybind11`, `nanobind`, `pyo3`, `mypyc`, `cffi`, `swig`, `f2py`, `boost-python`.
-    pub name: &'static str,
-    /// The version, or the range that the shape allows: `3.2.8`.
-    pub version: Option<String>,
 }
 
 /// Which of the two kinds of init function.

@@ -1,6 +1,6 @@
 //! What a module declares, and what the interpreter makes of it.
 
-use crate::{Evidence, Reason};
+use crate::{Evidence, Framework, Reason};
 
 /// What the module tells the interpreter about the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +91,7 @@ pub struct Declaration {
     /// The file or module whose declaration this one takes over, when initialisation is handed on.
     pub delegated_to: Option<String>,
     /// The tool that declares on its own, without the author's audit, when the shape proves it: `mypyc`.
-    pub declared_by_tool: Option<String>,
+    pub declared_by_tool: Option<Framework>,
     /// What is taken for true without having been seen, where the answer rests on that.
     pub assumption: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! An importable compiled module, and shared libraries that are not one.
 
-use crate::{Arch, Declaration, Distribution, Format, Framework, ImportFailure, Init, Origin, Platform};
+use crate::{Arch, Declaration, Distribution, Format, ImportFailure, Init, MadeBy, Origin, Platform};
 
 /// Which CPython ABI a file was built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,7 +61,7 @@ pub struct Extension {
     /// How it initialises.
     pub init: Init,
     /// The framework that made it.
-    pub framework: Option<Framework>,
+    pub framework: Option<MadeBy>,
     /// What it declares to the target.
     pub declaration: Declaration,
     /// Why the target cannot import it, when it cannot.

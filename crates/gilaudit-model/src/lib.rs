@@ -19,6 +19,7 @@ mod distribution;
 mod evidence;
 mod extension;
 mod finding;
+pub mod framework;
 mod imports;
 mod origin;
 pub mod panics;
@@ -33,8 +34,8 @@ pub mod program;
 pub mod source;
 
 pub use binary::{
-    AbiInfo, BinaryFacts, Definition, Delegate, ExportSlots, Framework, GilCall, Header, Hook, HookKind, HookRun,
-    InitResult, Layout, Linked, Place, PythonName, Slot, SlotSource, SlotValue, Slots,
+    AbiInfo, BinaryFacts, Definition, Delegate, ExportSlots, GilCall, Header, Hook, HookKind, HookRun, InitResult,
+    Layout, Linked, Place, PythonName, Slot, SlotSource, SlotValue, Slots,
 };
 pub use decision::{Action, Decision, Outcome, Waiver};
 pub use declaration::{Declaration, FailureKind, ImportFailure, Init, Loading, Mechanism, Status};
@@ -42,6 +43,7 @@ pub use distribution::{Distribution, WheelTags};
 pub use evidence::{At, Evidence, Site};
 pub use extension::{Abi, BuiltFor, Extension, Library};
 pub use finding::{Confidence, Finding, Location, Related, Severity};
+pub use framework::{Framework, MadeBy};
 pub use imports::{Callable, Catches, Handler, Import, ImportKind, LazyModules, LazyName, PythonFacts, Step, Use};
 pub use origin::Origin;
 pub use platform::{Arch, Format, Os, Platform};

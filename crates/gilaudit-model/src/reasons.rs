@@ -64,7 +64,7 @@ pub enum Reason {
     /// Most frameworks leave the declaration out of files for GIL builds.
     GilBuild,
     /// Its code was not followed to the end, but no code could change the answer.
-    NotFollowed(Box<Reason>),
+    NotFollowed(Box<Self>),
     /// The init function fails; CPython's error, or what it does.
     InitFails(String),
     /// Why evaluating the init function gave no answer.

@@ -188,7 +188,7 @@ fn a_declaration_by_a_tool_can_have_its_own_action() {
     let policy = policy("extends: audited\ndeclared-by-tool: warn\n");
     let mut module = extension("lxml.etree", Status::NotUsed);
     assert_eq!(action(&policy, &module), Action::Follow);
-    module.declaration.declared_by_tool = Some("mypyc".to_owned());
+    module.declaration.declared_by_tool = Some(gilaudit_model::Framework::Mypyc);
     let decision = decided(&policy, &module, &[]);
     assert_eq!(decision.action, Action::Warn);
     assert!(decision.because.iter().any(|reason| reason.starts_with("mypyc declares this on its own")), "{decision:?}");

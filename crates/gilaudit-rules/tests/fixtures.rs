@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 
 use gilaudit_model::{
     Abi, Arch, BuiltFor, Declaration, Distribution, Evidence, Extension, FailureKind, Format, Framework, Gil,
-    ImportFailure, Init, Mechanism, Origin, Site, Status, Target,
+    ImportFailure, Init, MadeBy, Mechanism, Origin, Site, Status, Target,
 };
 use gilaudit_rules::check_extension;
 
-const FRAMEWORKS: [&str; 9] =
-    ["cython", "pybind11", "nanobind", "pyo3", "mypyc", "cffi", "swig", "f2py", "boost-python"];
 const KEYS: [&str; 14] = [
     "module",
     "distribution",
@@ -105,8 +103,8 @@ fn extension(block: &Block) -> Extension {
         ),
         framework: get("framework").map(|text| {
             let (name, version) = pair(text);
-            let name = FRAMEWORKS.into_iter().find(|known| *known == name).unwrap_or_else(|| panic!("unknown: {text}"));
-            Framework { name, version: (!version.is_empty()).then_some(version) }
+            let framework = one_of(&name, &Framework::ALL, Framework::as_str);
+            MadeBy { framework, version: (!version.is_empty()).then_some(version) }
         }),
         declaration,
         failure,

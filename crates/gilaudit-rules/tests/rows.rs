@@ -36,7 +36,7 @@ fn rows(files: &[(&str, &str)]) -> Vec<String> {
     let (project, problems) = read_project(files.iter().map(source).collect(), &Limits::default());
     assert_eq!(problems, []);
     let row = |module: gilaudit_rules::SourceModule| {
-        let framework = module.framework.map_or("c", |framework| framework.name);
+        let framework = module.framework.map_or("c", |made_by| made_by.framework.as_str());
         format!("{} {framework} {}", module.name, module.declaration.status.as_str())
     };
     modules(&project, &"3.14t".parse().unwrap()).into_iter().map(row).collect()

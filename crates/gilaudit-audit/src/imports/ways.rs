@@ -1,5 +1,6 @@
 //! What can be done about a module that turns the GIL on.
 
+use gilaudit_model::framework::advice;
 use gilaudit_model::{Init, Outcome};
 use gilaudit_policy::imports::{Answer, Blocker};
 use gilaudit_policy::quoted;
@@ -10,15 +11,9 @@ use crate::report::Judged;
 
 pub(super) fn ways(blocker: &Blocker, answer: &Answer, requirements: &Requirements, extensions: &[Judged]) -> Ways {
     let own = extensions.iter().find(|judged| judged.extension.origin.to_string() == blocker.file);
-    let framework = own.and_then(|judged| judged.extension.framework.as_ref()).map_or("", |framework| framework.name);
-    let init = own.map_or(Init::Unknown, |judged| judged.extension.init);
-    let declare = match (framework, init) {
-        ("cython", _) => "compile with -X freethreading_compatible=True",
-        ("pybind11", _) => "PYBIND11_MODULE(name, m, py::mod_gil_not_used())",
-        ("nanobind", _) => "nanobind_add_module(name FREE_THREADED …)",
-        ("pyo3", _) => "#[pymodule(gil_used = false)]",
-        (_, Init::SinglePhase) => "call PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) in the init function",
-        _ => "add the slot {Py_mod_gil, Py_MOD_GIL_NOT_USED}",
+    let declare = match own {
+        Some(Judged { extension, .. }) => advice(extension.framework.as_ref(), extension.init),
+        None => advice(None, Init::Unknown),
     };
     // Another version among the inputs whose module of the same name does not block.
     let newer = extensions.iter().filter(|judged| {

@@ -64,31 +64,43 @@ pub(crate) fn link<'m>(
     for (member, file) in &files {
         libraries.expect(&file.facts, &member.origin, &member.module, target);
     }
-    let of_own =
-        |(member, file): (&'m Member, File)| (member, guarded(member, || load(&libraries, member, file, target)));
-    let each: Vec<(&Member, Result<Result<Loaded, Library>, Problem>)> = files.into_par_iter().map(of_own).collect();
+    let one = |(member, file): (&'m Member, File)| {
+        let what = guarded(member, || load(&libraries, member, file, target));
+        (member, what.unwrap_or_else(What::Unread))
+    };
+    let each: Vec<(&Member, What)> = files.into_par_iter().map(one).collect();
     let mut linked = Linked::default();
-    for (member, result) in each {
-        match result {
-            Ok(Ok(loaded)) => {
+    for (member, what) in each {
+        match what {
+            What::Module(loaded) => {
                 linked.members.push(member);
-                linked.modules.push(loaded);
+                linked.modules.push(*loaded);
             }
-            Ok(Err(library)) => linked.libraries.push(library),
-            Err(problem) => linked.problems.push((member, problem)),
+            What::Library(library) => linked.libraries.push(library),
+            What::Unread(problem) => linked.problems.push((member, problem)),
         }
     }
     modules::resolve(&mut linked.modules, target);
     linked
 }
 
+/// What a file is.
+enum What {
+    Module(Box<Loaded>),
+    Library(Library),
+    Unread(Problem),
+}
+
 /// What a file is, with the libraries that it needs at hand.
-fn load(libraries: &Libraries<'_>, member: &Member, file: File, target: &Target) -> Result<Loaded, Library> {
+fn load(libraries: &Libraries<'_>, member: &Member, file: File, target: &Target) -> What {
     let File { origin, facts, sha256 } = file;
     let found = find(member.origin.file_name(), target, platform(&facts)) != Found::NotSearched;
     match libraries.load(&facts, &member.origin, &member.module, target) {
-        Some(loading) => Ok(Loaded { origin, module: member.module.clone(), sha256, facts, loading, found }),
-        None => Err(Library { origin, why: no_init_function(&facts.other_hooks) }),
+        Some(loading) => {
+            let module = member.module.clone();
+            What::Module(Box::new(Loaded { origin, module, sha256, facts, loading, found }))
+        }
+        None => What::Library(Library { origin, why: no_init_function(&facts.other_hooks) }),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    Declaration, Delegate, Evidence, Loading, Mechanism, Os, Platform, Reason, Site, Status, Target, Version,
+    Declaration, Delegate, Evidence, Framework, Loading, Mechanism, Os, Platform, Reason, Site, Status, Target, Version,
 };
 
 use super::Loaded;
@@ -78,7 +78,7 @@ impl Names {
             let mut declaration = taken_over(taken.declaration.clone(), &first.origin, handed_on);
             // From 2.0 on, cffi's backend declares for every module that it initialises, whatever that module's own C code does.
             if *delegate == Delegate::CffiBackend && declaration.status == Status::NotUsed {
-                declaration.declared_by_tool = Some("cffi".to_owned());
+                declaration.declared_by_tool = Some(Framework::Cffi);
             }
             declaration
         } else {
@@ -124,7 +124,7 @@ fn of_any_cffi(hook: &str, target: &Target) -> Declaration {
     }
     let mut declaration = Declaration::new(Status::NotUsed, Mechanism::SetGil);
     declaration.evidence.push(handed_on(hook, &Delegate::CffiBackend));
-    declaration.declared_by_tool = Some("cffi".to_owned());
+    declaration.declared_by_tool = Some(Framework::Cffi);
     declaration.assumption = Some(
         "the _cffi_backend that makes the module, which is not among the inputs, is of cffi 2.0 or later and declares for all modules"
             .to_owned(),

@@ -2,9 +2,9 @@
 
 use super::slots::{GIL_NOT_USED, GIL_USED, SlotError, SlotsRead, check_abi, read_definition, read_export};
 use crate::{
-    BinaryFacts, BuiltFor, Declaration, Definition, Delegate, Evidence, ExportSlots, FailureKind, Format, GilCall,
-    Hook, HookKind, ImportFailure, Init, InitResult, Layout, Loading, Mechanism, Place, Reason, Site, Slot, SlotSource,
-    SlotValue, Slots, Status, Target, Version,
+    BinaryFacts, BuiltFor, Declaration, Definition, Delegate, Evidence, ExportSlots, FailureKind, Format, Framework,
+    GilCall, Hook, HookKind, ImportFailure, Init, InitResult, Layout, Loading, MadeBy, Mechanism, Place, Reason, Site,
+    Slot, SlotSource, SlotValue, Slots, Status, Target, Version,
 };
 
 /// What `target` makes of the module `name` (dotted; only its last component matters to the file) in this file.
@@ -59,19 +59,10 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
 }
 
 /// The tool that declares support for every module it makes, whether or not its author looked at thread safety.
-///
-/// python/mypy v1.17.0 and later, `mypyc/codegen/emitmodule.py`: always, on free-threaded builds. `PyO3/pyo3` v0.28.0,
-/// `CHANGELOG.md`: by default, opting out is possible.
-fn declared_by_tool(facts: &BinaryFacts, declaration: &Declaration) -> Option<String> {
-    let framework = facts.framework.as_ref()?;
-    let minor = || framework.version.as_deref()?.strip_prefix("0.")?.split('.').next()?.parse::<u32>().ok();
-    let by_default = match framework.name {
-        "mypyc" => true,
-        "pyo3" => minor().is_some_and(|minor| minor >= 28),
-        _ => false,
-    };
+fn declared_by_tool(facts: &BinaryFacts, declaration: &Declaration) -> Option<Framework> {
+    let MadeBy { framework, version } = facts.framework.as_ref()?;
     let declares = declaration.status == Status::NotUsed && declaration.mechanism == Mechanism::Slot;
-    (by_default && declares).then(|| framework.name.to_owned())
+    (declares && framework.slot_is_unasked(version.as_deref())).then_some(*framework)
 }
 
 fn unjudged(declaration: Declaration) -> Loading {

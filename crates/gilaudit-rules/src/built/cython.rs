@@ -1,7 +1,7 @@
 //! Modules that Cython makes, of `.pyx` files and of Python files that a build file gives to it.
 
 use gilaudit_model::source::{FileId, Project, Span};
-use gilaudit_model::{Declaration, Init, Mechanism, Reason, Status};
+use gilaudit_model::{Declaration, Framework, Init, Mechanism, Reason, Status};
 
 use super::generated;
 use super::names::{dotted, stem};
@@ -41,7 +41,7 @@ pub(super) fn candidate(survey: &Survey<'_>, id: FileId) -> Option<Candidate> {
     Some(Candidate {
         name: dotted(project, &file.path),
         file: id,
-        framework: Some("cython"),
+        framework: Some(Framework::Cython),
         init: Init::MultiPhase,
         declaration,
     })
@@ -54,7 +54,7 @@ pub(super) fn pure(survey: &Survey<'_>, id: FileId) -> Option<Candidate> {
     survey.is_first_source(&file.path).then(|| Candidate {
         name: dotted(project, &file.path),
         file: id,
-        framework: Some("cython"),
+        framework: Some(Framework::Cython),
         init: Init::MultiPhase,
         declaration: declaration(survey, id),
     })

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use gilaudit_model::source::build::{BuildFile, BuildModule};
 use gilaudit_model::source::{FileId, Language, Project, Span};
-use gilaudit_model::{Declaration, Evidence, Framework, Init, Origin, Reason, Site, Status, Target};
+use gilaudit_model::{Declaration, Evidence, Framework, Init, MadeBy, Origin, Reason, Site, Status, Target};
 
 use crate::engine::analysis::is_test_path;
 use crate::engine::declarations::Module;
@@ -33,7 +33,7 @@ pub struct SourceModule {
     /// How it initialises.
     pub init: Init,
     /// The framework that makes it.
-    pub framework: Option<Framework>,
+    pub framework: Option<MadeBy>,
     /// What it declares.
     pub declaration: Declaration,
 }
@@ -43,7 +43,7 @@ struct Candidate {
     /// Its own name, or the dotted one if the sources say it.
     name: String,
     file: FileId,
-    framework: Option<&'static str>,
+    framework: Option<Framework>,
     init: Init,
     declaration: Declaration,
 }
@@ -76,7 +76,7 @@ pub(crate) fn modules(project: &Project, defined: &[Module], target: &Target) ->
                 name: name.clone(),
                 origin: file.origin.clone(),
                 init: candidate.init,
-                framework: candidate.framework.map(|name| Framework { name, version: None }),
+                framework: candidate.framework.map(Into::into),
                 declaration: candidate.declaration.clone(),
             };
             // The same module defined several times: for several versions of Python, or on several platforms.

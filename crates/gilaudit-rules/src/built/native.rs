@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use gilaudit_model::source::build::Maker;
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{Language, Project};
-use gilaudit_model::{Declaration, Init, Mechanism, Reason, Status, Version};
+use gilaudit_model::{Declaration, Framework, Init, Mechanism, Reason, Status, Version};
 
 use super::names::{self, last};
 use super::survey::Survey;
 use super::{Candidate, Listed, evidence};
-use crate::engine::declarations::{Declared, Module};
+use crate::engine::declarations::{Declared, Form, Module};
 
 /// All of a project.
 pub(super) fn candidates(survey: &Survey<'_>, defined: &[Module], version: Version) -> Vec<Candidate> {
@@ -22,11 +22,11 @@ pub(super) fn candidates(survey: &Survey<'_>, defined: &[Module], version: Versi
 /// C and C++.
 fn c(survey: &Survey<'_>, module: &Module) -> Option<Candidate> {
     let project = survey.project;
-    let framework = match module.framework {
-        "c" => super::generated::framework(&project.file(module.file).text),
+    let framework = match module.form {
+        Form::C => super::generated::framework(&project.file(module.file).text),
         // Cython and Rust say more than is asked here.
-        "cython" | "pyo3" | "rust" => return None,
-        framework => Some(framework),
+        Form::Rust | Form::Made(Framework::Cython | Framework::PyO3) => return None,
+        Form::Made(framework) => Some(framework),
     };
     let file = project.file(module.file);
     if super::generated::generator(&file.text).is_some() {
@@ -46,19 +46,19 @@ fn c(survey: &Survey<'_>, module: &Module) -> Option<Candidate> {
         (Declared::Nothing, None) => Declaration::new(Status::Undeclared, Mechanism::None),
     };
     let what = match (framework, module.declared) {
-        (Some("pybind11"), Declared::NotUsed) => "PYBIND11_MODULE(..., py::mod_gil_not_used())",
-        (Some("pybind11"), _) => "PYBIND11_MODULE without py::mod_gil_not_used()",
-        (Some("nanobind"), Declared::NotUsed) => "NB_MODULE, and FREE_THREADED in the build",
-        (Some("nanobind"), Declared::Nothing) => "NB_MODULE, without FREE_THREADED in the build",
-        (Some("nanobind"), _) => "NB_MODULE",
-        (Some("boost-python"), _) => "BOOST_PYTHON_MODULE",
+        (Some(Framework::Pybind11), Declared::NotUsed) => "PYBIND11_MODULE(..., py::mod_gil_not_used())",
+        (Some(Framework::Pybind11), _) => "PYBIND11_MODULE without py::mod_gil_not_used()",
+        (Some(Framework::Nanobind), Declared::NotUsed) => "NB_MODULE, and FREE_THREADED in the build",
+        (Some(Framework::Nanobind), Declared::Nothing) => "NB_MODULE, without FREE_THREADED in the build",
+        (Some(Framework::Nanobind), _) => "NB_MODULE",
+        (Some(Framework::BoostPython), _) => "BOOST_PYTHON_MODULE",
         (_, Declared::NotUsed) => "Py_MOD_GIL_NOT_USED",
         (_, Declared::Used | Declared::Unknown) => "Py_mod_gil",
         (_, Declared::Nothing) => "its init function leads to neither Py_mod_gil nor PyUnstable_Module_SetGIL",
     };
     declaration.evidence.push(evidence(project, module.file, module.span, what));
     let init = match framework {
-        Some("pybind11" | "nanobind" | "boost-python") => Init::Unknown,
+        Some(framework) if framework.module_macro().is_some() => Init::Unknown,
         _ if file.text.contains("PyModExport_") => Init::ModuleExport,
         _ if file.text.contains("PyModuleDef_Init") => Init::MultiPhase,
         _ if file.text.contains("PyModule_Create") => Init::SinglePhase,
@@ -82,13 +82,13 @@ fn rust(project: &Project, version: Version) -> impl Iterator<Item = Candidate> 
         };
         let is_pyo3 = module.form == RustModuleForm::PyO3;
         if is_pyo3 && module.gil_used.is_none() && declared == RustDeclared::NotUsed {
-            declaration.declared_by_tool = Some("pyo3".to_owned());
+            declaration.declared_by_tool = Some(Framework::PyO3);
         }
         declaration.evidence.push(evidence(project, file, module.span, reason));
         Candidate {
             name: module.name.to_string(),
             file,
-            framework: is_pyo3.then_some("pyo3"),
+            framework: is_pyo3.then_some(Framework::PyO3),
             init: Init::Unknown,
             declaration,
         }

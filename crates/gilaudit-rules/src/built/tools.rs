@@ -15,16 +15,18 @@ pub(super) fn without_source(survey: &Survey<'_>, listed: Listed<'_>, target: &T
     let (framework, init, declaration) = match module.maker {
         Maker::Cffi => {
             let at = evidence(project, build.file, module.span, "set_source of cffi");
-            (Some("cffi"), Init::SinglePhase, cffi(project, target, at))
+            (Some(Framework::Cffi), Init::SinglePhase, cffi(project, target, at))
         }
-        Maker::Mypyc => (Some("mypyc"), Init::MultiPhase, mypyc(project, listed)),
-        Maker::Swig { nogil } => (Some("swig"), Init::Unknown, swig(project, listed, nogil)),
-        Maker::F2py { free_threaded } => (Some("f2py"), Init::SinglePhase, f2py(project, listed, free_threaded)),
+        Maker::Mypyc => (Some(Framework::Mypyc), Init::MultiPhase, mypyc(project, listed)),
+        Maker::Swig { nogil } => (Some(Framework::Swig), Init::Unknown, swig(project, listed, nogil)),
+        Maker::F2py { free_threaded } => {
+            (Some(Framework::F2py), Init::SinglePhase, f2py(project, listed, free_threaded))
+        }
         maker => (
             match maker {
-                Maker::Pybind11 => Some("pybind11"),
-                Maker::Nanobind { .. } => Some("nanobind"),
-                Maker::Cargo => Some("pyo3"),
+                Maker::Pybind11 => Some(Framework::Pybind11),
+                Maker::Nanobind { .. } => Some(Framework::Nanobind),
+                Maker::Cargo => Some(Framework::PyO3),
                 _ => None,
             },
             Init::Unknown,
@@ -35,7 +37,7 @@ pub(super) fn without_source(survey: &Survey<'_>, listed: Listed<'_>, target: &T
         name: names::installed(survey, listed)?,
         origin: project.file(build.file).origin.clone(),
         init,
-        framework: framework.map(|name| Framework { name, version: None }),
+        framework: framework.map(Into::into),
         declaration,
     })
 }
@@ -45,11 +47,11 @@ pub(super) fn without_source(survey: &Survey<'_>, listed: Listed<'_>, target: &T
 /// Free-threaded 3.14 and later can only use cffi 2.0 and later, whose backend always declares (cffi 2.0 src/c/cffi1_module.c).
 pub(super) fn cffi(project: &Project, target: &Target, at: Evidence) -> Declaration {
     let supported = target.free_threaded && target.version >= Version::V3_14;
-    let mut declaration = if !supported || is_kept_below(project, "cffi", [2, 0]) {
+    let mut declaration = if !supported || is_kept_below(project, Framework::Cffi) {
         Declaration::unknown(Reason::InstalledDelegate)
     } else {
         Declaration {
-            declared_by_tool: Some("cffi".to_owned()),
+            declared_by_tool: Some(Framework::Cffi),
             reason: Some(Reason::EveryDelegateDeclares),
             ..Declaration::new(Status::NotUsed, Mechanism::SetGil)
         }
@@ -61,13 +63,13 @@ pub(super) fn cffi(project: &Project, target: &Target, at: Evidence) -> Declarat
 
 /// mypyc declares since 1.17, whatever is compiled (mypyc/codegen/emitmodule.py).
 fn mypyc(project: &Project, listed: Listed<'_>) -> Declaration {
-    if is_kept_below(project, "mypy", [1, 17]) {
+    if is_kept_below(project, Framework::Mypyc) {
         let why = "the build asks for a mypyc that may be older than 1.17, the first that declares";
         return Declaration::unknown(Reason::ToolVersion(why.to_owned()));
     }
     let what = "compiled by mypyc, which declares since 1.17";
     Declaration {
-        declared_by_tool: Some("mypyc".to_owned()),
+        declared_by_tool: Some(Framework::Mypyc),
         ..seen(Status::NotUsed, Mechanism::Slot, project, listed, what)
     }
 }
@@ -94,10 +96,13 @@ fn f2py(project: &Project, listed: Listed<'_>, free_threaded: bool) -> Declarati
     }
 }
 
-/// Whether a requirement of the build keeps a tool below a version. What is not kept below is built with the newest one.
-fn is_kept_below(project: &Project, tool: &str, limit: [u64; 2]) -> bool {
+/// Whether a requirement of the build keeps a tool below the first version that declares. What is not kept below is built with the newest one.
+fn is_kept_below(project: &Project, tool: Framework) -> bool {
+    let Some(since) = tool.declares_since() else { return false };
     let requires = project.builds.iter().flat_map(|build| &build.requires);
     // One with a marker holds for some builds, which is enough not to be certain.
     let mut plain = requires.map(|(text, _)| text.split(';').next().unwrap_or_default());
-    plain.any(|text| requirement::of_tool(text, tool).is_some_and(|it| requirement::keeps_below(it, limit)))
+    plain.any(|text| {
+        requirement::of_tool(text, since.distribution).is_some_and(|it| requirement::keeps_below(it, since.first))
+    })
 }

@@ -2,6 +2,8 @@
 //!
 //! Their declaration is no line of a source: it is an option of the tool, or its version.
 
+use gilaudit_model::Framework;
+use gilaudit_model::framework::advice_in_sources;
 use gilaudit_model::source::build::{BuildFile, BuildModule, Maker};
 use gilaudit_model::source::{File, FileId, Project, Span};
 
@@ -15,7 +17,7 @@ pub(crate) struct Undeclared {
     pub(crate) span: Span,
     /// Why the tool does not declare.
     pub(crate) why: String,
-    pub(crate) help: &'static str,
+    pub(crate) help: String,
 }
 
 /// The modules that SWIG, f2py, cffi and mypyc leave undeclared.
@@ -24,8 +26,8 @@ pub(crate) fn undeclared(project: &Project) -> Vec<Undeclared> {
     for build in projects::reported(project) {
         for module in &build.modules {
             match module.maker {
-                Maker::Cffi => out.extend(held_back(project, build, module, &CFFI)),
-                Maker::Mypyc => out.extend(held_back(project, build, module, &MYPYC)),
+                Maker::Cffi => out.extend(held_back(project, build, module, Framework::Cffi)),
+                Maker::Mypyc => out.extend(held_back(project, build, module, Framework::Mypyc)),
                 Maker::Swig { nogil: true } | Maker::F2py { free_threaded: true } => {}
                 Maker::F2py { free_threaded: false } => out.push(f2py(project, build, module)),
                 _ if interface(module).is_some() => out.extend(swig(project, build, module)),
@@ -36,52 +38,31 @@ pub(crate) fn undeclared(project: &Project) -> Vec<Undeclared> {
     out
 }
 
+fn help(tool: Framework) -> String {
+    format!("after an audit: {}", advice_in_sources(tool))
+}
+
 /// Whether a file is C that cffi wrote: its init function hands the module to the `_cffi_backend` that is installed, which decides.
 pub(crate) fn is_cffi(file: &File) -> bool {
     ["_cffi_init(", "_cffi_type_context"].iter().all(|word| file.text.contains(word))
 }
 
-/// A tool that declares by itself from some version on.
-struct Tool {
-    /// The distribution that is required.
-    name: &'static str,
-    /// What it is called as a compiler.
-    called: &'static str,
-    first: [u64; 2],
-    help: &'static str,
-}
-
-/// cffi 2.0 declares in `_cffi_backend`, which initialises the modules that it makes.
-const CFFI: Tool = Tool {
-    name: "cffi",
-    called: "cffi",
-    first: [2, 0],
-    help: "after an audit: require cffi>=2.0, which declares for the modules that it makes",
-};
-
-/// `mypyc/codegen/emitmodule.py` writes the slot since 1.17.
-const MYPYC: Tool = Tool {
-    name: "mypy",
-    called: "mypyc",
-    first: [1, 17],
-    help: "after an audit: require mypy>=1.17, which declares for the modules that it makes",
-};
-
 /// A module of a tool that a requirement of the build keeps below the first version that declares.
-fn held_back(project: &Project, build: &BuildFile, module: &BuildModule, tool: &Tool) -> Option<Undeclared> {
+fn held_back(project: &Project, build: &BuildFile, module: &BuildModule, tool: Framework) -> Option<Undeclared> {
+    let since = tool.declares_since()?;
     let (at, text, span) = projects::reported(project).find_map(|other| {
         let (text, span) = other.requires.iter().find(|(text, _)| {
-            requirement::of_tool(text, tool.name).is_some_and(|it| requirement::keeps_below(it, tool.first))
+            requirement::of_tool(text, since.distribution).is_some_and(|it| requirement::keeps_below(it, since.first))
         })?;
         Some((other, text, *span))
     })?;
-    let [major, minor] = tool.first;
+    let [major, minor] = since.first;
     Some(Undeclared {
         name: name_of(project, build, module),
         file: at.file,
         span: projects::place(project, at, text, span),
-        why: format!("'{text}' asks for a {} before {major}.{minor}, the first that declares", tool.called),
-        help: tool.help,
+        why: format!("'{text}' asks for a {tool} before {major}.{minor}, the first that declares"),
+        help: help(tool),
     })
 }
 
@@ -98,8 +79,7 @@ fn swig(project: &Project, build: &BuildFile, module: &BuildModule) -> Option<Un
         file: build.file,
         span: projects::place(project, build, &module.name, module.span),
         why: "SWIG declares only with its option '-nogil'".to_owned(),
-        help: "after an audit: swig_opts=['-nogil'] of setuptools, '-nogil' among CMake's SWIG_COMPILE_OPTIONS (SWIG 4.4); with an older SWIG \
-               PyUnstable_Module_SetGIL(m, Py_MOD_GIL_NOT_USED) in the interface's %init, under #ifdef Py_GIL_DISABLED",
+        help: help(Framework::Swig),
     })
 }
 
@@ -110,7 +90,7 @@ fn f2py(project: &Project, build: &BuildFile, module: &BuildModule) -> Undeclare
         file: build.file,
         span: module.span,
         why: "f2py declares only with its option '--freethreading-compatible'".to_owned(),
-        help: "after an audit of the Fortran: f2py --freethreading-compatible (NumPy 2.1)",
+        help: format!("after an audit of the Fortran: {}", advice_in_sources(Framework::F2py)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Flags a module whose import turns the GIL on for the whole process.
 
 use gilaudit_model::cpython::outcome;
-use gilaudit_model::{Confidence, Extension, Finding, Format, Framework, Init, Outcome, Severity, Status, Target};
+use gilaudit_model::framework::advice;
+use gilaudit_model::{Confidence, Extension, Finding, Format, Init, Outcome, Severity, Status, Target};
 
 use crate::{Check, Rule};
 
@@ -61,34 +62,6 @@ fn way_out(extension: &Extension) -> String {
     format!(
         "authors: once the module is safe without the GIL, {}, and rebuild; users: look for a release of {package} that declares \
          it; PYTHON_GIL=0 or -X gil=0 keeps the GIL off at your own risk: races in this module then go unguarded",
-        switch(extension)
+        advice(extension.framework.as_ref(), extension.init)
     )
-}
-
-/// How the author says it, in the terms of the framework that made the module.
-fn switch(extension: &Extension) -> String {
-    let framework = extension.framework.as_ref();
-    let version = framework.and_then(|framework| framework.version.as_deref());
-    match framework.map(|Framework { name, .. }| *name) {
-        Some("cython") => "compile with Cython's directive freethreading_compatible=True (Cython >= 3.1)".to_owned(),
-        Some("pybind11") => "write PYBIND11_MODULE(name, m, py::mod_gil_not_used()) (pybind11 >= 2.13)".to_owned(),
-        Some("nanobind") => "add FREE_THREADED to nanobind_add_module (nanobind >= 2.2)".to_owned(),
-        Some("pyo3") => "write #[pymodule(gil_used = false)] (PyO3 0.23 to 0.27; from 0.28 on it is the default, and \
-             gil_used = true must go)"
-            .to_owned(),
-        Some("swig") => "run SWIG with -nogil (SWIG >= 4.4)".to_owned(),
-        Some("f2py") => "run f2py with --freethreading-compatible (NumPy >= 2.1)".to_owned(),
-        Some("cffi") => "use cffi >= 2.0".to_owned(),
-        Some("mypyc") => {
-            let seen = version.map_or_else(String::new, |version| format!(" (this is {version})"));
-            format!("compile with mypyc >= 1.17, which declares it for every module{seen}")
-        }
-        Some("boost-python") => "call PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) in the init function, as \
-             Boost.Python has no switch for it"
-            .to_owned(),
-        _ if extension.init == Init::SinglePhase => {
-            "call PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) before the init function returns".to_owned()
-        }
-        _ => "add the slot {Py_mod_gil, Py_MOD_GIL_NOT_USED}".to_owned(),
-    }
 }

@@ -1,9 +1,10 @@
 //! Flags a module that does not declare whether it needs the GIL.
 
-use gilaudit_model::{Confidence, Finding, Severity};
+use gilaudit_model::framework::{ADVICE_IN_C, ADVICE_IN_RUST, advice_in_sources};
+use gilaudit_model::{Confidence, Finding, Framework, Severity};
 
 use crate::engine::analysis::Analysis;
-use crate::engine::declarations::Declared;
+use crate::engine::declarations::{Declared, Form};
 use crate::engine::{generators, rust};
 use crate::{Check, Rule};
 
@@ -25,7 +26,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             || !analysis.project.file(module.file).report
             || generators::is_cffi(analysis.project.file(module.file))
             // That is another finding: the declaration would not help.
-            || module.framework == "pyo3" && rust::is_too_old(analysis, module.file)
+            || module.form == Form::Made(Framework::PyO3) && rust::is_too_old(analysis, module.file)
         {
             continue;
         }
@@ -35,19 +36,15 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         );
         let mut finding = analysis.finding(rule, module.file, module.span, message);
         finding.module = Some(module.name.clone());
-        finding.help = Some(match module.framework {
-            "pybind11" => "after an audit: PYBIND11_MODULE(name, m, py::mod_gil_not_used()) (pybind11 2.13)".to_owned(),
-            "pyo3" => "after an audit: #[pymodule(gil_used = false)] (PyO3 0.23; from 0.28 on it is the default)".to_owned(),
-            "rust" => "after an audit: PyModuleDef_Slot { slot: Py_mod_gil, value: Py_MOD_GIL_NOT_USED } in the module's slots (new in Python 3.13)".to_owned(),
-            "nanobind" => "after an audit: nanobind_add_module(name FREE_THREADED ...) in CMake".to_owned(),
-            // No release of Boost.Python up to 1.90 has a way of its own, and its modules are single-phase: the call counts.
-            "boost-python" => "after an audit, also of Boost.Python itself, whose registries have no locks up to 1.90: \
-                               PyUnstable_Module_SetGIL(boost::python::scope().ptr(), Py_MOD_GIL_NOT_USED) in the module's body, under #ifdef Py_GIL_DISABLED"
-                .to_owned(),
-            "cython" => "after an audit: '# cython: freethreading_compatible=True' at the top of the file, or the directive for all modules in the build: \
-                         cythonize(compiler_directives={'freethreading_compatible': True}), '-X freethreading_compatible=True' (Cython 3.1)"
-                .to_owned(),
-            _ => "after an audit: {Py_mod_gil, Py_MOD_GIL_NOT_USED} in the module's slots, or PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) for single-phase initialisation (both new in Python 3.13)".to_owned(),
+        finding.help = Some(match module.form {
+            // Its registries have no locks up to 1.90.
+            Form::Made(Framework::BoostPython) => format!(
+                "after an audit, also of Boost.Python itself, whose registries have no locks up to 1.90: {}",
+                advice_in_sources(Framework::BoostPython)
+            ),
+            Form::Made(framework) => format!("after an audit: {}", advice_in_sources(framework)),
+            Form::Rust => format!("after an audit: {ADVICE_IN_RUST}"),
+            Form::C => format!("after an audit: {ADVICE_IN_C}"),
         });
         out.push(finding);
     }
@@ -62,7 +59,7 @@ fn generated(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         );
         let mut finding = analysis.finding(rule, module.file, module.span, message);
         finding.module = Some(module.name);
-        finding.help = Some(module.help.to_owned());
+        finding.help = Some(module.help);
         out.push(finding);
     }
 }

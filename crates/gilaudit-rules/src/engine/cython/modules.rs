@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use gilaudit_model::Framework;
 use gilaudit_model::source::cython::{CythonFile, Directive, StmtKind};
 use gilaudit_model::source::{Project, Span};
 
 use super::directive::build_says;
 use super::index::Index;
-use crate::engine::declarations::{Declared, Module};
+use crate::engine::declarations::{Declared, Form, Module};
 
 /// A path without what templates add, and its extension.
 fn stem(path: &str) -> (&str, &str) {
@@ -127,7 +128,7 @@ pub(crate) fn modules(project: &Project) -> Vec<Module> {
             declared: declaration(project, cython),
             condition: None,
             why: None,
-            framework: "cython",
+            form: Form::Made(Framework::Cython),
         });
     }
     out

@@ -53,7 +53,7 @@ pub(super) fn modules(project: &Project) -> Vec<Module> {
             declared,
             condition,
             why,
-            framework: "c",
+            form: super::Form::C,
         });
     }
     for module in out.iter_mut().filter(|module| module.declared == Declared::Nothing) {

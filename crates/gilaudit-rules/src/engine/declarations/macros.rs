@@ -1,13 +1,10 @@
 //! Modules that C++ frameworks define with a macro: `PYBIND11_MODULE(name, m, …)`, `NB_MODULE(name, m)`, `BOOST_PYTHON_MODULE(name)`.
 
+use gilaudit_model::Framework;
 use gilaudit_model::source::build::{BuildModule, Maker};
 use gilaudit_model::source::{File, FileId, Project, Span};
 
-use super::{Declared, Module, Saying, together};
-
-/// The macros, and their frameworks.
-const MACROS: [(&str, &str); 3] =
-    [("PYBIND11_MODULE", "pybind11"), ("NB_MODULE", "nanobind"), ("BOOST_PYTHON_MODULE", "boost-python")];
+use super::{Declared, Form, Module, Saying, together};
 
 /// One use of a macro.
 struct Use {
@@ -15,13 +12,14 @@ struct Use {
     span: Span,
     saying: Saying,
     why: Option<&'static str>,
-    framework: &'static str,
+    framework: Framework,
 }
 
 /// The modules of a file. Uses of one name in several branches of a conditional are one module.
 pub(super) fn modules(project: &Project, id: FileId, file: &File, out: &mut Vec<Module>) {
     let mut uses: Vec<Use> = Vec::new();
-    for (word, framework) in MACROS {
+    for framework in [Framework::Pybind11, Framework::Nanobind, Framework::BoostPython] {
+        let Some(word) = framework.module_macro() else { continue };
         uses.extend(file.text.match_indices(word).filter_map(|(at, _)| one(project, file, at, word, framework)));
     }
     let mut names: Vec<String> = Vec::new();
@@ -46,12 +44,12 @@ pub(super) fn modules(project: &Project, id: FileId, file: &File, out: &mut Vec<
             declared,
             condition,
             why: it.why,
-            framework: it.framework,
+            form: Form::Made(it.framework),
         });
     }
 }
 
-fn one(project: &Project, file: &File, at: usize, word: &str, framework: &'static str) -> Option<Use> {
+fn one(project: &Project, file: &File, at: usize, word: &str, framework: Framework) -> Option<Use> {
     let after = file.text.get(at.checked_add(word.len())?..)?;
     let arguments = after.trim_start_matches([' ', '\t']).strip_prefix('(')?;
     let span = Span { start: at as u32, end: at.checked_add(word.len())? as u32 };
@@ -65,11 +63,11 @@ fn one(project: &Project, file: &File, at: usize, word: &str, framework: &'stati
     let arguments = arguments.split(['{', '#', ';']).next().unwrap_or_default();
     let name = arguments.split([',', ')']).next().unwrap_or_default().trim().to_owned();
     let (declared, why) = match framework {
-        "nanobind" => nanobind(project, &file.path, &name),
+        Framework::Nanobind => nanobind(project, &file.path, &name),
         _ if arguments.contains("mod_gil_not_used()") => (Declared::NotUsed, None),
         _ if arguments.contains("mod_gil_used()") => (Declared::Used, None),
         // Its modules are single-phase: a call in the body counts.
-        "boost-python" if file.text.contains("PyUnstable_Module_SetGIL") => (
+        Framework::BoostPython if file.text.contains("PyUnstable_Module_SetGIL") => (
             Declared::Unknown,
             Some("whether the module calls PyUnstable_Module_SetGIL was not followed for Boost.Python"),
         ),

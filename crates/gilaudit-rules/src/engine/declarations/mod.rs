@@ -3,9 +3,9 @@
 mod c;
 mod macros;
 
-use gilaudit_model::Version;
 use gilaudit_model::source::rust::{RustDeclared, RustModuleForm};
 use gilaudit_model::source::{File, FileId, Language, Project, Span};
+use gilaudit_model::{Framework, Version};
 
 /// What a module's source says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,19 @@ pub(crate) struct Module {
     pub(crate) condition: Option<Box<str>>,
     /// Why it is not known.
     pub(crate) why: Option<&'static str>,
-    /// What would declare it, for the help.
-    pub(crate) framework: &'static str,
+    /// How it is defined, for the help.
+    pub(crate) form: Form,
+}
+
+/// How a module is defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In C or C++, by hand or by a tool that writes C like it.
+    C,
+    /// In Rust, without a framework.
+    Rust,
+    /// By a framework.
+    Made(Framework),
 }
 
 /// All modules of a project, and what they declare when they are built for a version.
@@ -56,9 +67,9 @@ pub(crate) fn modules(project: &Project, version: Version) -> Vec<Module> {
             },
             condition: None,
             why: None,
-            framework: match module.form {
-                RustModuleForm::PyO3 => "pyo3",
-                RustModuleForm::Raw => "rust",
+            form: match module.form {
+                RustModuleForm::PyO3 => Form::Made(Framework::PyO3),
+                RustModuleForm::Raw => Form::Rust,
             },
         }));
     }
