@@ -172,4 +172,17 @@ mod tests {
         );
         assert!(text.contains("(NULL, 0),") && text.contains("F_METHODDEF,"), "{text}");
     }
+
+    #[test]
+    fn names_that_a_macro_makes() {
+        let plain = |source: &str| prepared(source).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(plain("static int NAME(f)(int x) { }\n"), "static int f (int x) { }");
+        let text =
+            "namespace a::b {\ntemplate <typename T>\nvoid CURFX(f)(T *x) { }\ntemplate void CURFX(f)<int>(int*);\n}\n";
+        let made = "namespace a::b { template <typename T> void f (T *x) { } template void f <int>(int*); }";
+        assert_eq!(plain(text), made);
+        for same in ["int RESULT(int)(*f)(int);", "int x = NAME(f)(3);", "void f(void) { g = NAME(f)(3); }"] {
+            assert_eq!(plain(same), same);
+        }
+    }
 }

@@ -278,6 +278,13 @@ impl Masker<'_> {
                 }
                 b'(' | b'[' => parentheses += 1,
                 b')' | b']' => parentheses = (parentheses - 1).max(0),
+                _ if !begins
+                    && parentheses == 0
+                    && matches!(scope, Scope::Outer | Scope::Struct)
+                    && previous.is_some_and(|previous| self.ends_type(previous)) =>
+                {
+                    self.made_name(index);
+                }
                 _ if self.kind(index) == Some(Kind::Ident) && (begins || scope == Scope::Init) => {
                     let text = self.text_of(index).to_owned();
                     let last = match scope {
@@ -297,6 +304,34 @@ impl Masker<'_> {
                 previous = Some(index);
             }
             index += 1;
+        }
+    }
+
+    /// Whether the name that is declared can stand behind this token.
+    fn ends_type(&self, index: usize) -> bool {
+        self.kind(index) == Some(Kind::Ident) || matches!(self.single(index), b'*' | b'&' | b'>' | b':')
+    }
+
+    /// `static int NAME(f)(int x)`, `template void NAME(f)<int>(int);`: a macro makes the name that is declared of another one. The other
+    /// one is left, which the parser takes for the name.
+    fn made_name(&mut self, index: usize) {
+        let argument = self.kind(index + 2) == Some(Kind::Ident) && self.single(index + 3) == b')';
+        if !argument || self.single(index + 1) != b'(' || !is_shouted(self.text_of(index)) {
+            return;
+        }
+        if (index..=index + 3).any(|token| self.gone.get(token).copied().unwrap_or(true)) {
+            return;
+        }
+        let next = self.next(index + 3);
+        // `RESULT(int)(*f)(…)` is a type.
+        let declares = match self.single(next) {
+            b'<' => true,
+            b'(' => !matches!(self.single(self.next(next)), b'*' | b'&' | b'^'),
+            _ => false,
+        };
+        if declares {
+            self.remove(index, index + 1);
+            self.remove(index + 3, index + 3);
         }
     }
 
