@@ -13,8 +13,9 @@ pub(super) type Name = u32;
 /// Names and what they are.
 pub(super) type Table = HashMap<Name, Value, foldhash::fast::FixedState>;
 
-/// How many things a value may be one of.
+/// How many things a value may be one of, and how many when they are texts or the like, which nothing has to be followed for.
 const MOST: usize = 12;
+const MOST_PLAIN: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(super) enum Value {
@@ -55,14 +56,21 @@ pub(super) struct Seq {
     pub(super) items: RefCell<Vec<Value>>,
     /// Whether there may be more, or fewer, in another order.
     pub(super) open: Cell<bool>,
+    /// Whether there may be items that are not among these.
+    pub(super) others: Cell<bool>,
     pub(super) escaped: Cell<bool>,
+    /// Whether it cannot change.
+    pub(super) is_tuple: bool,
 }
 
 /// A dict.
 #[derive(Debug, Default)]
 pub(super) struct Dict {
     pub(super) pairs: RefCell<Vec<(Value, Value)>>,
+    /// Whether there may be more, or fewer.
     pub(super) open: Cell<bool>,
+    /// Whether there may be pairs that are not among these.
+    pub(super) others: Cell<bool>,
     pub(super) escaped: Cell<bool>,
     /// The module whose names these are: `globals()`.
     pub(super) of_module: Option<Rc<Scope>>,
@@ -157,11 +165,26 @@ impl Value {
     }
 
     pub(super) fn seq(items: Vec<Self>, open: bool) -> Self {
-        Self::Seq(Rc::new(Seq { items: RefCell::new(items), open: Cell::new(open), escaped: Cell::new(false) }))
+        Self::Seq(Rc::new(Seq {
+            items: RefCell::new(items),
+            open: Cell::new(open),
+            others: Cell::new(open),
+            ..Seq::default()
+        }))
+    }
+
+    /// What is known completely and cannot change.
+    pub(super) fn tuple(items: Vec<Self>) -> Self {
+        Self::Seq(Rc::new(Seq { items: RefCell::new(items), is_tuple: true, ..Seq::default() }))
     }
 
     pub(super) fn dict(pairs: Vec<(Self, Self)>, open: bool) -> Self {
-        Self::Dict(Rc::new(Dict { pairs: RefCell::new(pairs), open: Cell::new(open), ..Dict::default() }))
+        Self::Dict(Rc::new(Dict {
+            pairs: RefCell::new(pairs),
+            open: Cell::new(open),
+            others: Cell::new(open),
+            ..Dict::default()
+        }))
     }
 
     pub(super) fn std(name: impl AsRef<str>) -> Self {
@@ -305,9 +328,28 @@ impl Value {
         }
         match kept.len() {
             1 => kept.pop().unwrap_or(Self::Unknown),
-            // What is dropped must have been seen by someone: the caller lets it escape.
-            more if more > MOST => Self::Unknown,
+            more if more > MOST => {
+                let is_plain = |value: &Self| {
+                    matches!(value, Self::Str(_) | Self::Int(_) | Self::None | Self::Bool(_) | Self::Text(..))
+                };
+                if more <= MOST_PLAIN && kept.iter().all(is_plain) {
+                    return Self::OneOf(Rc::new(kept));
+                }
+                // What is dropped must have been seen by someone: the caller lets it escape.
+                widened(&kept).unwrap_or(Self::Unknown)
+            }
             _ => Self::OneOf(Rc::new(kept)),
+        }
+    }
+
+    /// Whether going through it may give what is not known of it.
+    pub(super) fn has_others(&self) -> bool {
+        match self {
+            Self::Seq(seq) => seq.others.get(),
+            Self::Dict(dict) => dict.others.get() || dict.of_module.is_some(),
+            Self::OneOf(some) => some.iter().any(Self::has_others),
+            Self::Str(_) => false,
+            _ => true,
         }
     }
 
@@ -338,6 +380,56 @@ impl Value {
             _ => return None,
         })
     }
+}
+
+/// Many values as few that stand for all of them: texts by how they begin, tuples item by item. `None` where that says nothing.
+fn widened(all: &[Value]) -> Option<Value> {
+    let mut texts: Option<(String, bool)> = None;
+    let mut tuples: Option<Vec<Value>> = None;
+    let mut others: Vec<Value> = Vec::new();
+    for value in all {
+        match value {
+            Value::Str(_) | Value::Text(..) => {
+                let (text, imports) = match value {
+                    Value::Text(text, imports) => (text, *imports),
+                    Value::Str(text) => (text, text.contains("import")),
+                    _ => return None,
+                };
+                texts = Some(match texts {
+                    None => (text.to_string(), imports),
+                    Some((begin, also)) => (common_beginning(&begin, text), also || imports),
+                });
+            }
+            Value::Seq(seq) if seq.is_tuple && !seq.open.get() => {
+                let items = seq.items.borrow();
+                tuples = Some(match tuples {
+                    None => items.clone(),
+                    Some(old) if old.len() == items.len() => {
+                        old.into_iter().zip(items.iter()).map(|(one, two)| one.or(two.clone())).collect()
+                    }
+                    Some(_) => return None,
+                });
+            }
+            Value::None | Value::Bool(_) if !others.iter().any(|old| old.is(value)) => others.push(value.clone()),
+            Value::None | Value::Bool(_) => {}
+            _ => return None,
+        }
+    }
+    // An item that is not known has been lost from here: whoever has it may use it.
+    let is_lost = |items: &Vec<Value>| items.iter().any(|item| matches!(item, Value::Unknown));
+    if tuples.as_ref().is_some_and(is_lost) {
+        return None;
+    }
+    others.extend(texts.map(|(begin, imports)| Value::Text(begin.into(), imports)));
+    others.extend(tuples.map(Value::tuple));
+    match others.len() {
+        1 => others.pop(),
+        _ => Some(Value::OneOf(Rc::new(others))),
+    }
+}
+
+fn common_beginning(one: &str, two: &str) -> String {
+    one.chars().zip(two.chars()).take_while(|(one, two)| one == two).map(|(letter, _)| letter).collect()
 }
 
 impl Scope {

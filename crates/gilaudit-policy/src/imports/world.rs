@@ -304,6 +304,14 @@ impl World {
         }
     }
 
+    /// An extension by the path of its file.
+    pub(super) fn extension_at(&self, path: &str) -> Option<(usize, &ExtensionNode)> {
+        self.nodes.iter().enumerate().find_map(|(index, node)| match node {
+            Node::Extension(extension) if normal(&extension.file) == path => Some((index, extension)),
+            _ => None,
+        })
+    }
+
     /// All modules below a package.
     pub(super) fn below(&self, package: &str) -> Vec<String> {
         let folders = self.folders_of(package);
@@ -321,7 +329,8 @@ impl World {
     pub(super) fn beginning_with(&self, begin: &str) -> Vec<String> {
         match begin.rsplit_once('.') {
             Some((package, _)) => self.below(package).into_iter().filter(|name| name.starts_with(begin)).collect(),
-            None => self.top_level().into_iter().filter(|name| name.starts_with(begin)).collect(),
+            // The name may go on with a dot.
+            None => self.modules().into_iter().filter(|name| name.starts_with(begin)).collect(),
         }
     }
 

@@ -29,6 +29,10 @@ impl Run<'_> {
                         .map_or(Value::Unknown, |unit| Value::Str(Rc::clone(&unit.module))));
                 }
                 match self.class_attribute(class, &text, 0) {
+                    // A member is no text or number, even if it was made of one.
+                    Some(value) if is_enum(class) && !matches!(value, Value::Func(_) | Value::Class(_)) => {
+                        Value::made("enum member", Args { plain: vec![value], ..Args::default() })
+                    }
                     Some(Value::Func(func)) if func.kind == FuncKind::ClassMethod => {
                         Value::Func(bind(&func, object.clone()))
                     }
@@ -378,7 +382,7 @@ impl Run<'_> {
                     let items = seq.items.borrow().clone();
                     let open = seq.open.get();
                     let any = items.into_iter().reduce(|one, two| self.join(one, two)).unwrap_or(Value::Unknown);
-                    if open && seq.escaped.get() { any.or(Value::Unknown) } else { any }
+                    if open && seq.others.get() { any.or(Value::Unknown) } else { any }
                 }
             },
             Value::Dict(dict) => return self.dict_item(dict, index, line, frame),
@@ -472,7 +476,7 @@ impl Run<'_> {
             }
         }
         match any {
-            Some(value) => Ok(if dict.open.get() { value.or(Value::Unknown) } else { value }),
+            Some(value) => Ok(if dict.others.get() { value.or(Value::Unknown) } else { value }),
             None if dict.open.get() || pairs.is_empty() && !self.is_certain() => Ok(Value::Unknown),
             None => {
                 self.failed_at = Some((self.file_of(frame), line));
@@ -512,8 +516,10 @@ impl Run<'_> {
                 if pairs.len() < 5_000 && !known {
                     pairs.push((index.clone(), value));
                 } else {
+                    let is_full = !known;
                     drop(pairs);
                     dict.open.set(true);
+                    dict.others.set(dict.others.get() || is_full);
                     self.escape(&value);
                 }
             }
@@ -525,6 +531,7 @@ impl Run<'_> {
                 if seq.items.borrow().len() < 5_000 {
                     seq.items.borrow_mut().push(value);
                 } else {
+                    seq.others.set(true);
                     self.escape(&value);
                 }
             }
@@ -612,6 +619,9 @@ impl Run<'_> {
         if open || !certain {
             seq.open.set(true);
         }
+        if open && value.has_others() {
+            seq.others.set(true);
+        }
     }
 
     pub(super) fn append(&mut self, seq: &super::super::value::Seq, value: Value) {
@@ -626,9 +636,16 @@ impl Run<'_> {
             seq.items.borrow_mut().push(value);
         } else {
             seq.open.set(true);
+            seq.others.set(true);
             self.escape(&value);
         }
     }
+}
+
+/// Whether a class is an enumeration.
+fn is_enum(class: &Rc<Class>) -> bool {
+    let all = super::kinds::order(class);
+    all.iter().flat_map(|one| &one.bases).any(|base| matches!(base, Value::Std(name) if name.starts_with("enum.")))
 }
 
 fn sliced(text: &str, bounds: &[Value]) -> Value {

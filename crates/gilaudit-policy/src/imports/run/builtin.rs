@@ -316,6 +316,13 @@ impl Run<'_> {
                 if known == Some(false) {
                     return Ok(default.unwrap_or(Value::None));
                 }
+                let may_be = |key: &Value| index.same(key) != Some(false);
+                if !dict.others.get()
+                    && dict.of_module.is_none()
+                    && !dict.pairs.borrow().iter().any(|(key, _)| may_be(key))
+                {
+                    return Ok(default.unwrap_or(Value::None));
+                }
                 let raises = self.raises;
                 let value = self.dict_item(dict, &index, line, frame).unwrap_or(Value::Unknown);
                 self.raises = raises;
@@ -326,17 +333,11 @@ impl Run<'_> {
             }
             "items" => {
                 let pairs = dict.pairs.borrow().clone();
-                let items = pairs.into_iter().map(|(key, value)| Value::seq(vec![key, value], false)).collect();
-                Value::seq(items, dict.open.get() || dict.of_module.is_some())
+                let items = pairs.into_iter().map(|(key, value)| Value::tuple(vec![key, value])).collect();
+                like(dict, items)
             }
-            "keys" => Value::seq(
-                dict.pairs.borrow().iter().map(|(key, _)| key.clone()).collect(),
-                dict.open.get() || dict.of_module.is_some(),
-            ),
-            "values" => Value::seq(
-                dict.pairs.borrow().iter().map(|(_, value)| value.clone()).collect(),
-                dict.open.get() || dict.of_module.is_some(),
-            ),
+            "keys" => like(dict, dict.pairs.borrow().iter().map(|(key, _)| key.clone()).collect()),
+            "values" => like(dict, dict.pairs.borrow().iter().map(|(_, value)| value.clone()).collect()),
             "update" => {
                 match first {
                     Some(Value::Dict(other)) => {
@@ -346,11 +347,13 @@ impl Run<'_> {
                         }
                         if other.open.get() {
                             dict.open.set(true);
+                            dict.others.set(dict.others.get() || other.others.get() || other.of_module.is_some());
                         }
                     }
                     Some(other) => {
                         let (items, _) = self.items(&other, frame);
                         dict.open.set(true);
+                        dict.others.set(true);
                         for item in items {
                             if let Value::Seq(pair) = &item
                                 && let [key, value] = pair.items.borrow().as_slice()
@@ -369,7 +372,11 @@ impl Run<'_> {
                 }
                 Value::None
             }
-            "copy" => Value::dict(dict.pairs.borrow().clone(), dict.open.get()),
+            "copy" => {
+                let pairs = dict.pairs.clone();
+                let (open, others) = (dict.open.clone(), dict.others.clone());
+                Value::Dict(Rc::new(Dict { pairs, open, others, ..Dict::default() }))
+            }
             "clear" | "popitem" => {
                 dict.open.set(true);
                 Value::Unknown
@@ -425,10 +432,13 @@ impl Run<'_> {
     pub(super) fn made_attribute(&mut self, made: &Rc<Made>, object: &Value, name: &str) -> Value {
         let part = |index: usize| made.args.plain.get(index).cloned().unwrap_or(Value::Unknown);
         match (&*made.what, name) {
-            ("spec", "name") => part(0),
+            ("spec", "name") | ("enum member", "value" | "_value_") => part(0),
             ("spec", "parent") => part(1),
             ("spec", "origin") => part(2),
             ("spec", "loader") => Value::made("loader", made.args.clone()),
+            ("file spec", "loader") => Value::made("file loader", made.args.clone()),
+            ("file spec" | "file loader", "name") => part(0),
+            ("file spec" | "file loader", "origin" | "path") => part(1),
             ("module info", "name") | ("entry point", "name") => part(1),
             ("module info", "ispkg") => part(2),
             ("entry point", "value") => part(2),
@@ -442,10 +452,7 @@ impl Run<'_> {
             ("super", _) => {
                 let (Value::Class(class), object) = (part(0), part(1)) else { return Value::Unknown };
                 let name_of = self.intern(name);
-                let found = class.bases.iter().find_map(|base| match base {
-                    Value::Class(base) => self.class_attribute(base, name, 0),
-                    _ => None,
-                });
+                let found = self.next_attribute(&object, &class, name);
                 match found {
                     Some(Value::Func(func)) => Value::Func(super::call::bind(&func, object)),
                     Some(value) => value,
@@ -500,6 +507,12 @@ impl Run<'_> {
             _ => Value::Method(Rc::new((object.clone(), name.into()))),
         }
     }
+}
+
+/// What is taken of a dict, as far as that is known.
+fn like(dict: &Dict, items: Vec<Value>) -> Value {
+    let (open, others) = (dict.open.get() || dict.of_module.is_some(), dict.others.get() || dict.of_module.is_some());
+    Value::Seq(Rc::new(Seq { items: items.into(), open: open.into(), others: others.into(), ..Seq::default() }))
 }
 
 pub(super) fn path_of(path: &str) -> Value {

@@ -207,7 +207,7 @@ impl Run<'_> {
     }
 
     /// A number for what is passed that is the same for the same values.
-    fn key(&self, func: &Func, args: &Args) -> Key {
+    pub(super) fn key(&self, func: &Func, args: &Args) -> Key {
         let mut hasher = std::collections::hash_map::DefaultHasher::new();
         args.open.hash(&mut hasher);
         if let Some(bound) = &func.bound {
@@ -265,15 +265,14 @@ impl Run<'_> {
         let spent = if self.is_certain() { count } else { OFTEN + self.maybe_counts.get(&id).copied().unwrap_or(0) };
         let deep = self.calls.len() >= deep || within >= 3;
         if !forced && deep || self.calls.len() >= DEEPEST || !self.step(caller, line) {
-            self.escape_args(&args);
-            self.may_run(func);
+            self.called_with(func, args);
             return Ok(Value::Unknown);
         }
         if !forced && spent >= often {
             // Texts and the like say what is imported; objects are taken to be anything from here on.
             self.generalise(&mut args);
             if !self.memo.contains_key(&self.key(func, &args)) && spent >= often.saturating_add(AT_LEAST * 50) {
-                self.may_run(func);
+                self.called_with(func, args);
                 return Ok(Value::Unknown);
             }
         }

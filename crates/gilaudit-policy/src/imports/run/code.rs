@@ -141,6 +141,16 @@ impl Run<'_> {
                     _ => Ok(Value::Unknown),
                 };
             }
+            if let Some((node, extension)) = self.world.extension_at(&path) {
+                let name = text::name(&path).split('.').next().unwrap_or_default().to_owned();
+                self.chain.push(super::Link { at: format!("{file}:{line}"), kind: self.kind_of(frame), module: path });
+                let ended = self.extension(&name, node, extension);
+                self.chain.pop();
+                return match ended {
+                    Ended::Failed(failure) => Err(failure),
+                    _ => Ok(Value::Compiled),
+                };
+            }
             self.out.wanted.insert(path);
         }
         if let Value::OneOf(some) = path {

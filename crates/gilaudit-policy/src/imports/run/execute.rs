@@ -318,7 +318,19 @@ impl Run<'_> {
             }
             Some(Expr::Name(name)) => {
                 let name = self.name_in(frame.unit, *name);
-                self.narrow(frame, name, |value| value.truth() != Some(!holds));
+                self.narrow(frame, name, |_, value| value.truth() != Some(!holds));
+            }
+            Some(Expr::Call(callee, arguments)) => {
+                let [object, of] = arguments.as_slice() else { return };
+                let Some(Expr::Name(name)) = expr(object.value) else { return };
+                let name = self.name_in(frame.unit, *name);
+                let is_question = matches!(expr(*callee), Some(Expr::Name(callee))
+                    if &*self.text_of(self.name_in(frame.unit, *callee)) == "isinstance");
+                if !is_question || !matches!(self.find_name(frame, name), Some((_, Value::OneOf(_)))) {
+                    return;
+                }
+                let Ok(of) = self.eval(code, of.value, frame) else { return };
+                self.narrow(frame, name, |run, value| run.is_instance(value, &of) != Some(!holds));
             }
             Some(Expr::Compare(left, rest)) => {
                 let (Some(Expr::Name(name)), [(operator, right)]) = (expr(*left), rest.as_slice()) else { return };
@@ -365,15 +377,15 @@ impl Run<'_> {
                     }
                     return;
                 }
-                self.narrow(frame, name, |value| super::text::compare(operator, value, &right) != Some(!holds));
+                self.narrow(frame, name, |_, value| super::text::compare(operator, value, &right) != Some(!holds));
             }
             _ => {}
         }
     }
 
-    fn narrow(&mut self, frame: &Frame, name: Name, keep: impl Fn(&Value) -> bool) {
+    fn narrow(&mut self, frame: &Frame, name: Name, keep: impl Fn(&Self, &Value) -> bool) {
         if let Some((scope, Value::OneOf(some))) = self.find_name(frame, name) {
-            let kept: Vec<Value> = some.iter().filter(|value| keep(value)).cloned().collect();
+            let kept: Vec<Value> = some.iter().filter(|value| keep(self, value)).cloned().collect();
             if !kept.is_empty() && kept.len() < some.len() {
                 let one = kept.into_iter().reduce(Value::or).unwrap_or(Value::Unknown);
                 self.store(&scope, name, Some(one));
@@ -480,16 +492,12 @@ impl Run<'_> {
         } else {
             frame.loop_doubt = outer;
             let mut each: Vec<Value> = items;
-            let known = each.len() <= TURNS;
-            if !known {
-                for item in &each {
-                    self.escape(item);
-                }
-                each.clear();
+            if each.len() > TURNS {
+                // One turn stands for all.
+                each = each.into_iter().reduce(|one, two| self.join(one, two)).into_iter().collect();
             }
-            each.push(Value::Unknown);
-            if known && each.len() > 1 {
-                each.truncate(TURNS);
+            if value.has_others() || each.is_empty() {
+                each.push(Value::Unknown);
             }
             for item in each {
                 self.some_turns(frame, |run, frame| {

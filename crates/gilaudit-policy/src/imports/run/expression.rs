@@ -131,7 +131,7 @@ impl Run<'_> {
                         _ => values.push(self.eval(code, *item, frame)?),
                     }
                 }
-                Value::seq(values, open)
+                if matches!(expr, Expr::Tuple(_)) && !open { Value::tuple(values) } else { Value::seq(values, open) }
             }
             Expr::Dict(pairs) => {
                 let mut values = Vec::new();
@@ -415,11 +415,17 @@ impl Run<'_> {
         };
         let iterable = self.eval(code, first.iterable, frame)?;
         let (mut each, unsure) = self.items(&iterable, frame);
+        if each.len() > 400 {
+            let rest = each.split_off(399);
+            each.extend(rest.into_iter().reduce(|one, two| self.join(one, two)));
+            *open = true;
+        }
         if unsure {
             *open = true;
-            each.push(Value::Unknown);
+            if iterable.has_others() {
+                each.push(Value::Unknown);
+            }
         }
-        each.truncate(400);
         for item in each {
             self.assign(code, first.target, item, frame);
             let mut holds = Some(true);

@@ -329,7 +329,16 @@ impl Run<'_> {
                 }
                 None => Value::Unknown,
             },
-            "isinstance" | "issubclass" | "callable" | "id" | "hash" | "dir" => Value::Unknown,
+            "isinstance" => {
+                let of = args.plain.get(1).cloned().unwrap_or(Value::Unknown);
+                let is = self.is_instance(&first.unwrap_or(Value::Unknown), &of);
+                is.map_or(Value::Unknown, Value::Bool)
+            }
+            "callable" => {
+                let is = self.is_callable(&first.unwrap_or(Value::Unknown));
+                is.map_or(Value::Unknown, Value::Bool)
+            }
+            "issubclass" | "id" | "hash" | "dir" => Value::Unknown,
             "print" => {
                 args.plain.iter().for_each(|value| self.operated(value));
                 Value::None

@@ -184,6 +184,8 @@ impl Run<'_> {
                 result: None,
                 in_try: true,
             };
+            // It is asked for every module: how often says nothing about what it does.
+            self.forced = true;
             match self.call_function(&func, Args { plain, ..Args::default() }, 0, &mut frame) {
                 Ok(Value::None) => {}
                 Ok(_) => open = true,
@@ -290,7 +292,7 @@ impl Run<'_> {
         }
     }
 
-    fn extension(&mut self, name: &str, node: usize, extension: &ExtensionNode) -> Ended {
+    pub(super) fn extension(&mut self, name: &str, node: usize, extension: &ExtensionNode) -> Ended {
         self.out.files.insert(extension.file.clone());
         if extension.outcome == Outcome::CannotImport {
             return Ended::Failed(Failure::Import);

@@ -14,6 +14,7 @@ mod execute;
 mod expression;
 mod functions;
 mod import;
+mod kinds;
 mod made;
 mod open;
 mod paths;

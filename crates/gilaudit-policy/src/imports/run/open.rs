@@ -36,11 +36,18 @@ impl Run<'_> {
         });
         let at = if line > 0 { format!("{file}:{line}") } else { file.to_owned() };
         // What an open end leads to is its own only if the way there has no other.
+        let own = index;
         let index = match self.via {
             Via::Open(outer) => outer,
             Via::Seen => index,
         };
         let names: BTreeSet<String> = reach.iter().flat_map(|pattern| self.matching(pattern)).collect();
+        if names.len() > FOLLOWED
+            && let Some(end) = self.out.open_ends.get_mut(own)
+        {
+            // Too many to follow: it may be any.
+            end.may_reach = vec!["*".to_owned()];
+        }
         for name in names.into_iter().take(FOLLOWED) {
             self.candidate(&name, &at, index);
         }

@@ -16,12 +16,17 @@ use super::{Frame, Run, Via};
 /// How deep a value is looked into when it is passed on.
 const DEEPEST: usize = 40;
 
+/// How often what calls pass to a function may grow before it is taken to be anything.
+const MOST_GROWN: u32 = 40;
+
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     /// Functions that may be called and were not followed yet, and how many extensions had been reached by then.
-    queue: Vec<(Rc<Func>, usize)>,
+    queue: Vec<(Rc<Func>, usize, bool)>,
     /// Which were queued: file, function, scope, class of the object.
     queued: HashSet<(usize, u32, usize, usize)>,
+    /// What calls that were seen, but not followed one by one, pass to a function: all of them together, and how often that grew.
+    passed: HashMap<(usize, u32, usize, usize), (Rc<Func>, Args, u32)>,
     /// Names that reached code asks of objects which are not known.
     mentioned: HashSet<Name>,
     /// Methods of objects that somebody has, by name.
@@ -74,7 +79,10 @@ impl Run<'_> {
                 if seq.escaped.replace(true) {
                     return;
                 }
-                seq.open.set(true);
+                if !seq.is_tuple {
+                    seq.open.set(true);
+                    seq.others.set(true);
+                }
                 let items = seq.items.borrow().clone();
                 items.iter().for_each(|item| self.escape_at(item, depth + 1));
             }
@@ -83,6 +91,7 @@ impl Run<'_> {
                     return;
                 }
                 dict.open.set(true);
+                dict.others.set(true);
                 let pairs = dict.pairs.borrow().clone();
                 for (key, value) in &pairs {
                     self.escape_at(key, depth + 1);
@@ -261,32 +270,88 @@ impl Run<'_> {
         if self.later {
             return;
         }
+        let key = self.identity(func);
+        if self.reach.queued.insert(key) {
+            let since = self.reach.since.unwrap_or(self.out.reached.len());
+            self.reach.queue.push((Rc::clone(func), since, false));
+        }
+    }
+
+    /// What a function is known by when it may be called.
+    fn identity(&self, func: &Func) -> (usize, u32, usize, usize) {
         let object = match &func.bound {
             Some(Value::Instance(instance)) => instance.class.names.id,
             _ => 0,
         };
         let module = self.units.get(func.unit).is_some_and(|unit| Rc::ptr_eq(&unit.scope, &func.scope));
-        let scope = if module { 0 } else { func.scope.id };
-        if self.reach.queued.insert((func.unit, func.index, scope, object)) {
-            let since = self.reach.since.unwrap_or(self.out.reached.len());
-            self.reach.queue.push((Rc::clone(func), since));
+        (func.unit, func.index, if module { 0 } else { func.scope.id }, object)
+    }
+
+    /// A call that is seen and is not followed now: later it is, with what all such calls of the function pass.
+    pub(super) fn called_with(&mut self, func: &Rc<Func>, args: Args) {
+        let key = self.identity(func);
+        if self.later || self.reach.queued.contains(&key) {
+            return self.escape_args(&args);
+        }
+        let (joined, grown) = match self.reach.passed.remove(&key) {
+            None => (args, 0),
+            Some((first, old, grown)) => {
+                // One object stands for those of its class: what it has is not what they have.
+                if let (Some(one @ Value::Instance(own)), Some(two @ Value::Instance(other))) =
+                    (&first.bound, &func.bound)
+                    && !Rc::ptr_eq(own, other)
+                {
+                    self.escape(one);
+                    self.escape(two);
+                }
+                let same_names = old.named.len() == args.named.len()
+                    && old.named.iter().zip(&args.named).all(|((one, _), (two, _))| one == two);
+                if old.plain.len() != args.plain.len() || !same_names || old.open != args.open || grown > MOST_GROWN {
+                    self.escape_args(&old);
+                    self.escape_args(&args);
+                    return self.may_run(func);
+                }
+                let before = self.key(func, &old);
+                let mut joined = Args { open: old.open, ..Args::default() };
+                for (one, two) in old.plain.into_iter().zip(args.plain) {
+                    joined.plain.push(self.join(one, two));
+                }
+                for ((name, one), (_, two)) in old.named.into_iter().zip(args.named) {
+                    joined.named.push((name, self.join(one, two)));
+                }
+                if self.key(func, &joined) == before {
+                    self.reach.passed.insert(key, (first, joined, grown));
+                    return;
+                }
+                (joined, grown + 1)
+            }
+        };
+        self.reach.passed.insert(key, (Rc::clone(func), joined, grown));
+        let since = self.reach.since.unwrap_or(self.out.reached.len());
+        if !self.reach.queue.iter().any(|(queued, _, seen)| *seen && Rc::ptr_eq(queued, func)) {
+            self.reach.queue.push((Rc::clone(func), since, true));
         }
     }
 
     /// Follows all functions that may be called.
     pub(super) fn drain(&mut self) {
-        while let Some((func, since)) = self.reach.queue.pop() {
+        while let Some((func, since, is_seen)) = self.reach.queue.pop() {
             if self.steps >= super::STEPS {
                 return;
             }
             self.reach.since = Some(since);
-            self.unseen_call(&func);
+            let passed = if is_seen { self.reach.passed.get(&self.identity(&func)) } else { None };
+            match passed.map(|(_, args, _)| args.clone()) {
+                Some(args) => self.unseen_call(&func, Some(args)),
+                None if is_seen => {}
+                None => self.unseen_call(&func, None),
+            }
             self.reach.since = None;
         }
     }
 
     /// Follows one function as code that is not seen would call it.
-    fn unseen_call(&mut self, func: &Rc<Func>) {
+    fn unseen_call(&mut self, func: &Rc<Func>, passed: Option<Args>) {
         let Some(unit) = self.units.get(func.unit) else { return };
         let Some(function) = usize::try_from(func.index).ok().and_then(|at| unit.code.functions.get(at)) else {
             return;
@@ -299,7 +364,9 @@ impl Run<'_> {
         let chain = std::mem::replace(&mut self.chain, unit.chain.clone());
         (self.certain, self.raises, self.may_have_ended) = (false, 0, false);
         let mut args = Args { open: true, ..Args::default() };
-        if let Some(class) = class {
+        if let Some(passed) = passed {
+            args = passed;
+        } else if let Some(class) = class {
             args.plain.push(Value::Instance(Rc::new(Instance {
                 class,
                 names: RefCell::default(),
