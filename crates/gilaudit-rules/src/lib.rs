@@ -18,6 +18,7 @@ mod rules {
     pub(crate) mod blocking_while_attached;
     pub(crate) mod borrowed_dict_item;
     pub(crate) mod borrowed_escapes_lock;
+    pub(crate) mod borrowed_field;
     pub(crate) mod borrowed_list_item;
     pub(crate) mod borrowed_misc;
     pub(crate) mod borrowed_module;
@@ -135,6 +136,7 @@ pub static RULES: &[Rule] = &[
     rules::blocking_while_attached::RULE,
     rules::borrowed_dict_item::RULE,
     rules::borrowed_escapes_lock::RULE,
+    rules::borrowed_field::RULE,
     rules::borrowed_list_item::RULE,
     rules::borrowed_misc::RULE,
     rules::borrowed_module::RULE,

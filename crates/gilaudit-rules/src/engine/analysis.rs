@@ -18,6 +18,7 @@ use super::index::{Index, Role, Types};
 use super::registries;
 use super::rust::RustIndex;
 use super::shapes::Shapes;
+use super::swaps::Swaps;
 use super::threads::Threads;
 use crate::Rule;
 use crate::built::SourceModule;
@@ -53,6 +54,7 @@ pub(crate) struct Analysis<'p> {
     pub(crate) options: &'p Options,
     weak_registries: OnceLock<HashMap<Name, (FunctionId, ExprId)>>,
     automatic: OnceLock<HashSet<Name>>,
+    swaps: OnceLock<Swaps>,
     /// What is known of the project's Python.
     pub(crate) threads: Threads<'p>,
 }
@@ -83,6 +85,7 @@ impl<'p> Analysis<'p> {
             threads,
             weak_registries: OnceLock::new(),
             automatic: OnceLock::new(),
+            swaps: OnceLock::new(),
         }
     }
 
@@ -94,6 +97,11 @@ impl<'p> Analysis<'p> {
     /// Whether the objects of a C++ class are only automatic variables, or parts of such: see [`automatic::classes`].
     pub(crate) fn is_automatic(&self, class: Name) -> bool {
         self.automatic.get_or_init(|| automatic::classes(self.project)).contains(&class)
+    }
+
+    /// The members whose reference is replaced while other threads can have the object: see [`Swaps`].
+    pub(crate) fn swaps(&self) -> &Swaps {
+        self.swaps.get_or_init(|| Swaps::new(self))
     }
 
     /// A function as rules see it.

@@ -26,5 +26,6 @@ pub(crate) mod requirement;
 pub(crate) mod rust;
 pub(crate) mod rust_borrow;
 pub(crate) mod shapes;
+pub(crate) mod swaps;
 pub(crate) mod threads;
 pub(crate) mod values;

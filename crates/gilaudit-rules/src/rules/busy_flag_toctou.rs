@@ -5,7 +5,8 @@ use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
 use crate::engine::index::is_shared;
-use crate::engine::members::{emptiness_tests, writes_to};
+use crate::engine::members::{emptiness_tests, key, live_accesses, writes_to};
+use crate::engine::values::strip;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -51,7 +52,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 && constant(write.value).is_some_and(|value| value != 0)
         });
         let Some(set) = set else { continue };
-        let reset = writes.iter().any(|write| constant(write.value) == Some(0));
+        let reset = writes.iter().any(|write| constant(write.value) == Some(0)) || is_cleared_elsewhere(unit, test.place);
         let member = unit.text(name).to_ascii_lowercase();
         // In use already: the function gives up at once, without setting it.
         let filled = unit.cfg.after(test.filled, |node| node == test.node);
@@ -73,4 +74,18 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(set.expr, "set here"));
         out.push(finding);
     }
+}
+
+/// Whether another function that runs while others have the object sets the flag back to 0: `begin` and `end`.
+fn is_cleared_elsewhere(unit: &Unit<'_>, place: gilaudit_model::source::ExprId) -> bool {
+    let Some(key) = key(unit, place) else { return false };
+    live_accesses(unit, key).filter(|access| access.writes() && access.function != unit.id).any(|access| {
+        let body = &unit.project.function(access.function).body;
+        body.exprs.iter().any(|expr| match expr.kind {
+            ExprKind::Assign { op: None, target, value } => {
+                strip(body, target) == access.expr && body.kind(strip(body, value)) == ExprKind::Number(Some(0))
+            }
+            _ => false,
+        })
+    })
 }

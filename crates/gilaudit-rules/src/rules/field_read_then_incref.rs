@@ -77,13 +77,42 @@ fn read_from(unit: &Unit<'_>, value: ExprId, at: NodeId) -> Option<ExprId> {
     if let ExprKind::Field { .. } = unit.kind(value) {
         return Some(value);
     }
-    let reaching = unit.values.reaching(&unit.cfg, unit.local(value)?, at);
-    let [only] = reaching.as_slice() else { return None };
-    match only.source {
-        Source::Value(value) if !unit.is_locked_at(only.node) => {
-            let value = unit.strip(value);
-            matches!(unit.kind(value), ExprKind::Field { .. }).then_some(value)
+    let mut found = None;
+    for definition in unit.values.reaching(&unit.cfg, unit.local(value)?, at) {
+        match definition.source {
+            Source::Value(value) if is_immortal(unit, value) => {}
+            Source::Value(value) if !unit.is_locked_at(definition.node) && found.is_none() => {
+                found = Some(member_or_none(unit, value)?);
+            }
+            _ => return None,
+        }
+    }
+    found
+}
+
+/// The member in `self->a`, and in `self->a ? self->a : Py_None`.
+fn member_or_none(unit: &Unit<'_>, value: ExprId) -> Option<ExprId> {
+    let value = unit.strip(value);
+    match unit.kind(value) {
+        ExprKind::Field { .. } => Some(value),
+        ExprKind::Conditional { then, otherwise, .. } => {
+            let (then, otherwise) = (unit.strip(then), unit.strip(otherwise));
+            match (unit.kind(then), unit.kind(otherwise)) {
+                (ExprKind::Field { .. }, _) if is_immortal(unit, otherwise) => Some(then),
+                (_, ExprKind::Field { .. }) if is_immortal(unit, then) => Some(otherwise),
+                _ => None,
+            }
         }
         _ => None,
     }
+}
+
+/// Whether a value is one of the objects that are never freed.
+fn is_immortal(unit: &Unit<'_>, value: ExprId) -> bool {
+    let value = match unit.kind(unit.strip(value)) {
+        ExprKind::Unary { op: gilaudit_model::source::UnaryOp::AddressOf, operand } => unit.strip(operand),
+        _ => unit.strip(value),
+    };
+    matches!(unit.kind(value), ExprKind::Name(name)
+        if matches!(unit.text(name), "Py_None" | "Py_True" | "Py_False" | "Py_NotImplemented" | "Py_Ellipsis" | "_Py_NoneStruct"))
 }

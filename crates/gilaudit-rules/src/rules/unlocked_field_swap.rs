@@ -6,8 +6,9 @@ use gilaudit_model::{Confidence, Finding, Severity};
 use crate::engine::analysis::Unit;
 use crate::engine::borrow;
 use crate::engine::exempt;
-use crate::engine::index::{Access, AccessKind, is_shared};
+use crate::engine::index::{Access, AccessKind};
 use crate::engine::members::{key, live_accesses};
+use crate::engine::swaps;
 use crate::engine::values::{callee, strip};
 use crate::{Check, Rule};
 
@@ -27,16 +28,13 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         return;
     }
     let mut first: Option<Finding> = None;
-    for call in unit.calls() {
-        if !matches!(call.name, "Py_SETREF" | "Py_XSETREF" | "Py_CLEAR")
-            || unit.is_locked_at(call.node)
-            || unit.is_unparsed(call.span)
-        {
+    for replaced in unit.analysis.swaps().replaced(unit) {
+        if unit.is_locked_at(replaced.node) || unit.is_unparsed(unit.expr(replaced.expr).span) {
             continue;
         }
-        let Some(place) = call.args.first().map(|arg| unit.strip(*arg)) else { continue };
-        let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
-        let Some(key) = key(unit, place).filter(|_| is_shared(unit, base, call.node)) else { continue };
+        let place = replaced.place;
+        let ExprKind::Field { name, .. } = unit.kind(place) else { continue };
+        let Some(key) = key(unit, place).filter(|_| swaps::is_of_shared(unit, &replaced)) else { continue };
         // Who can hold the old value: a live reader in another function that takes no lock.
         let readers = || {
             live_accesses(unit, key).filter(|access| {
@@ -49,15 +47,17 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let reader = readers().find(|access| takes_reference(unit, access)).or_else(|| readers().next());
         let owner_is_object = key.owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
         let member = unit.text(name);
-        let message = format!(
-            "'{}' replaces '{member}' without a lock: two threads can both release the old value, and a reader can use it after it is gone",
-            call.name
-        );
-        let mut finding = unit.finding(rule, call.expr, message);
-        finding.confidence = match (reader, owner_is_object) {
-            (Some(reader), true) if takes_reference(unit, reader) && !unit.analysis.is_initialiser(unit.id) => {
-                Confidence::Medium
-            }
+        let consequence = "two threads can both release the old value, and a reader can use it after it is gone";
+        let message = match unit.call(replaced.expr) {
+            Some(call) => format!("'{}' replaces '{member}' without a lock: {consequence}", call.name),
+            None => format!("'{member}' is replaced, and its old value released, without a lock: {consequence}"),
+        };
+        let mut finding = unit.finding(rule, replaced.expr, message);
+        // What Python calls races with itself, whoever reads; a helper does if somebody relies on what it takes away.
+        let called = !unit.analysis.index.roles_of(unit.function.name).is_empty();
+        let relied_on = reader.is_some_and(|reader| takes_reference(unit, reader));
+        finding.confidence = match owner_is_object && !unit.analysis.is_initialising(unit.id) {
+            true if called || relied_on => Confidence::Medium,
             _ => Confidence::Low,
         };
         finding.help = Some(
@@ -74,7 +74,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         match &mut first {
             Some(known) if known.confidence >= finding.confidence => {
                 if known.related.len() < MOST_RELATED {
-                    known.related.push(unit.related(call.expr, format!("'{member}', too")));
+                    known.related.push(unit.related(replaced.expr, format!("'{member}', too")));
                 }
             }
             _ => first = Some(finding),
