@@ -100,6 +100,8 @@ fn family_named(name: &str) -> Option<LockFamily> {
         "win32" => LockFamily::Windows,
         "c11" => LockFamily::C11,
         "c++" => LockFamily::Cpp,
+        // The world is stopped: it excludes everybody, and is no mutex.
+        "world" => LockFamily::Named,
         "allow-threads" | "savethread" => LockFamily::Detached,
         "gilstate" | "threadstate" => LockFamily::Gil,
         _ => return None,

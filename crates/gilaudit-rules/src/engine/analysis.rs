@@ -6,15 +6,17 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use gilaudit_model::source::{ExprId, FileId, FunctionId, LocalId, Name, Project, Span};
+use gilaudit_model::source::{ExprId, FileId, FunctionId, LocalId, Name, Project, Span, StructId};
 use gilaudit_model::{Finding, Location, Related, Target};
 
 use super::automatic;
 use super::borrow::{self, Fate};
 use super::cfg::NodeId;
+use super::containers::{self, Container};
 use super::declarations::Module;
 use super::flow::Flow;
 use super::index::{Index, Role, Types};
+use super::module_state;
 use super::registries;
 use super::rust::RustIndex;
 use super::shapes::Shapes;
@@ -55,6 +57,8 @@ pub(crate) struct Analysis<'p> {
     weak_registries: OnceLock<HashMap<Name, (FunctionId, ExprId)>>,
     automatic: OnceLock<HashSet<Name>>,
     swaps: OnceLock<Swaps>,
+    module_states: OnceLock<HashSet<StructId>>,
+    containers: OnceLock<HashMap<Container, Vec<containers::Use>>>,
     /// What is known of the project's Python.
     pub(crate) threads: Threads<'p>,
 }
@@ -86,6 +90,8 @@ impl<'p> Analysis<'p> {
             weak_registries: OnceLock::new(),
             automatic: OnceLock::new(),
             swaps: OnceLock::new(),
+            module_states: OnceLock::new(),
+            containers: OnceLock::new(),
         }
     }
 
@@ -102,6 +108,16 @@ impl<'p> Analysis<'p> {
     /// The members whose reference is replaced while other threads can have the object: see [`Swaps`].
     pub(crate) fn swaps(&self) -> &Swaps {
         self.swaps.get_or_init(|| Swaps::new(self))
+    }
+
+    /// What is done with the C++ containers that threads share: see [`containers::uses`].
+    pub(crate) fn containers(&self) -> &HashMap<Container, Vec<containers::Use>> {
+        self.containers.get_or_init(|| containers::uses(self))
+    }
+
+    /// Whether a struct is the state of a module, which all threads share.
+    pub(crate) fn is_module_state(&self, id: StructId) -> bool {
+        self.module_states.get_or_init(|| module_state::structs(self.project, &self.types)).contains(&id)
     }
 
     /// A function as rules see it.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Project, Span, Type, UnaryOp};
+use gilaudit_model::source::{
+    BinaryOp, Body, ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Project, Span, StmtKind, Type, UnaryOp,
+};
 
 use super::analysis::{Analysis, Unit};
 use super::exempt;
@@ -172,6 +174,7 @@ impl Variable {
                 && !analysis.index.lock_held[access.function.0 as usize]
                 && !self.is_in_debug(analysis, access)
                 && !writes_one_for_all(analysis, access)
+                && !writes_what_differs(analysis, access)
         });
         unguarded.map(|access| (access, self.danger(analysis, access))).max_by_key(|(access, danger)| {
             (
@@ -239,6 +242,29 @@ fn writes_one_for_all(analysis: &Analysis<'_>, access: &Access) -> bool {
     body.exprs.iter().any(|expr| match expr.kind {
         ExprKind::Assign { op: None, target, value } => {
             strip(body, target) == access.expr && is_one_for_all(analysis.project, body, value)
+        }
+        _ => false,
+    })
+}
+
+/// Whether a write is in `if (x != v) x = v;`: once `v` is there, nobody writes.
+fn writes_what_differs(analysis: &Analysis<'_>, access: &Access) -> bool {
+    let function = analysis.project.function(access.function);
+    let body = &function.body;
+    let text = |expr: ExprId| analysis.project.file(function.file).text_of(body.expr(strip(body, expr)).span);
+    let assigned = body.exprs.iter().find_map(|expr| match expr.kind {
+        ExprKind::Assign { op: None, target, value } if strip(body, target) == access.expr => Some((value, expr.span)),
+        _ => None,
+    });
+    let Some((value, span)) = assigned else { return false };
+    body.stmts.iter().any(|stmt| match stmt.kind {
+        StmtKind::If { condition, then, .. } if body.stmt(then).span.contains(span) => {
+            match body.kind(strip(body, condition)) {
+                ExprKind::Binary { op: BinaryOp::Ne, left, right } => {
+                    text(left) == text(access.expr) && text(right) == text(value)
+                }
+                _ => false,
+            }
         }
         _ => false,
     })

@@ -2,6 +2,7 @@
 
 mod access;
 mod closure;
+mod guards;
 mod names;
 mod once;
 mod roles;
@@ -63,6 +64,8 @@ pub(crate) struct Index {
     /// Functions that are only called without an attached thread state.
     pub(crate) detached: Vec<bool>,
     pub(crate) callable: Vec<bool>,
+    /// The same, but for what is only there for other code: functions that a table, a pointer or a macro makes reachable.
+    pub(crate) from_python: Vec<bool>,
     /// For every function: see [`Flow::private`].
     pub(crate) private: Vec<u64>,
     /// Functions of the project that run Python code whatever they are given: they, or what they call, call something that is for that.
@@ -137,7 +140,8 @@ impl Index {
 
 /// What calling each function does to locks. Two rounds: a helper of a helper is enough for real code.
 fn effects(project: &Project, shapes: &Shapes<'_>, by_name: &HashMap<Name, Vec<FunctionId>>) -> HashMap<Name, Effect> {
-    let mut effects: HashMap<Name, Effect> = HashMap::new();
+    let guards = guards::guards(project);
+    let mut effects = guards.clone();
     // The names that are those of locks' own functions: each text is looked at once.
     let primitive: Vec<bool> = project.names.iter().map(|(_, text)| api::lock_primitive(text).is_some()).collect();
     for _ in 0..2 {
@@ -157,7 +161,9 @@ fn effects(project: &Project, shapes: &Shapes<'_>, by_name: &HashMap<Name, Vec<F
                 found.all(|other| other == effect).then_some((*name, effect))
             })
             .collect();
-        let round: HashMap<Name, Effect> = found.into_iter().collect();
+        let mut round: HashMap<Name, Effect> = found.into_iter().collect();
+        // A constructor has the name of its class.
+        round.extend(guards.iter().map(|(class, guard)| (*class, guard.clone())));
         if round == effects {
             break;
         }

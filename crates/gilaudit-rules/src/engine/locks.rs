@@ -1,6 +1,6 @@
 //! Which locks are held at every step of a function, and whether its thread state is attached.
 
-use gilaudit_model::source::{Body, ExprId, ExprKind, Name, Project, Span};
+use gilaudit_model::source::{Body, ExprId, ExprKind, Local, LocalId, Name, Project, Span};
 
 use super::api::{self, LockFamily};
 use super::cfg::{Cfg, ENTRY, NodeId, Step};
@@ -49,6 +49,8 @@ pub(crate) struct Effect {
     pub(crate) acquires: Vec<(LockFamily, Option<u32>)>,
     /// Released though not taken.
     pub(crate) releases: Vec<(LockFamily, Option<u32>)>,
+    /// For a class: a variable of it holds a lock of this family until it goes out of scope.
+    pub(crate) guard: Option<LockFamily>,
 }
 
 impl Locks {
@@ -61,16 +63,22 @@ impl Locks {
         effect_of: impl Fn(Name) -> Option<&'e Effect>,
     ) -> Self {
         let mut locks = Self::default();
+        // The variables that hold a lock: `guard.unlock()` is about that one.
+        let mut holders: Vec<(LocalId, usize)> = Vec::new();
         for node in cfg.ids() {
             match cfg.node(node).step {
-                Step::Eval(call) => locks.call(project, body, values, node, call, &effect_of),
+                Step::Eval(call) => match held_by(project, body, call, &holders) {
+                    Some(change) => locks.changes.push((node, change, body.expr(call).span)),
+                    None => locks.call(project, body, values, node, call, &effect_of),
+                },
                 Step::Declare(local, init) => {
                     let declared = &body.locals[local.0 as usize];
-                    if let Some(family) = api::guard_family(project.text(declared.ty.base)) {
+                    if let Some(family) = guard_of_type(project, declared, &effect_of) {
                         let object = init.and_then(|init| arguments(body, init).first().copied().or(Some(init)));
                         if let Some(lock) = locks.intern(project, body, values, family, object) {
                             locks.changes.push((node, Change::Acquire(lock), cfg.node(node).span));
                             locks.guards.push((lock, declared.scope));
+                            holders.push((local, lock));
                         }
                     }
                 }
@@ -153,6 +161,10 @@ impl Locks {
             }
             return;
         };
+        // A guard without a name is gone at once.
+        if effect.guard.is_some() {
+            return;
+        }
         let mut changes = Vec::new();
         for (list, acquires) in [(&effect.releases, false), (&effect.acquires, true)] {
             for (family, parameter) in list {
@@ -333,7 +345,46 @@ impl Locks {
                 releases.push(describe(&lock));
             }
         }
-        Effect { acquires, releases }
+        Effect { acquires, releases, guard: None }
+    }
+}
+
+/// The family that a variable holds until it goes out of scope, by its type: a known one, or a class of the project.
+fn guard_of_type<'e>(
+    project: &Project,
+    declared: &Local,
+    effect_of: &impl Fn(Name) -> Option<&'e Effect>,
+) -> Option<LockFamily> {
+    let base = project.text(declared.ty.base);
+    if let Some(family) = api::guard_family(base) {
+        return Some(family);
+    }
+    if declared.ty.pointers > 0 || declared.ty.reference || declared.parameter.is_some() {
+        return None;
+    }
+    let plain = base.split('<').next().unwrap_or(base).trim();
+    let plain = plain.rsplit("::").next().unwrap_or(plain);
+    let known = project.names.get(plain).and_then(effect_of).and_then(|effect| effect.guard);
+    known.or_else(|| says_guard(plain).then_some(LockFamily::Named))
+}
+
+/// Whether the name of a class whose code is not here says that it holds a lock: `ScopedLock`, `my_lock_guard`.
+fn says_guard(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    let says = ["lockguard", "lock_guard", "scopedlock", "scoped_lock", "mutexlock", "mutex_lock", "autolock", "mutexlocker", "mutexguard"];
+    says.iter().any(|word| lower.contains(word)) && !lower.contains("unlock") && !lower.contains("gil")
+}
+
+/// What a method of a variable that holds a lock does to that lock: `guard.unlock()`, `guard.lock()`.
+fn held_by(project: &Project, body: &Body, call: ExprId, holders: &[(LocalId, usize)]) -> Option<Change> {
+    let ExprKind::Call { callee, .. } = body.kind(call) else { return None };
+    let ExprKind::Field { base, name, .. } = body.kind(callee) else { return None };
+    let ExprKind::Local(local) = body.kind(base) else { return None };
+    let (_, lock) = holders.iter().find(|(holder, _)| *holder == local)?;
+    match project.text(name) {
+        "lock" => Some(Change::Acquire(*lock)),
+        "unlock" | "release" | "Unlock" | "Release" => Some(Change::Release(*lock)),
+        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn weak(project: &Project, index: &Index) -> HashMap<Name, (FunctionI
     for id in project.function_ids() {
         let body = &project.function(id).body;
         let destroys = index.lifecycle.get(id.0 as usize).copied().unwrap_or(false)
-            || project.text(project.function(id).name).contains("dealloc");
+            || project.text(project.function(id).name).to_ascii_lowercase().contains("dealloc");
         if !destroys {
             continue;
         }

@@ -31,7 +31,8 @@ pub(crate) struct Swap {
     pub(crate) expr: ExprId,
     /// Whether a lock is held.
     pub(crate) locked: bool,
-    /// Whether it happens where the object is made: a `tp_init`, which hardly anybody runs again.
+    /// Whether it happens where the object is made: a `tp_init`, which hardly anybody runs again, or a function for other code that may
+    /// have the object to itself.
     pub(crate) initialising: bool,
 }
 
@@ -61,7 +62,7 @@ impl Swaps {
                 return Vec::new();
             }
             let flow = flow.with_private(index.private.get(at).copied().unwrap_or(0));
-            let initialising = analysis.is_initialising(flow.id);
+            let initialising = analysis.is_initialising(flow.id) || !index.from_python[at];
             let swap = |it: Replaced| {
                 let key = member(&flow, it.place).filter(|_| is_of_shared(&flow, &it))?;
                 let locked = it.locked || index.lock_held[at];

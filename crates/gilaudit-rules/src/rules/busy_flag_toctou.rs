@@ -4,6 +4,7 @@ use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::flow::Call;
 use crate::engine::index::is_shared;
 use crate::engine::members::{emptiness_tests, key, live_accesses, writes_to};
 use crate::engine::values::strip;
@@ -52,12 +53,17 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
                 && constant(write.value).is_some_and(|value| value != 0)
         });
         let Some(set) = set else { continue };
-        let reset = writes.iter().any(|write| constant(write.value) == Some(0)) || is_cleared_elsewhere(unit, test.place);
+        let reset = writes.iter().any(|write| constant(write.value) == Some(0));
         let member = unit.text(name).to_ascii_lowercase();
         // In use already: the function gives up at once, without setting it.
         let filled = unit.cfg.after(test.filled, |node| node == test.node);
         let gives_up = filled.binary_search(&set.node).is_err();
-        if !gives_up || !(reset || WORDS.iter().any(|word| member.contains(word))) {
+        // `begin` and `end`: who comes second gets an error.
+        let refuses = || {
+            let raises = |call: &Call<'_>| call.name.starts_with("PyErr_") && filled.binary_search(&call.node).is_ok();
+            unit.calls().any(|call| raises(&call)) && is_cleared_elsewhere(unit, test.place)
+        };
+        if !gives_up || !(reset || WORDS.iter().any(|word| member.contains(word)) || refuses()) {
             continue;
         }
         let message = format!(

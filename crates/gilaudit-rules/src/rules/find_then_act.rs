@@ -3,10 +3,11 @@
 use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
-use super::global_container_race::advice;
+use super::global_container_race::{advice, report};
 use crate::engine::analysis::Unit;
 use crate::engine::cfg::NodeId;
 use crate::engine::check_act;
+use crate::engine::containers::{self, Container};
 use crate::engine::index::is_shared;
 use crate::engine::values::{Root, Source};
 use crate::{Check, Rule};
@@ -44,6 +45,18 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.confidence = if harmful && shared { Confidence::Medium } else { Confidence::Low };
         finding.help = Some(advice(&pair));
         finding.related.push(unit.related(pair.check.expr, "looked up here"));
+        out.push(finding);
+    }
+    if unit.is_init() || unit.is_lifecycle() {
+        return;
+    }
+    for race in containers::races(unit, |it| matches!(it, Container::Member(_))) {
+        let Container::Member(key) = race.used.container else { continue };
+        let what = format!("'{}', a container in a shared object,", unit.text(key.name));
+        let mut finding = report(unit, rule, &race, &what);
+        if unit.analysis.is_initialising(unit.id) {
+            finding.confidence = Confidence::Low;
+        }
         out.push(finding);
     }
 }

@@ -4,6 +4,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
 use crate::engine::check_act::{self, Pair};
+use crate::engine::containers::{self, Container, Race};
 use crate::engine::values::Root;
 use crate::{Check, Rule};
 
@@ -35,6 +36,31 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(pair.check.expr, "looked up here"));
         out.push(finding);
     }
+    for race in containers::races(unit, |it| matches!(it, Container::Process(_))) {
+        let Container::Process(name) = race.used.container else { continue };
+        let what = format!("'{}', a container of the whole process,", unit.text(name));
+        out.push(report(unit, rule, &race, &what));
+    }
+}
+
+/// A finding about a C++ container; `what` says which.
+pub(crate) fn report(unit: &Unit<'_>, rule: &Rule, race: &Race, what: &str) -> Finding {
+    let (used, other) = (race.used, race.other);
+    let verb = if used.changes { "changes" } else { "looks into" };
+    let message = format!(
+        "'{}' {verb} {what} without a lock, while another thread can be in '{}': the containers of C++ are not safe for that",
+        used.method, other.method
+    );
+    let mut finding = unit.finding(rule, used.expr, message);
+    finding.confidence = if unit.is_callable() { Confidence::Medium } else { Confidence::Low };
+    finding.help = Some("hold one mutex around each step that belongs together, from the look to the change and until what was found has a reference of its own; a std::mutex must not be held while Python code runs".to_owned());
+    if other.expr != used.expr || other.function != used.function {
+        let function = unit.project.function(other.function);
+        let span = function.body.expr(other.expr).span;
+        let how = if other.changes { "changed here" } else { "looked into here" };
+        finding.related.push(unit.analysis.related(function.file, span, how));
+    }
+    finding
 }
 
 /// The one call that does both, or a lock.

@@ -1,14 +1,16 @@
 //! Flags a member that is filled on first use without a lock.
 
-use gilaudit_model::source::ExprKind;
+use gilaudit_model::source::{ExprId, ExprKind, Name};
 use gilaudit_model::source::cython::{CythonFile, StmtKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
 use crate::engine::cython::{codes, lazy_fills};
+use crate::engine::cfg::NodeId;
 use crate::engine::exempt;
 use crate::engine::index::is_shared;
-use crate::engine::members::{Write, emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
+use crate::engine::members::{Test, Write, emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
+use crate::engine::values::Root;
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -56,6 +58,27 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         let harmless = first.is_some() && writes.iter().all(|write| constant(write) == first);
         // A flag that is set and reset is no cache; a constant stands for a result only where -1 stood for "not known yet".
         let all_constant = !writes.is_empty() && writes.iter().all(|write| constant(write).is_some());
+        // `if (!self->parsed) { self->ast = parse(); self->parsed = 1; }`: what the flag stands for is what is filled.
+        let flagged = (harmless && first != Some(ExprKind::Null) && first != Some(ExprKind::Number(Some(0))))
+            .then(|| filled_with_flag(unit, test.place, &nodes))
+            .flatten()
+            .filter(|_| !refuses(unit, &test));
+        if let Some((write, filled)) = flagged {
+            let message = format!(
+                "'{}' is filled on first use without a lock, which '{}' stands for: two threads can both find it unset and both fill it, and one value leaks, or is freed while it is used",
+                unit.text(filled),
+                unit.text(name)
+            );
+            let mut finding = unit.finding(rule, test.condition, message);
+            finding.confidence = match unit.analysis.is_initialiser(unit.id) {
+                true => Confidence::Low,
+                false => confidence(unit, test.place, true),
+            };
+            finding.help = Some(HELP.to_owned());
+            finding.related.push(unit.related(write, "filled here"));
+            out.push(finding);
+            continue;
+        }
         let write =
             writes.into_iter().next().filter(|_| !harmless && (!all_constant || is_unknown_test(unit, test.condition)));
         let Some(place) = write.map(|write| write.expr).or_else(|| filled_by_callee(unit, test.place, &nodes)) else {
@@ -76,15 +99,45 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             true => Confidence::Low,
             false => confidence(unit, test.place, pointer),
         };
-        finding.help = Some(
-            "hold a critical section on the object (Py_BEGIN_CRITICAL_SECTION, new in Python 3.13; pythoncapi-compat has it for older \
-             ones) from the test to the store and return a copy of the local; or fill it when the object is made; or load and store it \
-             atomically, the value complete before the store"
-                .to_owned(),
-        );
+        finding.help = Some(HELP.to_owned());
         finding.related.push(unit.related(place, "filled here"));
         out.push(finding);
     }
+}
+
+const HELP: &str = "hold a critical section on the object (Py_BEGIN_CRITICAL_SECTION, new in Python 3.13; pythoncapi-compat has it for older ones) from the test to the store and return a copy of the local; or fill it when the object is made; or load and store it atomically, the value complete before the store";
+
+/// Another member of the same object that gets what a call made, as a pointer, where the flag was unset and before it is set.
+fn filled_with_flag(unit: &Unit<'_>, flag: ExprId, nodes: &[NodeId]) -> Option<(ExprId, Name)> {
+    let ExprKind::Field { base, name: flag_name, .. } = unit.kind(unit.strip(flag)) else { return None };
+    if unit.type_of(unit.strip(flag)).is_some_and(|ty| ty.pointers > 0) {
+        return None;
+    }
+    let object = unit.path(base)?;
+    let set: Vec<NodeId> = writes_to(unit, flag).into_iter().map(|write| write.node).collect();
+    unit.exprs().find_map(|(expr, kind, node)| {
+        let ExprKind::Assign { op: None, target, value } = kind else { return None };
+        let target = unit.strip(target);
+        let ExprKind::Field { base, name, .. } = unit.kind(target) else { return None };
+        let is_filled = name != flag_name
+            && nodes.binary_search(&node).is_ok()
+            && !unit.is_locked_at(node)
+            && unit.path(base).as_ref() == Some(&object)
+            && unit.type_of(target).is_some_and(|ty| ty.pointers > 0 && !ty.atomic);
+        let made = is_filled && unit.roots(value, node).iter().any(|root| matches!(root, Root::Call(_)));
+        let before = made && {
+            let after = unit.cfg.after(node, |_| false);
+            set.iter().any(|set| after.binary_search(set).is_ok())
+        };
+        before.then_some((expr, name))
+    })
+}
+
+/// Whether the function raises an error where the flag is set: that is a call made twice, not a cache.
+fn refuses(unit: &Unit<'_>, test: &Test) -> bool {
+    let empty = unit.cfg.after(test.empty, |node| node == test.node);
+    let filled = unit.cfg.after(test.filled, |node| node == test.node || empty.binary_search(&node).is_ok());
+    unit.calls().any(|call| call.name.starts_with("PyErr_") && filled.binary_search(&call.node).is_ok() && empty.binary_search(&call.node).is_err())
 }
 
 /// High for a pointer of a Python object that Python code reaches; lower for what may be private to one thread.

@@ -33,7 +33,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             continue;
         }
         let place = replaced.place;
-        let ExprKind::Field { name, .. } = unit.kind(place) else { continue };
+        let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
         let Some(key) = key(unit, place).filter(|_| swaps::is_of_shared(unit, &replaced)) else { continue };
         // Who can hold the old value: a live reader in another function that takes no lock.
         let readers = || {
@@ -45,7 +45,14 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             })
         };
         let reader = readers().find(|access| takes_reference(unit, access)).or_else(|| readers().next());
-        let owner_is_object = key.owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
+        // A struct that headers of CPython define, which are not here, is one by its name.
+        let owner_is_object = match key.owner {
+            Some(owner) => unit.project.structs[owner.0 as usize].is_object,
+            None => unit.type_of(base).is_some_and(|ty| {
+                let text = unit.text(ty.base);
+                text.starts_with("Py") && text.ends_with("Object") && ty.pointers == 1
+            }),
+        };
         let member = unit.text(name);
         let consequence = "two threads can both release the old value, and a reader can use it after it is gone";
         let message = match unit.call(replaced.expr) {

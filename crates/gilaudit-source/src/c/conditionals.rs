@@ -72,8 +72,17 @@ fn lookup(
             condition::number(body.trim_matches(['(', ')'])).map_or(Known::Defined, Known::Value)
         }
         Some(_) => Known::Defined,
+        // The build defines it, for the build that is read here.
+        None if says_free_threaded(name) => Known::Value(1),
         None => Known::Unknown,
     }
+}
+
+/// Whether the name of a macro that no file defines says that it is for free-threaded Python: `FOO_FREE_THREADED`.
+fn says_free_threaded(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let says = ["FREE_THREADED", "FREE_THREADING", "FREETHREADED", "FREETHREADING", "GIL_DISABLED", "DISABLE_GIL", "NOGIL"];
+    says.iter().any(|word| name == *word || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_')))
 }
 
 /// A line of the preprocessor, taken apart once for all configurations.

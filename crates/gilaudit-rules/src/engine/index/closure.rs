@@ -36,26 +36,32 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
     let lifecycle = spread(project, index, lifecycle, |id| init[id.0 as usize]);
     let starts: Vec<bool> =
         ids.iter().map(|id| init[id.0 as usize] || lifecycle[id.0 as usize] || has(*id, &is_initialiser)).collect();
-    let initialising = spread(project, index, starts, |_| false);
+    // A call with an object that nobody else has does not stand against it: `X_New` that shares its code with `X.__init__`.
+    let name_of = |id: FunctionId| project.function(id).name;
+    let initialising = grow(project, index, starts, |id, site| Call {
+        fits: name_of(site.caller) == name_of(id) || site.passed.first() == Some(&Passed::Private),
+        counts: false,
+    });
     let lock_held = spread_called(project, index, held, &initialising, |site| site.locked);
     let alone: Vec<bool> = init.iter().zip(&lifecycle).map(|(init, lifecycle)| *init || *lifecycle).collect();
     let private = private_parameters(project, index, &alone);
     index.detached = spread_called(project, index, vec![false; count], &vec![false; count], |site| site.detached);
 
-    let mut callable = vec![false; count];
-    let mut work: Vec<FunctionId> = ids
-        .iter()
-        .copied()
-        .filter(|id| {
-            let function = project.function(*id);
-            let reached = index.address_taken.contains(&function.name)
-                || index.roles.contains_key(&function.name)
-                // What nobody here calls is there for others: exported functions, and those in headers.
-                || ((!function.is_static || project.file(function.file).is_header())
-                    && !index.callers.contains_key(&function.name));
-            reached && !init[id.0 as usize] && !lifecycle[id.0 as usize]
-        })
-        .collect();
+    let alive = |id: &FunctionId| !init[id.0 as usize] && !lifecycle[id.0 as usize];
+    let (mut for_python, mut for_anybody) = (Vec::new(), Vec::new());
+    for id in ids.iter().copied().filter(alive) {
+        let function = project.function(id);
+        let is_called = index.callers.contains_key(&function.name);
+        if index.address_taken.contains(&function.name)
+            || index.roles.contains_key(&function.name)
+            || !is_called && is_in_macro(project, id)
+        {
+            for_python.push(id);
+        } else if !is_called && (!function.is_static || project.file(function.file).is_header()) {
+            // What nobody here calls is there for others: exported functions, and those in headers.
+            for_anybody.push(id);
+        }
+    }
     let mut callees: Vec<Vec<Name>> = vec![Vec::new(); count];
     let mut callers: Vec<_> = index.callers.iter().collect();
     callers.sort_by_key(|(called, _)| **called);
@@ -64,19 +70,58 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
             callees[site.caller.0 as usize].push(*called);
         }
     }
-    // A call can reach every function of its name, so each name is followed once.
-    let mut followed: HashSet<Name> = HashSet::new();
-    while let Some(id) = work.pop() {
-        if std::mem::replace(&mut callable[id.0 as usize], true) {
-            continue;
+    let reach = |from: Vec<FunctionId>| {
+        let mut reached = vec![false; count];
+        let mut work = from;
+        // A call can reach every function of its name, so each name is followed once.
+        let mut followed: HashSet<Name> = HashSet::new();
+        while let Some(id) = work.pop() {
+            if std::mem::replace(&mut reached[id.0 as usize], true) {
+                continue;
+            }
+            for called in callees[id.0 as usize].iter().filter(|called| followed.insert(**called)) {
+                work.extend(index.by_name.get(called).into_iter().flatten().filter(|id| !init[id.0 as usize]));
+            }
         }
-        for called in callees[id.0 as usize].iter().filter(|called| followed.insert(**called)) {
-            work.extend(index.by_name.get(called).into_iter().flatten().filter(|id| !init[id.0 as usize]));
-        }
-    }
+        reached
+    };
+    let from_python = reach(for_python.clone());
+    let callable = reach(for_python.into_iter().chain(for_anybody).collect());
+    index.from_python = from_python;
     (index.init_only, index.lifecycle, index.lock_held, index.callable) = (init, lifecycle, lock_held, callable);
     (index.private, index.initialising) = (private, initialising);
 }
+
+/// Whether the body of a macro in a function's file names it: one that defines functions, which are not seen, can call it.
+fn is_in_macro(project: &Project, id: FunctionId) -> bool {
+    let function = project.function(id);
+    let (name, text) = (project.text(function.name), project.file(function.file).text.as_str());
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(name).take(MOST_MENTIONS).any(|(at, _)| {
+        let (before, behind) = (text.get(..at).unwrap_or(""), text.get(at + name.len()..).unwrap_or(""));
+        if is_word(before.chars().next_back()) || is_word(behind.chars().next()) {
+            return false;
+        }
+        // A name in a table that a macro makes does not say how the function is reached.
+        if !behind.trim_start().starts_with('(') {
+            return false;
+        }
+        // The first line of those that backslashes join.
+        let mut lines = before.rsplit('\n');
+        let mut first = lines.next().unwrap_or("");
+        for line in lines.take(MOST_LINES) {
+            if !line.trim_end().ends_with('\\') {
+                break;
+            }
+            first = line;
+        }
+        first.trim_start().strip_prefix('#').is_some_and(|rest| rest.trim_start().starts_with("define"))
+    })
+}
+
+/// Bounds of the search for mentions in macros: mentions of one name, and lines of one macro.
+const MOST_MENTIONS: usize = 64;
+const MOST_LINES: usize = 256;
 
 /// The hooks that the import machinery calls, and the bodies of the frameworks' module macros.
 fn is_init(name: &str) -> bool {
