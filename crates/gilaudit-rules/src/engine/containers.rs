@@ -94,7 +94,13 @@ pub(crate) fn uses(analysis: &Analysis<'_>) -> HashMap<Container, Vec<Use>> {
             return Vec::new();
         }
         let unit = analysis.unit(*flow);
-        in_function(&unit, &shapes)
+        let mut found = in_function(&unit, &shapes);
+        // Nobody else has the object any more.
+        let name = unit.name().to_ascii_lowercase();
+        if index.lifecycle[at] || name.contains("dealloc") || name.starts_with('~') {
+            found.retain(|it| matches!(it.container, Container::Process(_)));
+        }
+        found
     });
     for it in found.into_iter().flatten() {
         out.entry(it.container).or_default().push(it);
@@ -123,7 +129,14 @@ fn in_function(unit: &Unit<'_>, shapes: &HashSet<Name>) -> Vec<Use> {
                 if !(is_map || is_shaped) {
                     continue;
                 }
-                (base, "operator[]", true)
+                // Read, it finds what is there as a rule.
+                let is_target = |target: ExprId| unit.strip(target) == expr;
+                let stored = unit.parent(expr).is_some_and(|parent| match unit.kind(parent) {
+                    ExprKind::Assign { target, .. } => is_target(target),
+                    ExprKind::Update { .. } => true,
+                    _ => false,
+                });
+                (base, "operator[]", stored)
             }
             _ => continue,
         };

@@ -78,7 +78,7 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             finding.confidence = match (access.writes(), mostly) {
                 (true, _) if analysis.is_initialising(access.function) => Confidence::Low,
                 (true, true) => Confidence::High,
-                (true, false) => Confidence::Medium,
+                (true, false) => Confidence::Low,
                 (false, _) => Confidence::Low,
             };
             finding.help = Some("take the same lock here: Py_BEGIN_CRITICAL_SECTION on the object (new in Python 3.13), or the mutex that guards the member elsewhere".to_owned());

@@ -6,7 +6,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 use crate::engine::analysis::Unit;
 use crate::engine::borrow;
 use crate::engine::exempt;
-use crate::engine::index::{Access, AccessKind};
+use crate::engine::index::{Access, AccessKind, Role};
 use crate::engine::members::{key, live_accesses};
 use crate::engine::swaps;
 use crate::engine::values::{callee, strip};
@@ -61,8 +61,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         };
         let mut finding = unit.finding(rule, replaced.expr, message);
         // What Python calls races with itself, whoever reads; a helper does if somebody relies on what it takes away.
-        let called = !unit.analysis.index.roles_of(unit.function.name).is_empty();
-        let relied_on = reader.is_some_and(|reader| takes_reference(unit, reader));
+        let by_python = |role: &Role| matches!(role, Role::Method(_) | Role::Getter | Role::Setter | Role::Slot(_));
+        let called = unit.analysis.index.roles_of(unit.function.name).iter().any(by_python);
+        let relied_on = key.owner.is_some() && reader.is_some_and(|reader| takes_reference(unit, reader));
         finding.confidence = match owner_is_object && !unit.analysis.is_initialising(unit.id) {
             true if called || relied_on => Confidence::Medium,
             _ => Confidence::Low,
