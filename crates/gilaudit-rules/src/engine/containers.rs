@@ -34,16 +34,51 @@ pub(crate) struct Use {
 
 /// Methods that change a container, then those that look into it.
 const CHANGES: [&str; 20] = [
-    "insert", "emplace", "try_emplace", "insert_or_assign", "erase", "push_back", "emplace_back", "pop_back", "push_front",
-    "emplace_front", "pop_front", "clear", "extract", "merge", "assign", "resize", "emplace_hint", "splice", "remove_if", "append",
+    "insert",
+    "emplace",
+    "try_emplace",
+    "insert_or_assign",
+    "erase",
+    "push_back",
+    "emplace_back",
+    "pop_back",
+    "push_front",
+    "emplace_front",
+    "pop_front",
+    "clear",
+    "extract",
+    "merge",
+    "assign",
+    "resize",
+    "emplace_hint",
+    "splice",
+    "remove_if",
+    "append",
 ];
 const LOOKS: [&str; 7] = ["find", "at", "count", "contains", "begin", "front", "back"];
 
 /// The names of the types, without namespaces and arguments.
 const TYPES: [&str; 20] = [
-    "map", "multimap", "set", "multiset", "unordered_map", "unordered_multimap", "unordered_set", "vector", "deque", "list",
-    "forward_list", "flat_hash_map", "flat_hash_set", "node_hash_map", "node_hash_set", "btree_map", "btree_set", "robin_map",
-    "robin_set", "F14FastMap",
+    "map",
+    "multimap",
+    "set",
+    "multiset",
+    "unordered_map",
+    "unordered_multimap",
+    "unordered_set",
+    "vector",
+    "deque",
+    "list",
+    "forward_list",
+    "flat_hash_map",
+    "flat_hash_set",
+    "node_hash_map",
+    "node_hash_set",
+    "btree_map",
+    "btree_set",
+    "robin_map",
+    "robin_set",
+    "F14FastMap",
 ];
 
 /// The names that are looked into like a container whatever their type is: `x.find(…)` and `x.end()` both occur.
@@ -142,7 +177,9 @@ fn in_function(unit: &Unit<'_>, shapes: &HashSet<Name>) -> Vec<Use> {
         };
         let object = without_star(unit.body, object);
         // A string is looked into by the same methods.
-        let is_text = unit.type_of(object).is_some_and(|ty| unit.text(ty.base).contains("string") && !unit.text(ty.base).contains("map"));
+        let is_text = unit
+            .type_of(object)
+            .is_some_and(|ty| unit.text(ty.base).contains("string") && !unit.text(ty.base).contains("map"));
         let named = !is_text && name_of(unit, object).is_some_and(|name| shapes.contains(&name));
         if !named && !unit.type_of(object).is_some_and(|ty| is_container(unit, ty)) {
             continue;

@@ -371,7 +371,17 @@ fn guard_of_type<'e>(
 /// Whether the name of a class whose code is not here says that it holds a lock: `ScopedLock`, `my_lock_guard`.
 fn says_guard(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
-    let says = ["lockguard", "lock_guard", "scopedlock", "scoped_lock", "mutexlock", "mutex_lock", "autolock", "mutexlocker", "mutexguard"];
+    let says = [
+        "lockguard",
+        "lock_guard",
+        "scopedlock",
+        "scoped_lock",
+        "mutexlock",
+        "mutex_lock",
+        "autolock",
+        "mutexlocker",
+        "mutexguard",
+    ];
     says.iter().any(|word| lower.contains(word)) && !lower.contains("unlock") && !lower.contains("gil")
 }
 

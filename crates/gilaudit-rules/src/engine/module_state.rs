@@ -15,7 +15,10 @@ pub(crate) fn structs(project: &Project, types: &Types) -> HashSet<StructId> {
         let body = &function.body;
         let gives = |expr: ExprId| {
             let name = callee(body, strip(body, expr)).map_or("", |name| project.text(name));
-            matches!(name, "PyModule_GetState" | "PyType_GetModuleState" | "_PyModule_GetState" | "_PyType_GetModuleState")
+            matches!(
+                name,
+                "PyModule_GetState" | "PyType_GetModuleState" | "_PyModule_GetState" | "_PyType_GetModuleState"
+            )
         };
         for expr in &body.exprs {
             if let ExprKind::Cast { base, pointers: 1, value } = expr.kind

@@ -94,7 +94,8 @@ fn uses(unit: &Unit<'_>, call: &Call<'_>) -> Option<RunsPython> {
     }
     // `Py_TYPE(self->x)->tp_name`: what is read belongs to the type, which the object keeps.
     if call.name == "Py_TYPE" {
-        let read = unit.parent(call.expr).is_some_and(|it| matches!(unit.kind(it), ExprKind::Field { arrow: true, .. }));
+        let read =
+            unit.parent(call.expr).is_some_and(|it| matches!(unit.kind(it), ExprKind::Field { arrow: true, .. }));
         return read.then_some(RunsPython::Maybe);
     }
     // They count the reference in a second step, or walk through the object.

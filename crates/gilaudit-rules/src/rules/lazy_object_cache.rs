@@ -1,12 +1,12 @@
 //! Flags a member that is filled on first use without a lock.
 
-use gilaudit_model::source::{ExprId, ExprKind, Name};
 use gilaudit_model::source::cython::{CythonFile, StmtKind};
+use gilaudit_model::source::{ExprId, ExprKind, Name};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
-use crate::engine::cython::{codes, lazy_fills};
 use crate::engine::cfg::NodeId;
+use crate::engine::cython::{codes, lazy_fills};
 use crate::engine::exempt;
 use crate::engine::index::is_shared;
 use crate::engine::members::{Test, Write, emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
@@ -137,7 +137,11 @@ fn filled_with_flag(unit: &Unit<'_>, flag: ExprId, nodes: &[NodeId]) -> Option<(
 fn refuses(unit: &Unit<'_>, test: &Test) -> bool {
     let empty = unit.cfg.after(test.empty, |node| node == test.node);
     let filled = unit.cfg.after(test.filled, |node| node == test.node || empty.binary_search(&node).is_ok());
-    unit.calls().any(|call| call.name.starts_with("PyErr_") && filled.binary_search(&call.node).is_ok() && empty.binary_search(&call.node).is_err())
+    unit.calls().any(|call| {
+        call.name.starts_with("PyErr_")
+            && filled.binary_search(&call.node).is_ok()
+            && empty.binary_search(&call.node).is_err()
+    })
 }
 
 /// High for a pointer of a Python object that Python code reaches; lower for what may be private to one thread.

@@ -81,7 +81,8 @@ fn lookup(
 /// Whether the name of a macro that no file defines says that it is for free-threaded Python: `FOO_FREE_THREADED`.
 fn says_free_threaded(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let says = ["FREE_THREADED", "FREE_THREADING", "FREETHREADED", "FREETHREADING", "GIL_DISABLED", "DISABLE_GIL", "NOGIL"];
+    let says =
+        ["FREE_THREADED", "FREE_THREADING", "FREETHREADED", "FREETHREADING", "GIL_DISABLED", "DISABLE_GIL", "NOGIL"];
     says.iter().any(|word| name == *word || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_')))
 }
 
