@@ -39,7 +39,7 @@ fn report(hostile: &str) -> Report {
         extension.abi.tag = Some(text());
         extension.framework = Some(MadeBy { framework: Framework::Cython, version: Some(text()) });
         extension.declaration.evidence = vec![Evidence { what: text(), at: Site::Named(text()).into() }];
-        extension.declaration.reason = (extension.declaration.status == Status::Unknown).then(|| Reason::Code(text()));
+        extension.declaration.reason = (extension.declaration.status == Status::Unknown).then(|| Reason::Build(text()));
         extension.declaration.delegated_to = Some(text());
         extension.declaration.declared_by_tool = Some(Framework::Cffi);
         if let Some(failure) = &mut extension.failure {

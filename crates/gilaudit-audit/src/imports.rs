@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use gilaudit_binary::{Mentioned, ModuleNames};
+use gilaudit_binary::internal::{Mentioned, ModuleNames};
 use gilaudit_input::{Given, Inventory, Member, Owners, PythonRoot, python_root};
 use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::program::Program;
@@ -444,7 +444,7 @@ impl Files {
                 None => PythonRoot::unlisted(Path::new("")).read(path, &settings.input_limits).ok(),
             };
             bytes
-                .and_then(|bytes| gilaudit_binary::imports_of(&*bytes, &names).ok())
+                .and_then(|bytes| gilaudit_binary::internal::imports_of(&*bytes, &names).ok())
                 .map(|mentioned| (*node, mentioned))
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs).build();
@@ -475,7 +475,7 @@ fn calls(origin: &Origin, limits: &gilaudit_input::Limits) -> LazyNames {
     let (path, limits) = (origin.file_path().to_owned(), limits.clone());
     LazyNames::new(Box::new(move || {
         let bytes = PythonRoot::unlisted(Path::new("")).read(&path, &limits);
-        bytes.map(|bytes| gilaudit_binary::called_names(&*bytes)).unwrap_or_default()
+        bytes.map(|bytes| gilaudit_binary::internal::called_names(&*bytes)).unwrap_or_default()
     }))
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gilaudit_binary::ModuleNames;
+use gilaudit_binary::internal::ModuleNames;
 use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{Action, Platform};
 use rayon::prelude::*;
@@ -44,7 +44,7 @@ pub(crate) fn reaches(inventory: &Inventory, extensions: &[Judged]) -> Vec<Reach
             let member = members.get(own.origin.file_path());
             let bytes = member.and_then(|member| inventory.read(member).ok());
             let mentioned =
-                bytes.and_then(|bytes| gilaudit_binary::imports_of(&*bytes, &names).ok()).unwrap_or_default();
+                bytes.and_then(|bytes| gilaudit_binary::internal::imports_of(&*bytes, &names).ok()).unwrap_or_default();
             let package = own.module.rsplit_once('.').map(|(package, _)| package);
             let meant = |name: &String| {
                 let relative = package.map(|package| format!("{package}.{name}"));

@@ -1,6 +1,6 @@
 //! One member of the inputs: its bytes, and what they show.
 
-use gilaudit_binary::{Data, Hints};
+use gilaudit_binary::{Data, Hints, Unread};
 use gilaudit_input::{Contents, Inventory, Member, MemberKind};
 use gilaudit_model::{BinaryFacts, Library, Origin, Problem, Stage};
 
@@ -45,16 +45,21 @@ pub(crate) fn read(inventory: &Inventory, member: &Member, settings: &Settings) 
         read.libraries.push(Library { origin: member.origin.clone(), why: why.to_owned() });
         return read;
     }
-    let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: None };
+    let hints = Hints::new(member.origin.file_path()).with_tags(member.tags.as_ref());
     let wants_hash = member.in_archive() || member.explicit || settings.hash;
     let look = |data: Data<'_>| gilaudit_binary::read(data, &hints, &settings.binary_limits);
-    let ((facts, mut problems), sha256, size) = match contents::look(inventory, member, contents, wants_hash, look) {
+    let ((facts, unread), sha256, size) = match contents::look(inventory, member, contents, wants_hash, look) {
         Ok(Looked { result, sha256, size }) => (result, sha256, size),
         Err(problem) => {
             read.problems.push(problem);
             return read;
         }
     };
+    let of_slice = |Unread { slice, error, .. }| {
+        let origin = slice.map_or_else(|| member.origin.clone(), |arch| member.origin.slice(&arch));
+        Problem { origin, stage: Stage::Parse, unread: true, error }
+    };
+    let mut problems: Vec<Problem> = unread.into_iter().map(of_slice).collect();
     if facts.is_empty() {
         // Nothing was read of a file that is named like an extension, so the audit must not succeed, whatever its reader says.
         if problems.is_empty() {

@@ -28,7 +28,7 @@ fn shapes(criterion: &mut Criterion) {
         let origin = Origin::path(file);
         let variant = file.split('/').next().unwrap_or_default();
         criterion.bench_function(&format!("{case} {variant}"), |bencher| {
-            bencher.iter(|| read(black_box(&bytes), &Hints::new(&origin), &Limits::default()));
+            bencher.iter(|| read(black_box(&bytes), &Hints::new(origin.file_path()), &Limits::default()));
         });
     }
 }

@@ -8,9 +8,9 @@ fn main() -> std::io::Result<()> {
     for path in std::env::args().skip(1) {
         let bytes = std::fs::read(&path)?;
         let origin = Origin::path(path.replace('\\', "/"));
-        let (facts, problems) = read(&bytes, &Hints::new(&origin), &Limits::default());
-        for problem in problems {
-            println!("{}: {}", problem.origin, problem.error);
+        let (facts, unread) = read(&bytes, &Hints::new(origin.file_path()), &Limits::default());
+        for it in unread {
+            println!("{origin} {}: {}", it.slice.unwrap_or_default(), it.error);
         }
         for facts in facts {
             println!("{origin} ({} {})", facts.format.as_str(), facts.arch.as_str());

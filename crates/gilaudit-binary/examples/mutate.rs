@@ -71,7 +71,7 @@ fn measure(path: &str, bytes: &[u8]) -> Option<Duration> {
     let origin = Origin::path(path.replace('\\', "/"));
     let start = Instant::now();
     let work = || {
-        let (facts, _) = read(bytes, &Hints::new(&origin), &Limits::default());
+        let (facts, _) = read(bytes, &Hints::new(origin.file_path()), &Limits::default());
         let module = cpython::module_stem(origin.file_name());
         for target in Target::all() {
             for facts in &facts {

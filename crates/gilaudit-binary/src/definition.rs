@@ -1,6 +1,6 @@
 //! Module definitions and slot arrays, read from memory as an interpreter would find them when the init function returns.
 
-use gilaudit_model::{AbiInfo, Definition, Header, Layout, Slot, SlotValue, Slots};
+use gilaudit_model::{AbiInfo, Definition, Header, Layout, Reason, Slot, SlotValue, Slots};
 
 use crate::code::{Engine, Path, Region, Value};
 
@@ -67,7 +67,7 @@ pub(crate) fn read(
     };
     let header = Header { ob_flags };
     let Some(layout) = layout(engine, path, address) else {
-        let why = format!("the module definition at {at} has neither the layout of free-threaded nor of GIL builds");
+        let why = Reason::DefinitionLayout(at.clone());
         return Definition { at, layout: None, header, name: None, size: None, slots: Slots::Unreadable(why) };
     };
     let mut field = |index: u64| {
@@ -81,7 +81,7 @@ pub(crate) fn read(
     let slots = match slots {
         Value::Known(0) => Slots::Null,
         Value::Known(array) => legacy_slots(engine, path, array, 0, ranges),
-        _ => Slots::Unreadable(format!("m_slots of the definition at {at} is not known")),
+        _ => Slots::Unreadable(Reason::SlotsPointer(at.clone())),
     };
     Definition { at, layout: Some(layout), header, name, size, slots }
 }
@@ -164,7 +164,7 @@ fn entries(
     if engine.image.segment(array).is_none()
         && !matches!(engine.region(array), Some(Region::Object(..) | Region::Stack | Region::Thread(_)))
     {
-        return Slots::Unreadable(format!("the slot array at {array:#x} is outside the file"));
+        return Slots::Unreadable(Reason::SlotsOutside(array));
     }
     let mut slots = Vec::new();
     for index in 0..MAX_SLOTS {
@@ -172,7 +172,7 @@ fn entries(
         ranges.push((address, address.wrapping_add(stride)));
         let at = engine.place(path, address);
         let Some((id, flags, value)) = read(engine, path, address) else {
-            return Slots::Unreadable(format!("the id of slot {index} at {at} is not known"));
+            return Slots::Unreadable(Reason::SlotId { index, at });
         };
         let value = match value {
             Value::Known(bits) => match engine.region(bits) {
@@ -204,7 +204,7 @@ fn entries(
             return Slots::Array(slots);
         }
     }
-    Slots::Unreadable(format!("the slot array at {} has no end", engine.place(path, array)))
+    Slots::Unreadable(Reason::SlotsWithoutEnd(engine.place(path, array)))
 }
 
 /// Reads a `PyABIInfo`. CPython 3.15.0rc2, `Include/modsupport.h`.

@@ -6,16 +6,16 @@
 //!
 //! ```
 //! use gilaudit_binary::{Hints, Limits, read};
-//! use gilaudit_model::{Origin, Target};
+//! use gilaudit_model::Target;
 //!
-//! let origin = Origin::path("example.cpython-314t-x86_64-linux-gnu.so");
-//! let (facts, problems) = read(b"not an object file", &Hints::new(&origin), &Limits::default());
+//! let hints = Hints::new("pkg/example.cpython-314t-x86_64-linux-gnu.so");
+//! let (facts, unread) = read(b"not an object file", &hints, &Limits::default());
 //! assert!(facts.is_empty());
-//! assert_eq!(problems[0].error, "neither an ELF, a Mach-O nor a PE file");
+//! assert_eq!(unread[0].error, "neither an ELF, a Mach-O nor a PE file");
 //!
 //! let target: Target = "3.14t".parse()?;
 //! for file in facts {
-//!     println!("{:?}", file.declaration("example", &target));
+//!     println!("{:?}", file.declaration("pkg.example", &target));
 //! }
 //! # Ok::<(), String>(())
 //! ```
@@ -37,36 +37,88 @@ mod scan;
 use std::collections::BTreeSet;
 
 use gilaudit_model::{
-    BinaryFacts, Delegate, Format, Hook, HookKind, HookRun, InitResult, Origin, Place, Problem, Stage, Version,
-    Versions, WheelTags,
+    BinaryFacts, Delegate, Format, Hook, HookKind, HookRun, InitResult, Place, Reason, Version, Versions, WheelTags,
 };
 
 use image::{Export, Image};
 
 pub use data::{Data, Failure, Parts};
-pub use imports_of::{Mentioned, ModuleNames, called_names, imports_of, may_be_in_table};
+#[doc(hidden)]
+pub mod internal {
+    //! What the rest of gilaudit needs of a compiled file, without any promise to others.
+
+    use super::{BTreeSet, BinaryFacts, Data, Hints, Limits, Unread, Wanted};
+
+    pub use crate::imports_of::{Mentioned, ModuleNames, called_names, imports_of, may_be_in_table};
+
+    /// Like [`read`](crate::read), but evaluates these exported functions instead of the init function for the file's own name: for a
+    /// library that modules hand their initialisation to. Each is a hook of the facts.
+    pub fn read_functions<'data>(
+        bytes: impl Into<Data<'data>>,
+        hints: &Hints<'_>,
+        functions: &BTreeSet<String>,
+        limits: &Limits,
+    ) -> (Vec<BinaryFacts>, Vec<Unread>) {
+        super::read_wanted(bytes.into(), hints, Wanted::Functions(functions), limits)
+    }
+}
 
 /// What is known about a file besides its bytes.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Hints<'a> {
-    /// The file's origin; its file name gives the module name and the ABI tag, its folder the name of an `__init__` module.
-    pub origin: &'a Origin,
+    /// Its path, with `/`, as far as it is known: the file name gives the module name and the ABI tag, the folder the name of an
+    /// `__init__` module.
+    pub path: &'a str,
     /// The tags of the wheel it came in.
     pub tags: Option<&'a WheelTags>,
-    /// The exported functions to evaluate instead of the init function for the file's own name: for a library that other modules
-    /// hand their initialisation to. Each is a hook of the facts.
-    pub functions: Option<&'a BTreeSet<String>>,
 }
 
 impl<'a> Hints<'a> {
-    /// The hints that an origin alone gives.
-    pub fn new(origin: &'a Origin) -> Self {
-        Self { origin, tags: None, functions: None }
+    /// The hints that a path alone gives.
+    pub fn new(path: &'a str) -> Self {
+        Self { path, tags: None }
     }
+
+    /// The same for a file from a wheel with these tags.
+    #[must_use]
+    pub fn with_tags(self, tags: Option<&'a WheelTags>) -> Self {
+        Self { tags, ..self }
+    }
+
+    fn file_name(&self) -> &'a str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// A file, or a slice of it, that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unread {
+    /// The name of the slice, if only a slice of a fat file could not be: `arm64`.
+    pub slice: Option<String>,
+    /// Why, lower case, no final period.
+    pub error: String,
+}
+
+impl Unread {
+    fn file(error: String) -> Self {
+        Self { slice: None, error }
+    }
+}
+
+/// Which functions of a file are evaluated.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// The init function for the file's own name.
+    Init,
+    /// These.
+    Functions(&'a BTreeSet<String>),
 }
 
 /// Bounds on the work spent on one file.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// Instructions evaluated, in all runs of all init functions together.
     pub instructions: usize,
@@ -95,8 +147,8 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// Reads a compiled file. One [`BinaryFacts`] per architecture: fat Mach-O files have several, every other file one. Empty, with a
-/// problem, when the bytes are not an object file that can be read.
+/// Reads a compiled file. One [`BinaryFacts`] per architecture: fat Mach-O files have several, every other file one. None, but the
+/// reason, when the bytes are not an object file that can be read.
 ///
 /// The bytes are in memory, or a file of which only what is looked at is read ([`Parts`], whose failure then counts instead of what
 /// this gives).
@@ -104,36 +156,46 @@ pub fn read<'data>(
     bytes: impl Into<Data<'data>>,
     hints: &Hints<'_>,
     limits: &Limits,
-) -> (Vec<BinaryFacts>, Vec<Problem>) {
-    let bytes = bytes.into();
-    let problem = |origin: Origin, error: String| Problem { origin, stage: Stage::Parse, unread: true, error };
+) -> (Vec<BinaryFacts>, Vec<Unread>) {
+    read_wanted(bytes.into(), hints, Wanted::Init, limits)
+}
+
+fn read_wanted(
+    bytes: Data<'_>,
+    hints: &Hints<'_>,
+    wanted: Wanted<'_>,
+    limits: &Limits,
+) -> (Vec<BinaryFacts>, Vec<Unread>) {
     let opened = match sniff(bytes.window(0)) {
         Some(Format::Elf) => image::open_elf(bytes),
-        Some(Format::MachO) => return read_slices(bytes, hints, limits),
+        Some(Format::MachO) => return read_slices(bytes, hints, wanted, limits),
         Some(Format::Pe) => image::open_pe(bytes),
         None if bytes.is_empty() => Err("the file is empty".to_owned()),
         Some(Format::Source) | None => Err("neither an ELF, a Mach-O nor a PE file".to_owned()),
     };
     match opened {
-        Ok(image) => (vec![facts(&image, None, hints, &mut budget(limits))], Vec::new()),
-        Err(error) => (Vec::new(), vec![problem(hints.origin.clone(), error)]),
+        Ok(image) => (vec![facts(&image, None, hints, wanted, &mut budget(limits))], Vec::new()),
+        Err(error) => (Vec::new(), vec![Unread::file(error)]),
     }
 }
 
-fn read_slices(bytes: Data<'_>, hints: &Hints<'_>, limits: &Limits) -> (Vec<BinaryFacts>, Vec<Problem>) {
-    let problem = |origin: Origin, error: String| Problem { origin, stage: Stage::Parse, unread: true, error };
+fn read_slices(
+    bytes: Data<'_>,
+    hints: &Hints<'_>,
+    wanted: Wanted<'_>,
+    limits: &Limits,
+) -> (Vec<BinaryFacts>, Vec<Unread>) {
     let slices = match image::macho_slices(bytes) {
         Ok(slices) => slices,
-        Err(error) => return (Vec::new(), vec![problem(hints.origin.clone(), error)]),
+        Err(error) => return (Vec::new(), vec![Unread::file(error)]),
     };
     let thin = slices.len() == 1;
     let mut read = (Vec::new(), Vec::new());
     let mut budget = budget(limits);
     for (arch, slice) in slices {
         match slice.and_then(image::open_macho) {
-            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, &mut budget)),
-            Err(error) if thin => read.1.push(problem(hints.origin.clone(), error)),
-            Err(error) => read.1.push(problem(hints.origin.slice(&arch), error)),
+            Ok(image) => read.0.push(facts(&image, (!thin).then(|| arch.clone()), hints, wanted, &mut budget)),
+            Err(error) => read.1.push(Unread { slice: (!thin).then_some(arch), error }),
         }
     }
     read
@@ -144,10 +206,16 @@ fn budget(limits: &Limits) -> code::Budget {
     code::Budget { instructions: limits.instructions, paths: limits.paths, memory: limits.memory / 4 }
 }
 
-fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, budget: &mut code::Budget) -> BinaryFacts {
-    let names = match hints.functions {
-        Some(functions) => functions.iter().map(|function| (HookKind::Init, function.clone())).collect(),
-        None => names::hooks(hints.origin),
+fn facts(
+    image: &Image<'_>,
+    slice: Option<String>,
+    hints: &Hints<'_>,
+    wanted: Wanted<'_>,
+    budget: &mut code::Budget,
+) -> BinaryFacts {
+    let names = match wanted {
+        Wanted::Functions(functions) => functions.iter().map(|function| (HookKind::Init, function.clone())).collect(),
+        Wanted::Init => names::hooks(hints.path),
     };
     let hooks: Vec<Hook> = names
         .into_iter()
@@ -155,13 +223,13 @@ fn facts(image: &Image<'_>, slice: Option<String>, hints: &Hints<'_>, budget: &m
             let export = image.export(&symbol)?;
             // What several modules ask of a library is answered as if each had asked alone.
             let mut own = *budget;
-            let budget = if hints.functions.is_some() { &mut own } else { &mut *budget };
+            let budget = if matches!(wanted, Wanted::Functions(_)) { &mut own } else { &mut *budget };
             Some(hook(image, kind, symbol, export, budget))
         })
         .collect();
     let runs: Vec<&HookRun> = hooks.iter().flat_map(|hook| &hook.runs).collect();
     let needed = image.needed();
-    let abi = abi::abi(hints.origin.file_name(), hints.tags, &needed, &runs);
+    let abi = abi::abi(hints.file_name(), hints.tags, &needed, &runs);
     let other_hooks = if hooks.is_empty() {
         ["PyInit", "PyModExport"].iter().flat_map(|prefix| image.exports_starting(prefix)).collect()
     } else {
@@ -189,7 +257,7 @@ fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, budge
         Export::Indirect(resolver) => match code::resolve_indirect(image, resolver, *budget) {
             Some(address) => address,
             None => {
-                let why = format!("the indirect function at {} was not resolved", image.place(resolver));
+                let why = Reason::IndirectFunction(image.place(resolver));
                 return Hook { symbol, kind, at: image.place(resolver), runs: all(InitResult::Unknown(why)) };
             }
         },
@@ -219,3 +287,8 @@ fn hook(image: &Image<'_>, kind: HookKind, symbol: String, export: Export, budge
     }
     Hook { symbol, kind, at, runs }
 }
+
+/// Runs the example of the crate's page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,13 +1,13 @@
 //! Names of init functions.
 
-use gilaudit_model::{HookKind, Origin, cpython};
+use gilaudit_model::{HookKind, cpython};
 
-/// The names of the init functions that an interpreter looks for in a file of this origin, in its order. Empty when the file name
+/// The names of the init functions that an interpreter looks for in a file of this path, in its order. Empty when the file name
 /// gives no module name.
-pub(crate) fn hooks(origin: &Origin) -> Vec<(HookKind, String)> {
-    let stem = cpython::module_stem(origin.file_name());
+pub(crate) fn hooks(path: &str) -> Vec<(HookKind, String)> {
+    let stem = cpython::module_stem(path.rsplit('/').next().unwrap_or_default());
     // The file of a package is named after its folder: pkg/__init__.cpython-314t-….so is the module pkg.
-    let short = if stem == "__init__" { origin.file_path().rsplit('/').nth(1).unwrap_or_default() } else { stem };
+    let short = if stem == "__init__" { path.rsplit('/').nth(1).unwrap_or_default() } else { stem };
     if short.is_empty() {
         return Vec::new();
     }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     fn names(path: &str) -> Vec<String> {
-        hooks(&Origin::path(path)).into_iter().map(|(_, name)| name).collect()
+        hooks(path).into_iter().map(|(_, name)| name).collect()
     }
 
     #[test]

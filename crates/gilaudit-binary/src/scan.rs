@@ -3,7 +3,7 @@
 //! The name of the module leads to its definition: a pointer to that text at the place where `m_name` lies. Such a find shows what
 //! a definition declares, never that a module declares nothing: code may still set `m_slots`, or use another definition.
 
-use gilaudit_model::{Definition, InitResult, Layout, Slots, Version};
+use gilaudit_model::{Definition, InitResult, Layout, Reason, Slots, Version};
 
 use crate::code::{Engine, Path};
 use crate::definition;
@@ -14,7 +14,7 @@ const POINTERS: usize = 2_000_000;
 
 /// Looks for the one definition whose `m_name` is `short` or ends in `.short`, and reads it when it declares something.
 pub(crate) fn find(image: &Image<'_>, short: &str) -> InitResult {
-    let unknown = |why: &str| InitResult::Unknown(format!("code for {} is not evaluated, {why}", image.arch.as_str()));
+    let unknown = |note: &'static str| InitResult::Unknown(Reason::Architecture(image.arch, Some(note)));
     let mut engine = Engine::reader(image, Version::V3_14);
     let mut found: Vec<Definition> = Vec::new();
     for (place, cell) in image.cells().range(0, u64::MAX).iter().take(POINTERS) {

@@ -109,7 +109,7 @@ impl Fixture {
             // Ten million rounds: any budget runs out, and this one does so in a fiftieth of the time.
             limits.instructions /= 50;
         }
-        read(&self.bytes(), &Hints::new(&self.origin()), &limits)
+        read(&self.bytes(), &Hints::new(self.origin().file_path()), &limits)
     }
 }
 

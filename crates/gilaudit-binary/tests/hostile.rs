@@ -16,7 +16,11 @@ use crate::mutation::Mutator;
 /// Far more than any file needs, even unoptimised on a busy machine: what exceeds it does not end.
 const LONGEST: Duration = Duration::from_secs(20);
 /// Smaller than the default ones, since unoptimised code is slow. `long_loop` says that running out is no panic either.
-const LIMITS: Limits = Limits { instructions: 20_000, paths: 200, memory: 64 << 10 };
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    (limits.instructions, limits.paths, limits.memory) = (20_000, 200, 64 << 10);
+    limits
+}
 
 /// What is read by the same code: a format, and for ELF its word size and byte order.
 fn family(variant: &str) -> &str {
@@ -45,7 +49,7 @@ fn chosen() -> Vec<Fixture> {
 /// Everything that the library has to say about these bytes.
 fn try_all(fixture: &Fixture, bytes: &[u8]) {
     let origin = fixture.origin();
-    let (facts, problems) = read(bytes, &Hints::new(&origin), &LIMITS);
+    let (facts, problems) = read(bytes, &Hints::new(origin.file_path()), &limits());
     assert!(!facts.is_empty() || !problems.is_empty(), "neither facts nor a problem");
     for target in targets() {
         for facts in &facts {
@@ -68,9 +72,9 @@ fn what_is_read_in_parts_is_read_alike() {
     for fixture in chosen() {
         let bytes = fixture.bytes();
         let origin = fixture.origin();
-        let whole = read(&bytes, &Hints::new(&origin), &LIMITS);
+        let whole = read(&bytes, &Hints::new(origin.file_path()), &limits());
         let parts = parts(&bytes);
-        let in_parts = read(&parts, &Hints::new(&origin), &LIMITS);
+        let in_parts = read(&parts, &Hints::new(origin.file_path()), &limits());
         assert_eq!(format!("{whole:?}"), format!("{in_parts:?}"), "{origin}");
         assert_eq!(parts.failure(), None, "{origin}");
     }

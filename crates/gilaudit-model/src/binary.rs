@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Abi, Arch, Format, MadeBy, Versions};
+use crate::{Abi, Arch, Format, MadeBy, Reason, Versions};
 
 /// What one compiled file shows; one architecture of it, for a fat Mach-O file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ pub enum InitResult {
     /// Every path fails; the reason says how.
     Fails(String),
     /// Could not tell, and why.
-    Unknown(String),
+    Unknown(Reason),
 }
 
 /// The slot array that `PyModExport_*` returns.
@@ -163,7 +163,7 @@ pub enum Slots {
     /// The array, up to its terminator.
     Array(Vec<Slot>),
     /// It could not be read to its end, and why. What was read before that says nothing.
-    Unreadable(String),
+    Unreadable(Reason),
 }
 
 /// One entry of a slot array.

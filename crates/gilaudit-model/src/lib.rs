@@ -48,5 +48,5 @@ pub use imports::{Callable, Catches, Handler, Import, ImportKind, LazyModules, L
 pub use origin::Origin;
 pub use platform::{Arch, Format, Os, Platform};
 pub use problem::{Problem, Stage};
-pub use reasons::Reason;
+pub use reasons::{Budget, Reason};
 pub use target::{Gil, Target, Version, Versions};

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::{Delegate, Target, Version};
+use crate::{Arch, Delegate, Place, Target, Version};
 
 /// Why something is unknown, or what qualifies an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +50,23 @@ pub enum Reason {
     SetGilValue,
     /// The value of `Py_mod_gil` is not known.
     SlotValue,
-    /// The slots could not be read; what there is in the way.
-    SlotsUnreadable(String),
+    /// A module definition has the layout of no build.
+    DefinitionLayout(Place),
+    /// Where the slots of this definition are is not known.
+    SlotsPointer(Place),
+    /// The slots are outside of the file.
+    SlotsOutside(u64),
+    /// The id of a slot is not known.
+    SlotId {
+        /// Which one it is.
+        index: u64,
+        /// Where it is.
+        at: Place,
+    },
+    /// No slot ends the array.
+    SlotsWithoutEnd(Place),
+    /// Slots that other slots refer to could not be read.
+    NestedSlots(Place),
     /// The target refuses the slots.
     SlotsRefused {
         /// The interpreter.
@@ -67,8 +82,43 @@ pub enum Reason {
     NotFollowed(Box<Self>),
     /// The init function fails; CPython's error, or what it does.
     InitFails(String),
-    /// Why evaluating the init function gave no answer.
-    Code(String),
+    /// Code for this architecture is not evaluated; what looking at its data alone came to.
+    Architecture(Arch, Option<&'static str>),
+    /// The addresses of the file do not fit into those that are evaluated.
+    AddressRange,
+    /// A budget of the evaluation ran out.
+    Spent(Budget),
+    /// More would have to be followed of what the init function calls.
+    Callees,
+    /// No path through the init function came to its end.
+    NoPath,
+    /// The init function could not be evaluated.
+    NotEvaluated,
+    /// The indirect function (`STT_GNU_IFUNC`) at this place was not resolved.
+    IndirectFunction(Place),
+    /// What the init function returns is not known.
+    ReturnValue,
+    /// It returns what a function of the file returns, which is not known.
+    CalleeResult(Place),
+    /// It returns what this function of CPython returns.
+    ApiResult(String),
+    /// It returns what a call through an unknown pointer returns.
+    PointerCall,
+    /// It returns an object from the memory of another library.
+    ForeignObject,
+    /// It returns an object that is no module made here.
+    OtherObject,
+    /// `PyUnstable_Module_SetGIL` is called, and for which object is not known.
+    SetGilObject,
+    /// Paths through the init function come to different ends.
+    PathsDiffer(String),
+    /// It depends on what functions of other libraries return.
+    DependsOnImports {
+        /// The functions, sorted.
+        names: Vec<String>,
+        /// The ends.
+        difference: String,
+    },
     /// A condition of the preprocessor decides.
     Condition(String),
     /// The build decides; on what.
@@ -101,6 +151,22 @@ pub enum Reason {
     SourceNotJudged(String),
 }
 
+/// What there is a certain amount of for an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Budget {
+    /// Instructions.
+    Instructions,
+    /// Bytes of memory.
+    Memory,
+    /// Branches followed both ways.
+    Paths,
+    /// Values that are not known.
+    Unknowns,
+    /// Objects that the code makes.
+    Objects,
+}
+
 impl Reason {
     /// The code, which stays the same from version to version.
     pub fn code(&self) -> &'static str {
@@ -115,13 +181,37 @@ impl Reason {
             Self::EveryDelegateDeclares => "every-delegate-declares",
             Self::SetGilValue => "set-gil-value",
             Self::SlotValue => "slot-value",
-            Self::SlotsUnreadable(_) => "slots-unreadable",
+            Self::DefinitionLayout(_) => "definition-layout",
+            Self::SlotsPointer(_) => "slots-pointer",
+            Self::SlotsOutside(_) => "slots-outside",
+            Self::SlotId { .. } => "slot-id",
+            Self::SlotsWithoutEnd(_) => "slots-without-end",
+            Self::NestedSlots(_) => "nested-slots",
             Self::SlotsRefused { .. } => "slots-refused",
             Self::AbiInfoUnreadable => "abi-info-unreadable",
             Self::GilBuild => "gil-build",
             Self::NotFollowed(_) => "not-followed",
             Self::InitFails(_) => "init-fails",
-            Self::Code(_) => "code",
+            Self::Architecture(..) => "architecture",
+            Self::AddressRange => "address-range",
+            Self::Spent(Budget::Instructions) => "spent-instructions",
+            Self::Spent(Budget::Memory) => "spent-memory",
+            Self::Spent(Budget::Paths) => "spent-paths",
+            Self::Spent(Budget::Unknowns) => "spent-unknowns",
+            Self::Spent(Budget::Objects) => "spent-objects",
+            Self::Callees => "callees",
+            Self::NoPath => "no-path",
+            Self::NotEvaluated => "not-evaluated",
+            Self::IndirectFunction(_) => "indirect-function",
+            Self::ReturnValue => "return-value",
+            Self::CalleeResult(_) => "callee-result",
+            Self::ApiResult(_) => "api-result",
+            Self::PointerCall => "pointer-call",
+            Self::ForeignObject => "foreign-object",
+            Self::OtherObject => "other-object",
+            Self::SetGilObject => "set-gil-object",
+            Self::PathsDiffer(_) => "paths-differ",
+            Self::DependsOnImports { .. } => "depends-on-imports",
             Self::Condition(_) => "condition",
             Self::Build(_) => "build",
             Self::Sources(_) => "sources",
@@ -156,11 +246,44 @@ impl fmt::Display for Reason {
             }
             Self::SetGilValue => f.write_str("the value passed to PyUnstable_Module_SetGIL is not known"),
             Self::SlotValue => f.write_str("the value of Py_mod_gil is not known"),
-            Self::SlotsUnreadable(why)
-            | Self::InitFails(why)
-            | Self::Code(why)
-            | Self::Build(why)
-            | Self::Sources(why) => f.write_str(why),
+            Self::InitFails(why) | Self::Build(why) | Self::Sources(why) => f.write_str(why),
+            Self::DefinitionLayout(at) => {
+                write!(f, "the module definition at {at} has neither the layout of free-threaded nor of GIL builds")
+            }
+            Self::SlotsPointer(at) => write!(f, "m_slots of the definition at {at} is not known"),
+            Self::SlotsOutside(array) => write!(f, "the slot array at {array:#x} is outside the file"),
+            Self::SlotId { index, at } => write!(f, "the id of slot {index} at {at} is not known"),
+            Self::SlotsWithoutEnd(at) => write!(f, "the slot array at {at} has no end"),
+            Self::NestedSlots(at) => write!(f, "the slot array nested at {at} could not be read"),
+            Self::Architecture(arch, None) => write!(f, "code for {} is not evaluated", arch.as_str()),
+            Self::Architecture(arch, Some(note)) => write!(f, "code for {} is not evaluated, {note}", arch.as_str()),
+            Self::AddressRange => f.write_str("the file's address range is too large to be evaluated"),
+            Self::Spent(budget) => f.write_str(match budget {
+                Budget::Instructions => "the instruction budget ran out",
+                Budget::Memory => "the memory budget ran out",
+                Budget::Paths => "the path budget ran out",
+                Budget::Unknowns => "the budget of unknown quantities ran out",
+                Budget::Objects => "the object budget ran out",
+            }),
+            Self::Callees => f.write_str("what the init function returns depends on more callees than are followed"),
+            Self::NoPath => f.write_str("no path through the init function was followed to a module"),
+            Self::NotEvaluated => f.write_str("the init function could not be evaluated"),
+            Self::IndirectFunction(at) => write!(f, "the indirect function at {at} was not resolved"),
+            Self::ReturnValue => f.write_str("what the init function returns is not known"),
+            Self::CalleeResult(at) => write!(f, "the result of {at} is not known"),
+            Self::ApiResult(name) => write!(f, "the init function returns the result of {name}"),
+            Self::PointerCall => {
+                f.write_str("the init function returns the result of a call through a pointer that is not known")
+            }
+            Self::ForeignObject => {
+                f.write_str("the init function returns an object that it found in another library's memory")
+            }
+            Self::OtherObject => f.write_str("the init function returns an object that is no module made here"),
+            Self::SetGilObject => f.write_str("PyUnstable_Module_SetGIL is called on an object that could not be told"),
+            Self::PathsDiffer(difference) => write!(f, "paths through the init function differ: {difference}"),
+            Self::DependsOnImports { names, difference } => {
+                write!(f, "it depends on what {} returns: {difference}", names.join(", "))
+            }
             Self::SlotsRefused { target, error } => write!(f, "{target} refuses the slots: {error}"),
             Self::AbiInfoUnreadable => f.write_str("the PyABIInfo of Py_mod_abi could not be read"),
             Self::GilBuild => f.write_str(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use gilaudit_binary::{Mentioned, may_be_in_table};
+use gilaudit_binary::internal::{Mentioned, may_be_in_table};
 use gilaudit_model::Outcome;
 use gilaudit_policy::imports::World;
 use memchr::memmem;

@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use gilaudit_binary::{Data, Hints, Limits, read};
+use gilaudit_binary::internal::read_functions;
+use gilaudit_binary::{Data, Hints, Limits};
 use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{
     At, BinaryFacts, Delegate, Evidence, Format, Hook, ImportFailure, Loading, Origin, Site, Status, Target,
@@ -118,8 +119,8 @@ impl<'a> Libraries<'a> {
         file.facts.get_or_init(|| {
             let member = file.member;
             let Ok(contents) = self.inventory.contents(member, |_| true) else { return Vec::new() };
-            let hints = Hints { origin: &member.origin, tags: member.tags.as_ref(), functions: Some(&file.functions) };
-            let facts = |data: Data<'_>| read(data, &hints, self.limits).0;
+            let hints = Hints::new(member.origin.file_path()).with_tags(member.tags.as_ref());
+            let facts = |data: Data<'_>| read_functions(data, &hints, &file.functions, self.limits).0;
             let looked = contents::look(self.inventory, member, contents, false, facts);
             looked.map(|looked| looked.result).unwrap_or_default()
         })

@@ -24,7 +24,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::fast::FixedState;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use gilaudit_model::{Arch, Format, HookKind, InitResult, Version};
+use gilaudit_model::{Arch, Budget as Spent, Format, HookKind, InitResult, Reason, Version};
 
 use crate::image::Image;
 pub(crate) use path::Path;
@@ -141,7 +141,7 @@ pub(crate) struct Engine<'i, 'd> {
     /// The paths that came to undecided branches, by situation and turn: digests of their numbers.
     arrivals: HashMap<u64, Vec<[u32; ARRIVALS]>>,
     budget: Budget,
-    exhausted: Option<&'static str>,
+    exhausted: Option<Spent>,
     /// Whether a path was given up in a loop.
     gave_up: bool,
     /// Whether what the function does may depend on the interpreter's version.
@@ -191,12 +191,12 @@ pub(crate) fn run(
     budget: &mut Budget,
 ) -> (InitResult, bool) {
     let Some(convention) = convention(image) else {
-        return (InitResult::Unknown(format!("code for {} is not evaluated", image.arch.as_str())), false);
+        return (InitResult::Unknown(Reason::Architecture(image.arch, None)), false);
     };
     let space = Space::new(image.pointer);
     let beyond = |end: u64| image.segments.iter().any(|segment| segment.address.saturating_add(segment.size) > end);
     if beyond(space.image_end) || image.cells().import_names().len() as u64 > space.import_count() {
-        return (InitResult::Unknown("the file's address range is too large to be evaluated".to_owned()), false);
+        return (InitResult::Unknown(Reason::AddressRange), false);
     }
     let mut known = (HashSet::new(), Summaries::default());
     let mut initializers: Vec<u64> = Vec::new();
@@ -237,9 +237,7 @@ pub(crate) fn run(
                 outcome::Conclusion::Initialize(functions) => initializers = functions,
             }
         }
-        let result = result.unwrap_or_else(|| {
-            InitResult::Unknown("what the init function returns depends on more callees than are followed".to_owned())
-        });
+        let result = result.unwrap_or(InitResult::Unknown(Reason::Callees));
         match (first.take(), &result) {
             (None, _) if exhausted || outcome::is_settled(&result) => return (result, consulted),
             (None, _) => first = Some(result),
@@ -249,7 +247,7 @@ pub(crate) fn run(
             (Some(_), _) => first = Some(result),
         }
     }
-    let result = first.unwrap_or_else(|| InitResult::Unknown("the init function could not be evaluated".to_owned()));
+    let result = first.unwrap_or(InitResult::Unknown(Reason::NotEvaluated));
     (result, consulted)
 }
 
@@ -342,7 +340,7 @@ impl Engine<'_, '_> {
                 _ if !self.image.is_code(path.pc) => return None,
                 _ => {
                     if self.budget.instructions == 0 {
-                        self.exhausted = Some("the instruction budget ran out");
+                        self.exhausted = Some(Spent::Instructions);
                         return None;
                     }
                     self.budget.instructions -= 1;
@@ -380,7 +378,7 @@ impl Engine<'_, '_> {
                 return None;
             }
             if path.memory.len() > self.budget.memory {
-                self.exhausted = Some("the memory budget ran out");
+                self.exhausted = Some(Spent::Memory);
                 return None;
             }
         }
@@ -578,7 +576,7 @@ impl Engine<'_, '_> {
             return goes_on;
         }
         if self.budget.paths == 0 {
-            self.exhausted = Some("the path budget ran out");
+            self.exhausted = Some(Spent::Paths);
             return false;
         }
         self.budget.paths -= 1;
@@ -618,7 +616,7 @@ impl Engine<'_, '_> {
     /// A new unknown quantity.
     fn symbol(&mut self, origin: Origin) -> Value {
         if self.symbols.len() >= SYMBOLS {
-            self.exhausted = Some("the budget of unknown quantities ran out");
+            self.exhausted = Some(Spent::Unknowns);
             return Value::Unknown;
         }
         self.symbols.push(origin);
@@ -633,7 +631,7 @@ impl Engine<'_, '_> {
     fn object(&mut self, zeroed: bool, symbol: Option<SymbolId>) -> Value {
         let index = self.objects.len() as u64;
         if index >= self.space.object_count() {
-            self.exhausted = Some("the object budget ran out");
+            self.exhausted = Some(Spent::Objects);
             return Value::Unknown;
         }
         self.objects.push(Object { zeroed, symbol });

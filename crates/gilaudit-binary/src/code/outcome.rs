@@ -1,6 +1,6 @@
 //! From the ends of paths to what an init function does.
 
-use gilaudit_model::{Delegate, ExportSlots, GilCall, HookKind, InitResult, Layout, Place, SlotSource, Slots};
+use gilaudit_model::{Delegate, ExportSlots, GilCall, HookKind, InitResult, Layout, Place, Reason, SlotSource, Slots};
 
 use super::path::{CallSite, Path};
 use super::value::Value;
@@ -44,8 +44,7 @@ impl Engine<'_, '_> {
             Value::Symbol(id, 0) => {
                 let origin = self.origin(id).cloned();
                 if let Some(Origin::Skipped(function)) = origin {
-                    let result =
-                        InitResult::Unknown(format!("the result of {} is not known", self.image.place(function)));
+                    let result = InitResult::Unknown(Reason::CalleeResult(self.image.place(function)));
                     let initializers = Vec::new();
                     return End {
                         result,
@@ -58,7 +57,7 @@ impl Engine<'_, '_> {
                 }
                 (self.handed_on(&mut path, origin.as_ref()), Vec::new())
             }
-            _ => (InitResult::Unknown("what the init function returns is not known".to_owned()), Vec::new()),
+            _ => (InitResult::Unknown(Reason::ReturnValue), Vec::new()),
         };
         let suspects = self.suspects(&path, &ranges);
         let initializers = self.initializers_of(&ranges);
@@ -86,8 +85,7 @@ impl Engine<'_, '_> {
         }
         if let Some(module) = path.modules.get(&address).cloned() {
             if path.unclear_module {
-                let why = "PyUnstable_Module_SetGIL is called on an object that could not be told".to_owned();
-                return (InitResult::Unknown(why), Vec::new());
+                return (InitResult::Unknown(Reason::SetGilObject), Vec::new());
             }
             let mut ranges = vec![(module.definition, module.definition.saturating_add(DEFINITION_SIZE))];
             let definition = definition::read(self, path, module.definition, &mut ranges);
@@ -99,8 +97,7 @@ impl Engine<'_, '_> {
         let origin = symbol.and_then(|id| self.origin(id).cloned());
         if let Some(origin) = origin {
             if let Origin::Skipped(function) = origin {
-                let why = format!("the result of {} is not known", self.image.place(function));
-                return (InitResult::Unknown(why), Vec::new());
+                return (InitResult::Unknown(Reason::CalleeResult(self.image.place(function))), Vec::new());
             }
             return (self.handed_on(path, Some(&origin)), Vec::new());
         }
@@ -108,7 +105,7 @@ impl Engine<'_, '_> {
             let why = "SystemError: the init function returns a static object that PyModuleDef_Init was not called on";
             return (InitResult::Fails(why.to_owned()), Vec::new());
         }
-        (InitResult::Unknown("the init function returns an object that is no module made here".to_owned()), Vec::new())
+        (InitResult::Unknown(Reason::OtherObject), Vec::new())
     }
 
     fn space_object_symbol(&self, address: u64) -> Option<super::SymbolId> {
@@ -124,13 +121,9 @@ impl Engine<'_, '_> {
             Some(Origin::Import { import, arguments, .. }) => self.handed_to_import(path, *import, arguments),
             Some(Origin::Indirect { target }) => match self.capsule(path, *target) {
                 Some(to) => InitResult::Delegated(to),
-                None => InitResult::Unknown(
-                    "the init function returns the result of a call through a pointer that is not known".to_owned(),
-                ),
+                None => InitResult::Unknown(Reason::PointerCall),
             },
-            _ => InitResult::Unknown(
-                "the init function returns an object that it found in another library's memory".to_owned(),
-            ),
+            _ => InitResult::Unknown(Reason::ForeignObject),
         }
     }
 
@@ -171,7 +164,7 @@ impl Engine<'_, '_> {
         }
         let of_python = name.starts_with("Py") || name.starts_with("_Py");
         if of_python {
-            InitResult::Unknown(format!("the init function returns the result of {name}"))
+            InitResult::Unknown(Reason::ApiResult(name.to_owned()))
         } else {
             InitResult::Delegated(Delegate::Library { symbol: name.to_owned() })
         }
@@ -274,8 +267,8 @@ impl Engine<'_, '_> {
         if self.initializers.is_empty() && !initializers.is_empty() {
             return Conclusion::Initialize(initializers);
         }
-        if let Some(why) = self.exhausted {
-            return Conclusion::Result(Box::new(InitResult::Unknown(why.to_owned())));
+        if let Some(spent) = self.exhausted {
+            return Conclusion::Result(Box::new(InitResult::Unknown(Reason::Spent(spent))));
         }
         let fails = |end: &End| end.failed || matches!(end.result, InitResult::Fails(_));
         let (failed, mut done): (Vec<End>, Vec<End>) = ends.into_iter().partition(fails);
@@ -283,10 +276,7 @@ impl Engine<'_, '_> {
             // Failing on every path that was followed is failing only if all there is was followed.
             let all = !self.gave_up && !failed.iter().any(|end| end.passed_over);
             let failed = if all { failed.into_iter().next() } else { None };
-            let result = failed.map_or_else(
-                || InitResult::Unknown("no path through the init function was followed to a module".to_owned()),
-                |end| end.result,
-            );
+            let result = failed.map_or_else(|| InitResult::Unknown(Reason::NoPath), |end| end.result);
             return Conclusion::Result(Box::new(result));
         };
         // The path found first is the usual one; `done` is in the order of finding.
@@ -306,7 +296,7 @@ impl Engine<'_, '_> {
     }
 
     /// Why two paths lead to different answers.
-    fn differ(&self, a: &End, b: &End) -> String {
+    fn differ(&self, a: &End, b: &End) -> Reason {
         // What CPython's own functions return at a first import is modelled; what other libraries return is not.
         let name = |import: &u32| self.image.cells().import_name(*import);
         let foreign = |name: &&str| !name.starts_with("Py") && !name.starts_with("_Py");
@@ -316,9 +306,9 @@ impl Engine<'_, '_> {
         let (a, b) = (describe(&a.result), describe(&b.result));
         let difference = if a == b { format!("{a}, filled in differently") } else { format!("{a} or {b}") };
         if names.is_empty() {
-            format!("paths through the init function differ: {difference}")
+            Reason::PathsDiffer(difference)
         } else {
-            format!("it depends on what {} returns: {difference}", names.join(", "))
+            Reason::DependsOnImports { names: names.into_iter().map(str::to_owned).collect(), difference }
         }
     }
 
@@ -388,7 +378,8 @@ fn meaning(result: &InitResult) -> String {
         }
         InitResult::Export(export) => format!("export {}", slots(&export.slots)),
         InitResult::Delegated(to) => format!("delegated {to}"),
-        InitResult::Fails(why) | InitResult::Unknown(why) => why.clone(),
+        InitResult::Fails(why) => why.clone(),
+        InitResult::Unknown(why) => why.to_string(),
     }
 }
 
@@ -398,7 +389,7 @@ impl std::fmt::Debug for Meaning<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Slots::Null => f.write_str("null"),
-            Slots::Unreadable(why) => f.write_str(why),
+            Slots::Unreadable(why) => write!(f, "{why}"),
             Slots::Array(slots) => f
                 .debug_list()
                 .entries(slots.iter().map(|slot| (slot.id, slot.flags, &slot.value, slot.nested.as_ref().map(Meaning))))
@@ -417,6 +408,7 @@ fn describe(result: &InitResult) -> String {
         },
         InitResult::Export(export) => format!("the slots at {}", export.at),
         InitResult::Delegated(to) => format!("what {to} returns"),
-        InitResult::Fails(why) | InitResult::Unknown(why) => why.clone(),
+        InitResult::Fails(why) => why.clone(),
+        InitResult::Unknown(why) => why.to_string(),
     }
 }

@@ -43,7 +43,7 @@ pub fn load(facts: &BinaryFacts, name: &str, target: &Target) -> Option<Loading>
             failure: Some(ImportFailure { kind: FailureKind::InitFails, error: why.clone() }),
             ..unjudged(Declaration::unknown(Reason::InitFails(why.clone())))
         },
-        Some(InitResult::Unknown(why)) => unjudged(Declaration::unknown(Reason::Code(why.clone()))),
+        Some(InitResult::Unknown(why)) => unjudged(Declaration::unknown(why.clone())),
         None => unjudged(Declaration::unknown(Reason::VersionNotEvaluated {
             hook: hook.symbol.clone(),
             version: target.version,

@@ -139,7 +139,7 @@ fn entries(slots: &Slots) -> Result<&[Slot], SlotError> {
     match slots {
         Slots::Null => Ok(&[]),
         Slots::Array(entries) => Ok(entries),
-        Slots::Unreadable(why) => Err(SlotError::Unreadable(Reason::SlotsUnreadable(why.clone()))),
+        Slots::Unreadable(why) => Err(SlotError::Unreadable(why.clone())),
     }
 }
 
@@ -197,10 +197,7 @@ impl<'a> Walk<'a, '_> {
         }
         match &slot.nested {
             Some(nested) => self.array(nested, depth + 1),
-            None => {
-                let why = format!("the slot array nested at {} could not be read", slot.at);
-                Err(SlotError::Unreadable(Reason::SlotsUnreadable(why)))
-            }
+            None => Err(SlotError::Unreadable(Reason::NestedSlots(slot.at.clone()))),
         }
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn shown(diagnostics: &[Diagnostic]) -> String {
 pub(crate) fn extension(module: &str, status: Status) -> Extension {
     let declaration = match status {
         Status::Unknown => {
-            Declaration::unknown(gilaudit_model::Reason::Code("the slots are filled in by code".to_owned()))
+            Declaration::unknown(gilaudit_model::Reason::Build("the slots are filled in by code".to_owned()))
         }
         Status::Undeclared => Declaration::new(status, Mechanism::None),
         _ => Declaration::new(status, Mechanism::Slot),
