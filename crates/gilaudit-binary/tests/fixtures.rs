@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use gilaudit_binary::{Hints, Limits, read};
-use gilaudit_model::{BinaryFacts, Origin, Problem, Target, cpython};
+use gilaudit_binary::{Hints, Limits, Unread, read};
+use gilaudit_model::{BinaryFacts, Origin, Target, cpython};
 
 /// One compiled file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,8 +113,8 @@ impl Fixture {
     }
 }
 
-/// What the library says of a file: the facts of each slice, and problems.
-pub(crate) type Read = (Vec<BinaryFacts>, Vec<Problem>);
+/// What the library says of a file: the facts of each slice, and what could not be read.
+pub(crate) type Read = (Vec<BinaryFacts>, Vec<Unread>);
 
 /// What the library says of every file; read once, by two threads, for all tests.
 pub(crate) fn read_all() -> &'static BTreeMap<Fixture, Read> {

@@ -11,10 +11,10 @@ use gilaudit_model::{BinaryFacts, Target};
 use crate::fixtures::{Fixture, Read, read_all, root, targets};
 
 /// What the library says of one file.
-fn describe(fixture: &Fixture, (slices, problems): &Read) -> String {
+fn describe(fixture: &Fixture, (slices, unread): &Read) -> String {
     let mut text = format!("{}\n", fixture.path());
-    for problem in problems {
-        writeln!(text, "  problem at {}: {}", problem.stage.as_str(), problem.error).unwrap();
+    for it in unread {
+        writeln!(text, "  problem at parse: {}", it.error).unwrap();
     }
     for facts in slices {
         let slice = facts.slice.as_ref().map_or(String::new(), |slice| format!("[{slice}] "));
