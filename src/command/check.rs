@@ -110,7 +110,7 @@ fn answer<'a>(
     };
     let report = Report::new(question, answers);
     Ok(match baseline {
-        Some((baseline, file)) => report.against(baseline, &file),
+        Some((baseline, file)) => baseline.against(report, &file),
         None => match &args.policy.write_baseline {
             Some(path) => write_baseline(report, path)?,
             None => report,
@@ -148,7 +148,7 @@ fn write_baseline(report: Report, path: &Path) -> Result<Report, Error> {
     std::fs::write(path, text).map_err(|error| failed(error.to_string()))?;
     let _ =
         writeln!(anstream::stderr(), "note: {} written to {file}", output::count(baseline.findings.len(), "finding"));
-    Ok(report.against(baseline, &file))
+    Ok(baseline.against(report, &file))
 }
 
 /// The report of an audit that did not take place, for programs that read one at every exit code.

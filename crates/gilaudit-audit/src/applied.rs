@@ -3,7 +3,7 @@
 use gilaudit_model::{Decision, Extension, Finding, Location, Outcome, Severity, Target};
 use gilaudit_policy::{Date, Diagnostic, Level, Policy};
 
-use crate::report::Judged;
+use crate::answers::Judged;
 
 /// A policy as it is applied today.
 pub struct Applied {

@@ -9,13 +9,13 @@ use gilaudit_model::{Finding, Origin, Target};
 use gilaudit_rules::check_extension;
 use rayon::prelude::*;
 
+use crate::answers::{Answers, Judged};
 use crate::extension::extension;
 use crate::guard::guarded;
 use crate::judge::judge;
 use crate::link::{Loaded, link};
 use crate::reaches::reaches;
 use crate::read::{Read, read};
-use crate::report::{Answers, Judged};
 use crate::settings::Settings;
 use crate::sources;
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{Identity, REFUSED};
 use crate::report::Report;
 
+pub use crate::known::{Compared, Entry};
+
 /// The name and version of the format.
 const SCHEMA: &str = "gilaudit-baseline/1";
 
@@ -20,54 +22,6 @@ pub struct Baseline {
     schema: String,
     /// What is known, sorted.
     pub findings: Vec<Entry>,
-}
-
-/// A known finding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-pub struct Entry {
-    /// The path, or the module with its distribution.
-    pub place: String,
-    /// The rule.
-    pub rule: String,
-    /// The function that it is in.
-    pub function: Option<String>,
-    /// The line, or the platform of a module.
-    pub text: String,
-    /// How many before it look the same.
-    pub ordinal: usize,
-    /// The hash that is compared.
-    pub fingerprint: String,
-}
-
-impl Entry {
-    fn new(rule: &str, function: Option<&str>, identity: &Identity) -> Self {
-        Self {
-            place: identity.place.clone(),
-            rule: rule.to_owned(),
-            function: function.map(str::to_owned),
-            text: identity.text.clone(),
-            ordinal: identity.ordinal,
-            fingerprint: identity.fingerprint.clone(),
-        }
-    }
-}
-
-/// A report measured against a baseline.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// The file, as it was named.
-    pub file: String,
-    /// The fingerprints of what is known, by place.
-    known: BTreeMap<String, BTreeSet<String>>,
-    /// Entries of which nothing was found.
-    pub stale: Vec<Entry>,
-}
-
-impl Compared {
-    /// Whether a finding is known.
-    pub fn knows(&self, identity: &Identity) -> bool {
-        self.known.get(&identity.place).is_some_and(|known| known.contains(&identity.fingerprint))
-    }
 }
 
 impl Baseline {
@@ -103,8 +57,14 @@ impl Baseline {
         Ok(format!("{{\n  \"schema\": \"{SCHEMA}\",\n  \"findings\": [{gap}{entries}{end}]\n}}\n"))
     }
 
-    /// Measures a report against this.
-    pub fn compare(self, file: String, report: &Report) -> Compared {
+    /// The same report, measured against this, which is the contents of `file`.
+    #[must_use]
+    pub fn against(self, mut report: Report, file: &str) -> Report {
+        report.baseline = Some(self.compare(file.to_owned(), &report));
+        report
+    }
+
+    fn compare(self, file: String, report: &Report) -> Compared {
         let now: BTreeSet<Entry> = Self::of(report).findings.into_iter().collect();
         let here: BTreeSet<(&str, &str)> =
             now.iter().map(|entry| (entry.place.as_str(), entry.fingerprint.as_str())).collect();
@@ -132,13 +92,13 @@ mod tests {
         let baseline = Baseline::of(&report);
         let text = baseline.to_text().unwrap();
         assert_eq!(Baseline::parse(&text), Ok(baseline.clone()));
-        let all = report.clone().against(baseline.clone(), "known.json");
+        let all = baseline.clone().against(report.clone(), "known.json");
         assert_eq!((all.conclusion(), all.baseline.as_ref().unwrap().stale.len()), (Conclusion::Passes, 0));
         // One finding that is not in it fails, and one that is no more is stale.
         let mut less = baseline;
         less.findings.retain(|entry| entry.rule != "borrowed-list-item");
         less.findings.push(Entry { fingerprint: "0".repeat(16), ..less.findings[0].clone() });
-        let some = report.against(less, "known.json");
+        let some = less.against(report, "known.json");
         assert_eq!((some.conclusion(), some.baseline.as_ref().unwrap().stale.len()), (Conclusion::Fails, 1));
         assert_eq!(some.findings().filter(|seen| some.fails(seen)).count(), 1);
     }
@@ -147,7 +107,7 @@ mod tests {
     fn an_unread_input_is_never_known() {
         let report = sample::report();
         let baseline = Baseline::of(&report);
-        assert_eq!(report.against(baseline, "known.json").conclusion(), Conclusion::NotRead);
+        assert_eq!(baseline.against(report, "known.json").conclusion(), Conclusion::NotRead);
     }
 
     #[test]

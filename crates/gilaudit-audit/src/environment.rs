@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use gilaudit_input::{ArtifactKind, Inventory};
 use gilaudit_model::{FailureKind, Format, Problem, Stage, Target};
 
-use crate::report::Judged;
+use crate::answers::Judged;
 
 /// A problem for each environment that was named and that has compiled modules, none of which is for the target.
 pub fn for_another_interpreter(inventory: &Inventory, extensions: &[Judged], target: &Target) -> Vec<Problem> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use gilaudit_model::{Extension, Finding, Location, Origin};
 
-use crate::report::{Answers, Judged};
+use crate::answers::{Answers, Judged};
 
 /// The rule under which a module that the policy refuses is known from run to run; no rule of gilaudit has this name.
 pub const REFUSED: &str = "refused-by-policy";

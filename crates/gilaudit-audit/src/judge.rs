@@ -2,8 +2,8 @@
 
 use gilaudit_model::{Extension, Finding, Target};
 
+use crate::answers::Judged;
 use crate::applied::Applied;
-use crate::report::Judged;
 use crate::settings::Settings;
 
 /// Decides about `extensions`; `findings` are all that the rules found in them, and those that are shown come back.

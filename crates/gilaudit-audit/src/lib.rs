@@ -6,6 +6,7 @@
 //!
 //! Nothing here prints, knows of arguments, or touches a file but through `gilaudit-input`.
 
+mod answers;
 mod applied;
 mod audit;
 pub mod baseline;
@@ -17,6 +18,7 @@ mod guard;
 pub mod identity;
 pub mod imports;
 mod judge;
+mod known;
 mod link;
 mod reaches;
 mod read;
@@ -27,8 +29,7 @@ pub mod scope;
 mod settings;
 mod sources;
 
+pub use answers::{Coverage, Reach};
 pub use applied::Applied;
 pub use audit::audit;
-pub use reaches::Reach;
 pub use settings::{DEFAULT_TARGET, Settings};
-pub use sources::Coverage;

@@ -9,18 +9,7 @@ use gilaudit_input::{Inventory, Member};
 use gilaudit_model::{Action, Platform};
 use rayon::prelude::*;
 
-use crate::report::Judged;
-
-/// Two modules of one platform, the first of which imports or calls into the second.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reach {
-    /// Their platform.
-    pub platform: Platform,
-    /// The module that shares the lock.
-    pub from: String,
-    /// The module that has to be alone.
-    pub to: String,
-}
+use crate::answers::{Judged, Reach};
 
 /// The exclusive modules that the shared ones name: a module that is not named cannot be imported, and its functions not be looked up.
 pub(crate) fn reaches(inventory: &Inventory, extensions: &[Judged]) -> Vec<Reach> {

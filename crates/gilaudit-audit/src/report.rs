@@ -6,26 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::{
-    Action, Decision, Extension, Finding, Format, Gil, Library, Location, Origin, Outcome, Platform, Problem, Severity,
-    Status, Target, Waiver,
+    Action, Finding, Format, Gil, Location, Origin, Outcome, Platform, Severity, Status, Target, Waiver,
 };
 use gilaudit_policy::imports::GilAtEnd;
 use gilaudit_policy::{Diagnostic, Exclusion, exclusion};
 
-use crate::baseline::{Baseline, Compared};
 use crate::identity::{Identity, identities};
-use crate::imports::Imports;
-use crate::reaches::Reach;
-use crate::sources::Coverage;
+use crate::known::Compared;
 
-/// An extension and what happens to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
-    /// What it is and declares.
-    pub extension: Extension,
-    /// What the interpreter and the policy make of it.
-    pub decision: Decision,
-}
+pub use crate::answers::{Answers, Judged};
 
 /// What an audit was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,46 +31,6 @@ pub struct Question {
     pub fail_on: Severity,
     /// Whether the run fails unless the GIL stays off for sure.
     pub fail_on_gil: bool,
-}
-
-/// What was found, in any order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers {
-    /// How many artifacts were given or found.
-    pub artifacts: usize,
-    /// Whether any input was recognised as something that gilaudit audits; a pure-Python wheel is.
-    pub recognised: bool,
-    /// The compiled modules, and those that sources would build.
-    pub extensions: Vec<Judged>,
-    /// Shared files that are no modules.
-    pub libraries: Vec<Library>,
-    /// What the rules found.
-    pub findings: Vec<Finding>,
-    /// What could not be audited.
-    pub problems: Vec<Problem>,
-    /// How much of the sources was read.
-    pub coverage: Coverage,
-    /// The text of the source files that have findings, sorted by origin.
-    pub texts: Vec<(Origin, String)>,
-    /// Which modules that share a lock reach one that has to be alone, under a policy with such a lock.
-    pub reaches: Vec<Reach>,
-    /// What the imports asked about do to the process, when any were.
-    pub imports: Option<Imports>,
-    /// How many modules were left out, because the imports asked about do not lead to them.
-    pub outside: usize,
-}
-
-impl Answers {
-    /// The text of a source file that has findings.
-    pub fn text(&self, origin: &Origin) -> Option<&str> {
-        let at = self.texts.binary_search_by(|(known, _)| known.cmp(origin)).ok()?;
-        self.texts.get(at).map(|(_, text)| text.as_str())
-    }
-
-    /// A line of a source file that has findings.
-    pub fn line(&self, origin: &Origin, line: u32) -> Option<&str> {
-        self.text(origin)?.lines().nth((line as usize).checked_sub(1)?)
-    }
 }
 
 /// What happens to the process on one platform, if all extensions listed for it were imported.
@@ -187,12 +136,6 @@ impl Report {
         let environments = environments(&answers, &contradictions, &question.target);
         let identities = identities(&answers);
         Self { question, answers, environments, identities, contradictions, baseline: None }
-    }
-
-    /// The same report, measured against what is known.
-    pub fn against(mut self, baseline: Baseline, file: &str) -> Self {
-        self.baseline = Some(baseline.compare(file.to_owned(), &self));
-        self
     }
 
     /// The findings, in their order.
@@ -393,7 +336,7 @@ fn environments(answers: &Answers, contradictions: &[Vec<&'static str>], target:
 
 #[cfg(test)]
 mod tests {
-    use gilaudit_model::{Confidence, Stage};
+    use gilaudit_model::{Confidence, Problem, Stage};
 
     use super::*;
     use crate::sample::{extension, judged, question};

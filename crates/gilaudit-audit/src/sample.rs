@@ -6,9 +6,9 @@ use gilaudit_model::{
     Problem, Related, Severity, Site, Stage, Status, Target, cpython,
 };
 
-use crate::report::{Answers, Judged, Question, Report};
+use crate::answers::{Answers, Coverage, Judged};
+use crate::report::{Question, Report};
 use crate::settings::DEFAULT_TARGET;
-use crate::sources::Coverage;
 
 /// An extension `module` of `lxml 6.1.3` with this status, judged for 3.14t.
 pub fn extension(module: &str, status: Status) -> Extension {

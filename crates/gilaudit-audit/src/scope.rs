@@ -5,8 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::Answers;
-use crate::sources::Coverage;
+use crate::answers::{Answers, Coverage};
 
 /// Leaves in the answers what the imports lead to. What was not read stays: it could have been on the way.
 pub fn limit(answers: &mut Answers) {

@@ -9,8 +9,8 @@ use gilaudit_rules::{Checked, Options, SourceModule, check_project};
 use gilaudit_source::{Limits, SourceText, read_project};
 use rayon::prelude::*;
 
+use crate::answers::{Coverage, Judged};
 use crate::judge::judge;
-use crate::report::Judged;
 use crate::settings::Settings;
 
 /// What linting gave.
@@ -23,19 +23,6 @@ pub(crate) struct Linted {
     pub(crate) coverage: Coverage,
     /// The text of the files that have findings, by origin, for the lines that are shown.
     pub(crate) texts: Vec<(Origin, String)>,
-}
-
-/// How much of the sources was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Files named like sources of extensions.
-    pub files: usize,
-    /// Those with code that rules look at.
-    pub c_api: usize,
-    /// The bytes of the latter.
-    pub bytes: usize,
-    /// Bytes of code that did not parse: nothing is reported there.
-    pub unparsed: usize,
 }
 
 /// A project with more files is read on its own: its files are work enough for all threads.

@@ -8,7 +8,7 @@ use gilaudit_policy::imports::World;
 use memchr::memmem;
 
 use super::requirements::{Requirements, normalised};
-use crate::report::Judged;
+use crate::answers::Judged;
 
 /// A name within longer text counts from this length on: shorter ones are parts of words everywhere.
 const SHORTEST_WITHIN: usize = 5;

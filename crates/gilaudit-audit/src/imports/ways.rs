@@ -5,9 +5,8 @@ use gilaudit_model::{Init, Outcome};
 use gilaudit_policy::imports::{Answer, Blocker};
 use gilaudit_policy::quoted;
 
-use super::Ways;
 use super::requirements::Requirements;
-use crate::report::Judged;
+use crate::answers::{Judged, Ways};
 
 pub(super) fn ways(blocker: &Blocker, answer: &Answer, requirements: &Requirements, extensions: &[Judged]) -> Ways {
     let own = extensions.iter().find(|judged| judged.extension.origin.to_string() == blocker.file);
