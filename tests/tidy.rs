@@ -141,6 +141,23 @@ fn files_are_opened_in_one_place() {
     assert_eq!(openers, ["open.rs"]);
 }
 
+/// Invariant: what is known of a framework by its name is in one file.
+#[test]
+fn frameworks_have_one_home() {
+    for crate_name in ["model", "binary", "policy", "audit"] {
+        for path in files(&root().join(format!("crates/gilaudit-{crate_name}/src")), ".rs") {
+            if is_test(&path) || path.ends_with("gilaudit-model/src/framework.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for framework in gilaudit_model::Framework::ALL {
+                assert!(!code.contains(&format!("\"{framework}\"")), "{} names {framework}", path.display());
+            }
+        }
+    }
+}
+
 /// Invariant: the model is not serialisable.
 #[test]
 fn the_model_depends_on_nothing() {
