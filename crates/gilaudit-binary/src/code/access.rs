@@ -45,7 +45,12 @@ impl Engine<'_, '_> {
         match path.memory.load(address, width) {
             Stored::All(value) => path.resolve(value),
             Stored::Nothing => match self.initial(path, address, width) {
-                Some(value) => value,
+                Some(value) => {
+                    if self.image.may_change(address) {
+                        path.reads.insert((address, width), ());
+                    }
+                    value
+                }
                 None => {
                     let value = self.symbol(Origin::Contents);
                     // Kept, so that the next load gives the same quantity.

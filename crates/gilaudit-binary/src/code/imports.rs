@@ -292,10 +292,12 @@ impl Engine<'_, '_> {
                 _ => Value::Unknown,
             },
             Effect::Status => {
+                self.note_handed(path, name, &arguments);
                 self.forget_outputs(path, &arguments);
                 self.result_of(import, arguments, true)
             }
             Effect::Other => {
+                self.note_handed(path, name, &arguments);
                 self.forget_outputs(path, &arguments);
                 if writes_anywhere(name) {
                     self.forget_slots(path, &arguments);
@@ -363,6 +365,22 @@ impl Engine<'_, '_> {
                 && self.space.region(*address) == Some(Region::Stack)
             {
                 self.forget(path, *address);
+            }
+        }
+    }
+
+    /// Functions of the file that an import is given may be run by it, or by a thread that it starts; those that are registered for the
+    /// end of the process are not. That a capsule dies, and its destructor runs, before the init function returns is not looked for.
+    fn note_handed(&self, path: &mut Path, name: &str, arguments: &[Value; 4]) {
+        let later = ["atexit", "at_quick_exit", "__cxa_atexit", "__cxa_thread_atexit", "Py_AtExit"];
+        if later.contains(&name) || name.starts_with("PyCapsule_") {
+            return;
+        }
+        for argument in arguments {
+            if let Value::Known(function) = argument
+                && self.image.is_code(*function)
+            {
+                path.handed.insert(*function, ());
             }
         }
     }

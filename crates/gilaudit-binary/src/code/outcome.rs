@@ -10,7 +10,7 @@ use crate::definition::{self, DEFINITION_SIZE};
 /// What one path leads to.
 pub(super) struct End {
     result: InitResult,
-    /// Initialisers of the file that mention memory that the result was read from.
+    /// Initialisers of the file that may write to memory that the result was read from.
     initializers: Vec<u64>,
     /// Callees that were passed over although they may have changed what was read.
     suspects: Vec<u64>,
@@ -59,8 +59,16 @@ impl Engine<'_, '_> {
             }
             _ => (InitResult::Unknown(Reason::ReturnValue), Vec::new()),
         };
+        let read = Self::read(&path, &ranges);
         let suspects = self.suspects(&path, &ranges);
-        let initializers = self.initializers_of(&ranges);
+        let initializers = self.initializers_of(&read);
+        let result = match self.handed_suspect(&path, &read) {
+            Some(function) => InitResult::Unknown(format!(
+                "{}, which another library is given and may run, may change what the answer was read from",
+                self.image.place(function)
+            )),
+            None => result,
+        };
         let result = match result {
             // CPython 3.13 to 3.15, Python/importdl.c, _PyImport_RunModInitFunc.
             InitResult::MultiPhase(_) | InitResult::SinglePhase { .. } if path.raised => InitResult::Fails(
@@ -222,17 +230,29 @@ impl Engine<'_, '_> {
         self.origin(id).cloned()
     }
 
-    /// The initialisers of the file, in the loader's order, that mention memory that the result was read from: static constructors
-    /// that fill in definitions or slots.
-    fn initializers_of(&mut self, ranges: &[(u64, u64)]) -> Vec<u64> {
-        if ranges.is_empty() || !self.initializers.is_empty() {
-            return Vec::new();
-        }
-        let functions = self.image.initializers();
-        functions.into_iter().filter(|function| self.summaries.mentions(self.image, *function, ranges)).collect()
+    /// All memory that the answer depends on: where it was read from, and what was read on the way as it is in the file.
+    fn read(path: &Path, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+        let read = path.reads.keys().map(|(address, width)| (*address, address.saturating_add(u64::from(*width))));
+        ranges.iter().copied().chain(read).collect()
     }
 
-    /// The callees passed over that were given, or mention, memory that the result was read from.
+    /// The initialisers of the file, in the loader's order, that may write to memory that the answer depends on: static constructors that fill
+    /// in definitions, slots or flags.
+    fn initializers_of(&mut self, read: &[(u64, u64)]) -> Vec<u64> {
+        let functions = self.image.initializers();
+        functions.into_iter().filter(|function| self.summaries.may_write(self.image, *function, read)).collect()
+    }
+
+    /// A function that an import was given and may have run, and that could change the answer.
+    fn handed_suspect(&mut self, path: &Path, read: &[(u64, u64)]) -> Option<u64> {
+        let mut handed: Vec<u64> = path.handed.keys().copied().collect();
+        handed.sort_unstable();
+        handed.into_iter().find(|function| {
+            self.summaries.may_write(self.image, *function, read) || self.summaries.of(self.image, *function).decisive
+        })
+    }
+
+    /// The callees passed over that were given, or may write to, memory that the result was read from.
     fn suspects(&mut self, path: &Path, ranges: &[(u64, u64)]) -> Vec<u64> {
         if ranges.is_empty() {
             return Vec::new();
@@ -246,7 +266,7 @@ impl Engine<'_, '_> {
             if self.inline.contains(&function) || suspects.contains(&function) {
                 continue;
             }
-            if near(&pointer) || pointer == 0 && self.summaries.mentions(self.image, function, ranges) {
+            if near(&pointer) || pointer == 0 && self.summaries.may_write(self.image, function, ranges) {
                 suspects.push(function);
             }
         }
@@ -262,9 +282,12 @@ impl Engine<'_, '_> {
         if !suspects.is_empty() {
             return Conclusion::Inline(suspects);
         }
-        let mut initializers: Vec<u64> = ends.iter().flat_map(|end| end.initializers.iter().copied()).collect();
-        initializers.dedup();
-        if self.initializers.is_empty() && !initializers.is_empty() {
+        // In the loader's order, with those that were run before: what they read may be set by others.
+        let wanted = |function: &u64| {
+            self.initializers.contains(function) || ends.iter().any(|end| end.initializers.contains(function))
+        };
+        let initializers: Vec<u64> = self.image.initializers().into_iter().filter(wanted).collect();
+        if initializers.len() > self.initializers.len() {
             return Conclusion::Initialize(initializers);
         }
         if let Some(spent) = self.exhausted {

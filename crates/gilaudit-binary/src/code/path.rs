@@ -152,6 +152,10 @@ pub(crate) struct Path {
     pub(crate) from_slots: Vec<u64>,
     /// Callees that were passed over because they cannot reach a decisive call, each with an address that it was given, or 0.
     pub(crate) skipped: Layered<(u64, u64), ()>,
+    /// Places in the file's writable memory that were read as they are in the file: address and width.
+    pub(crate) reads: Layered<(u64, u8), ()>,
+    /// Functions of the file that an import was given, which may have run them.
+    pub(crate) handed: Layered<u64, ()>,
     /// Sum over everything stored outside the stack, so that paths that differ there are not taken for the same.
     pub(crate) stored: u64,
     /// The same sum over the numbers on the stack.
@@ -189,6 +193,8 @@ impl Path {
             modules: BTreeMap::new(),
             from_slots: Vec::new(),
             skipped: Layered::default(),
+            reads: Layered::default(),
+            handed: Layered::default(),
             stored: 0,
             locals: 0,
             saved: Layered::default(),
@@ -225,6 +231,8 @@ impl Path {
             modules: self.modules.clone(),
             from_slots: self.from_slots.clone(),
             skipped: self.skipped.fork(),
+            reads: self.reads.fork(),
+            handed: self.handed.fork(),
             stored: self.stored,
             locals: self.locals,
             saved: self.saved.fork(),

@@ -47,6 +47,8 @@ pub(super) struct Scanned {
     pub(super) flow: Flow,
     /// An address that it forms or accesses.
     pub(super) mentions: Option<u64>,
+    /// Whether it does no more than read there.
+    pub(super) reads: bool,
 }
 
 /// What one function can lead to.
@@ -67,7 +69,10 @@ pub(super) struct Summary {
 struct Body {
     callees: Vec<u64>,
     imports: Vec<String>,
+    /// The addresses of data that it forms or accesses.
     data: Vec<u64>,
+    /// Those of them that it may write to, or hand on to who does.
+    written: Vec<u64>,
     instructions: usize,
     loops: bool,
     returns: bool,
@@ -117,11 +122,13 @@ impl Summaries {
         self.decisive.clear();
     }
 
-    /// Whether the function or anything it calls mentions an address in one of the ranges.
-    pub(super) fn mentions(&mut self, image: &Image<'_>, function: u64, ranges: &[(u64, u64)]) -> bool {
-        self.reachable(image, function)
-            .into_iter()
-            .any(|body| body.data.iter().any(|address| ranges.iter().any(|(from, to)| (from..to).contains(&address))))
+    /// Whether the function or anything it calls may write to one of the ranges, as far as its code names addresses in them.
+    pub(super) fn may_write(&mut self, image: &Image<'_>, function: u64, ranges: &[(u64, u64)]) -> bool {
+        if ranges.is_empty() {
+            return false;
+        }
+        let inside = |address: &u64| ranges.iter().any(|(from, to)| (*from..*to).contains(address));
+        self.reachable(image, function).into_iter().any(|body| body.written.iter().any(inside))
     }
 
     fn reachable(&mut self, image: &Image<'_>, function: u64) -> Vec<Rc<Body>> {
@@ -213,11 +220,13 @@ impl Summaries {
                 let Some(scanned) = scanned else { break };
                 body.instructions += 1;
                 self.scanned += 1;
-                body.data.extend(
-                    scanned
-                        .mentions
-                        .filter(|address| image.segment(*address).is_some_and(|segment| !segment.executable)),
-                );
+                let data = |address: &u64| image.segment(*address).is_some_and(|segment| !segment.executable);
+                if let Some(address) = scanned.mentions.filter(data) {
+                    body.data.push(address);
+                    if !scanned.reads {
+                        body.written.push(address);
+                    }
+                }
                 match scanned.flow {
                     Flow::Next => {}
                     Flow::Return => {

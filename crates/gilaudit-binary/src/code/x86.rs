@@ -76,7 +76,13 @@ pub(super) fn scan(image: &Image<'_>, address: u64) -> Option<Scanned> {
     } else {
         (instruction.memory_base() == Register::None).then(|| instruction.memory_displacement64())
     };
-    Some(Scanned { next: instruction.next_ip(), flow, mentions })
+    // Only asked where an address is named: the answer takes longer than the decoding.
+    let reads = mentions.is_some() && memory && instruction.mnemonic() != Mnemonic::Lea && {
+        let mut factory = InstructionInfoFactory::new();
+        let used = factory.info(&instruction).used_memory();
+        used.iter().all(|used| matches!(used.access(), OpAccess::Read | OpAccess::CondRead))
+    };
+    Some(Scanned { next: instruction.next_ip(), flow, mentions, reads })
 }
 
 /// Executes the instruction at the program counter.

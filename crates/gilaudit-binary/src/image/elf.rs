@@ -106,6 +106,7 @@ where
     let mut dynamic: &[Elf::Dyn] = &[];
     let mut thread_local = None;
     let mut template_size = 0;
+    let mut sealed = (0, 0);
     for program in programs {
         let address = program.p_vaddr(endian).into();
         match program.p_type(endian) {
@@ -121,6 +122,12 @@ where
                 });
             }
             elf::PT_DYNAMIC => dynamic = program.dynamic(endian, data).map_err(error)?.unwrap_or_default(),
+            // The loader seals whole pages: what is before the end of the last one begun stays writable (glibc 2.36, elf/dl-reloc.c,
+            // _dl_protect_relro), which is of no use to the next variable, since linkers end the range at a page.
+            elf::PT_GNU_RELRO => {
+                let size: u64 = program.p_memsz(endian).into();
+                sealed = (address, address.saturating_add(size) & !0xfff);
+            }
             elf::PT_TLS => {
                 thread_local = Some((address, program.p_memsz(endian).into()));
                 template_size = program.p_filesz(endian).into();
@@ -142,7 +149,10 @@ where
         thread_local,
         Box::new(tables),
     );
-    Ok(Image { template_size, ..image })
+    // mprotect could open it again.
+    let opens = image.cells().import_names().iter().any(|name| name == "mprotect" || name == "pkey_mprotect");
+    let sealed = if opens { (0, 0) } else { sealed };
+    Ok(Image { template_size, sealed, ..image })
 }
 
 /// The sections, when there are section headers that can be read.

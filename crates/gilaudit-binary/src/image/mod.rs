@@ -152,6 +152,8 @@ pub(crate) struct Image<'data> {
     pub(crate) thread_local: Option<(u64, u64)>,
     /// How many bytes of them the file has; the others are zero.
     pub(crate) template_size: u64,
+    /// What the loader makes read-only once it has relocated it: addresses of its beginning and end.
+    pub(crate) sealed: (u64, u64),
     /// Ranges of code that only jumps on to imports.
     stubs: Vec<(u64, u64)>,
     tables: Box<dyn Tables + 'data>,
@@ -187,6 +189,7 @@ impl<'data> Image<'data> {
             segments,
             sections,
             thread_local,
+            sealed: (0, 0),
             template_size: u64::MAX,
             stubs,
             tables,
@@ -252,6 +255,14 @@ impl<'data> Image<'data> {
             }
         }
         functions
+    }
+
+    /// Whether code of the file may have changed what is at an address: it is in writable memory, and neither read-only after relocation
+    /// nor where the loader put an import's address.
+    pub(crate) fn may_change(&self, address: u64) -> bool {
+        let sealed = (self.sealed.0..self.sealed.1).contains(&address);
+        let import = || matches!(self.cells().get(address), Some(Cell::Import(..)));
+        !sealed && self.segment(address).is_some_and(|segment| segment.writable) && !import()
     }
 
     pub(crate) fn segment(&self, address: u64) -> Option<&Segment<'data>> {

@@ -81,7 +81,7 @@ pub(in crate::code) fn scan(image: &Image<'_>, at: u64, pages: &mut Pages) -> Op
         Decoded::Instruction(instruction) => instruction,
         Decoded::Vector(register) => {
             pages.set(register, Held::Anything);
-            return Some(Scanned { next, flow: Flow::Next, mentions: None });
+            return Some(Scanned { next, flow: Flow::Next, mentions: None, reads: true });
         }
     };
     let [first, second, ..] = instruction.operands;
@@ -111,12 +111,13 @@ pub(in crate::code) fn scan(image: &Image<'_>, at: u64, pages: &mut Pages) -> Op
         _ => Flow::Next,
     };
     let mentions = note(image, at, &instruction, pages);
+    let reads = matches!(access(instruction.opcode), Some(Access::Load { .. } | Access::LoadPair { .. }));
     if matches!(flow, Flow::Call(_)) {
         for register in CLOBBERED.into_iter().chain([LINK]) {
             pages.set(register, Held::Anything);
         }
     }
-    Some(Scanned { next, flow, mentions })
+    Some(Scanned { next, flow, mentions, reads })
 }
 
 /// Follows addresses through registers. The address that the instruction forms or accesses.
