@@ -28,6 +28,13 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Import the modules of an environment with a real interpreter, and compare what it does with what was predicted: RUNS CODE
     Verify(Box<VerifyArgs>),
+    /// Say what every release of a distribution does on an interpreter, by reading its wheels on your index
+    History(HistoryArgs),
+    /// Find the releases to upgrade to: the smallest above each that turns the GIL on which runs without it
+    Upgrade(UpgradeArgs),
+    /// Show or clear what was kept of wheels on indexes
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Say what a rule looks for, why, and what to do about it
     Explain {
         /// The rule's id, as reports show it: enables-gil
@@ -48,6 +55,121 @@ pub(crate) enum Command {
         /// The subcommand: check, or policy init
         subcommand: Vec<String>,
     },
+}
+
+/// What can be done with the cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Say where it is, how many entries it has, and how large they are
+    Size {
+        /// The folder [default: the user's folder for caches]
+        #[arg(long, value_name = "FOLDER")]
+        cache_dir: Option<PathBuf>,
+    },
+    /// Remove all entries
+    Clear {
+        /// The folder [default: the user's folder for caches]
+        #[arg(long, value_name = "FOLDER")]
+        cache_dir: Option<PathBuf>,
+    },
+}
+
+/// The index, and what is kept of it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Index")]
+pub(crate) struct IndexArgs {
+    /// The platform: linux-x86_64, musllinux-aarch64, macos-arm64, windows-amd64 … [default: this machine's]
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Keep what was read of wheels in this folder [default: the user's folder for caches]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Neither use nor keep what was read of wheels
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Do not show progress on the terminal
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+/// The arguments of `gilaudit history`.
+#[derive(Debug, Args)]
+#[command(after_help = HISTORY_EXIT_CODES)]
+pub(crate) struct HistoryArgs {
+    /// The distributions, as the index names them
+    ///
+    /// The index, its certificates, proxy and credentials are those that pip and uv are configured with. Of large wheels only the parts
+    /// that matter are fetched: the directory, the metadata and the extension modules.
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    /// The interpreter: 3.13t, 3.14t or 3.15t
+    #[arg(long, value_name = "VERSION", default_value = "3.14t", value_parser = |text: &str| text.parse::<Target>(), help_heading = "Target")]
+    pub(crate) python: Target,
+    /// Begin with this release
+    #[arg(long, value_name = "VERSION", value_parser = |text: &str| text.parse::<gilaudit_index::Version>().map_err(|error| error.to_string()), help_heading = "Target")]
+    pub(crate) since: Option<gilaudit_index::Version>,
+    /// Read pre-releases, too
+    #[arg(long, help_heading = "Target")]
+    pub(crate) pre: bool,
+    /// Read the newest N releases only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Target")]
+    pub(crate) limit: Option<u32>,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// The format of the answer
+    #[arg(long, value_enum, default_value_t = HistoryFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: HistoryFormat,
+    /// Write the answer to this file instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// List the modules of every release, and what was fetched
+    #[arg(long, short, help_heading = "Output")]
+    pub(crate) verbose: bool,
+}
+
+/// The formats of what `gilaudit history` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HistoryFormat {
+    /// For people.
+    Text,
+    /// For programs: gilaudit-history/1.
+    Json,
+    /// One release a line.
+    Jsonl,
+    /// One HTML file with a picture.
+    Html,
+}
+
+/// The arguments of `gilaudit upgrade`.
+#[derive(Debug, Args)]
+#[command(after_help = UPGRADE_EXIT_CODES)]
+pub(crate) struct UpgradeArgs {
+    /// A virtual environment, a lock file (pylock.toml, uv.lock, poetry.lock, pdm.lock) or a requirements.txt with pinned versions
+    /// [default: the active environment]
+    #[arg(value_name = "ENV|LOCK|REQUIREMENTS")]
+    pub(crate) input: Option<PathBuf>,
+    /// The interpreter: 3.13t, 3.14t or 3.15t [default: that of the environment if it is free-threaded, else 3.14t]
+    #[arg(long, value_name = "VERSION", value_parser = |text: &str| text.parse::<Target>(), help_heading = "Target")]
+    pub(crate) python: Option<Target>,
+    /// Take pre-releases, too
+    #[arg(long, help_heading = "Target")]
+    pub(crate) pre: bool,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    /// The format of the answer
+    #[arg(long, value_enum, default_value_t = UpgradeFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: UpgradeFormat,
+}
+
+/// The formats of what `gilaudit upgrade` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UpgradeFormat {
+    /// For people.
+    Text,
+    /// For programs: gilaudit-upgrade/1.
+    Json,
+    /// Lines for pip's --constraint and uv's --constraints.
+    Constraints,
 }
 
 /// What can be done with policies.
@@ -382,6 +504,18 @@ Exit codes, the first that applies:
   2  usage, or an interpreter or environment that could not be used
   1  the interpreter does something else than was predicted, or a function differs without the GIL
   3  nothing could be put to the test
+  0  otherwise";
+
+const HISTORY_EXIT_CODES: &str = "\
+Exit codes, the first that applies:
+  2  usage, an index that could not be read, or a release that could not be
+  3  no release has anything for the target
+  0  otherwise";
+
+const UPGRADE_EXIT_CODES: &str = "\
+Exit codes, the first that applies:
+  2  usage, or an input or an index that could not be read
+  1  a distribution that turns the GIL on, cannot be imported or has no wheel, and no release that is better
   0  otherwise";
 
 const EXIT_CODES: &str = "\

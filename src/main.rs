@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod error;
 mod exit;
+mod history;
 mod misspelt;
 mod output;
 mod policies;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Check(args) => command::check::run(args, cli.color),
         Command::Diff(args) => command::diff::run(args, cli.color),
+        Command::History(args) => command::history::run(args, cli.color),
+        Command::Upgrade(args) => command::upgrade::run(args, cli.color),
+        Command::Cache(asked) => command::cache::run(asked, cli.color),
         Command::Explain { rule } => command::explain::run(rule, cli.color),
         Command::Completions { shell } => command::shell::completions(*shell, cli.color),
         Command::Man { subcommand } => command::shell::man(subcommand, cli.color),

@@ -4,6 +4,9 @@ pub(crate) mod diff;
 mod exclusion;
 mod github;
 mod group;
+pub(crate) mod history;
+mod history_html;
+pub(crate) mod history_v1;
 #[cfg(test)]
 mod hostile;
 mod html;
@@ -21,6 +24,7 @@ mod screen;
 mod snippets;
 mod table;
 mod text;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 pub(crate) mod verify_v1;
 mod visible;
@@ -37,6 +41,11 @@ use crate::error::Error;
 
 pub(crate) use report_v1::SCHEMA as REPORT_SCHEMA;
 pub(crate) use words::LOOKED_FOR;
+
+/// A text from elsewhere for one line of a message.
+pub(crate) fn visible_line(text: &str) -> String {
+    visible::line(text)
+}
 
 /// What a format may leave out or add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,5 +30,6 @@ pub use client::{Client, Failure};
 pub use configuration::Configuration;
 pub use credentials::shown;
 pub use listing::{File, Index, Kind, Listing, normalized};
+pub use pep440_rs::{Version, VersionSpecifiers};
 pub use remote::{Limits, RemoteFile, Traffic};
 pub use url::Url;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gilaudit_model::{Origin, Problem};
+use gilaudit_model::{Distribution, Origin, Problem};
 use tempfile::TempDir;
 
 use crate::budget::Budget;
@@ -86,6 +86,16 @@ impl Collector {
     /// Keeps an archive and gives its index, for [`Handle::Entry`].
     pub(crate) fn archive(&mut self, archive: Arc<Archive>) -> usize {
         self.inventory.add_archive(archive)
+    }
+
+    /// Keeps that a distribution is installed.
+    pub(crate) fn installed(&mut self, distribution: Distribution) {
+        self.inventory.add_installed(distribution);
+    }
+
+    /// Keeps what a wheel says that it needs.
+    pub(crate) fn requirements(&mut self, lines: Vec<String>) {
+        self.inventory.add_requirements(lines);
     }
 
     /// Keeps a folder of downloads until the inventory is dropped.

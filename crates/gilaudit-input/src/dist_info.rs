@@ -51,6 +51,11 @@ pub(crate) fn wheel_tags(wheel: &[u8]) -> Result<Option<WheelTags>, String> {
     Ok((!tags.python.is_empty()).then_some(tags))
 }
 
+/// The `Requires-Dist` lines, as they are written.
+pub(crate) fn requirements(metadata: &[u8]) -> Vec<String> {
+    headers(metadata).map(|headers| headers.get_all_values("Requires-Dist")).unwrap_or_default()
+}
+
 /// The names that `Requires-Dist` lines of METADATA require: with an extra, or whatever extras are chosen.
 pub(crate) fn requires(metadata: &[u8], with_extra: bool) -> Vec<String> {
     let Ok(headers) = headers(metadata) else { return Vec::new() };

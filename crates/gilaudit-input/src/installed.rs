@@ -43,18 +43,26 @@ impl Installed {
             let error = format!("installed in editable mode: its files are in {target}, which was not looked at");
             collector.problem(notice(origin_of(&path), Stage::Find, error));
         }
+        let by_folder = || dist_info::distribution_of_folder(&folder.file_name()?.to_string_lossy());
         if record.libraries.is_empty() {
+            // The name of its folder is enough to say that it is there.
+            if let Some(distribution) = by_folder() {
+                collector.installed(distribution);
+            }
             return;
         }
 
         let distribution = read(collector, &path.join("METADATA"))
             .and_then(|text| dist_info::distribution(&text).map_err(|error| say(collector, "METADATA", error)).ok());
-        let by_folder = || dist_info::distribution_of_folder(&folder.file_name()?.to_string_lossy());
         let tags = read(collector, &path.join("WHEEL"))
             .and_then(|text| dist_info::wheel_tags(&text).map_err(|error| say(collector, "WHEEL", error)).ok())
             .flatten();
         let index = self.distributions.len();
-        self.distributions.push((distribution.or_else(by_folder), tags));
+        let distribution = distribution.or_else(by_folder);
+        if let Some(distribution) = &distribution {
+            collector.installed(distribution.clone());
+        }
+        self.distributions.push((distribution, tags));
 
         let site = slashed(site);
         for (file, claim) in record.libraries {

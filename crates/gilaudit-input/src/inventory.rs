@@ -27,6 +27,8 @@ pub struct Inventory {
     pub sources: Vec<SourceFile>,
     archives: Vec<Arc<Archive>>,
     downloads: Vec<TempDir>,
+    requires: Vec<String>,
+    installed: Vec<Distribution>,
     limits: Limits,
     budget: Arc<Budget>,
 }
@@ -153,6 +155,8 @@ impl Inventory {
             sources: Vec::new(),
             archives: Vec::new(),
             downloads: Vec::new(),
+            requires: Vec::new(),
+            installed: Vec::new(),
             budget: Budget::new(limits.flight_bytes),
             limits: limits.clone(),
         }
@@ -165,6 +169,24 @@ impl Inventory {
     pub(crate) fn add_archive(&mut self, archive: Arc<Archive>) -> usize {
         self.archives.push(archive);
         self.archives.len().saturating_sub(1)
+    }
+
+    /// What the wheels need: the `Requires-Dist` lines of their METADATA, as they are written.
+    pub fn wheel_requirements(&self) -> &[String] {
+        &self.requires
+    }
+
+    /// The distributions that are installed in the folders given, with and without extensions.
+    pub fn installed(&self) -> &[Distribution] {
+        &self.installed
+    }
+
+    pub(crate) fn add_installed(&mut self, distribution: Distribution) {
+        self.installed.push(distribution);
+    }
+
+    pub(crate) fn add_requirements(&mut self, lines: Vec<String>) {
+        self.requires.extend(lines);
     }
 
     pub(crate) fn add_download(&mut self, folder: TempDir) {

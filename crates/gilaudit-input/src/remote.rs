@@ -18,6 +18,8 @@ pub struct RemoteWheel {
     pub origin: Origin,
     /// Bytes of it.
     pub size: u64,
+    /// Whether all of it was fetched, so that everything can be looked at.
+    pub at_hand: bool,
     /// The bytes.
     pub bytes: Arc<dyn ReaderAt + Send + Sync>,
 }
@@ -32,7 +34,7 @@ impl std::fmt::Debug for RemoteWheel {
 /// does not matter, and what lies between entries, are not, which a problem of the inventory says.
 pub fn collect_remote(wheel: RemoteWheel, limits: &Limits) -> Inventory {
     let mut collector = Collector::new(limits, false);
-    let source = Source::Remote(Remote { bytes: wheel.bytes, size: wheel.size });
+    let source = Source::Remote(Remote { bytes: wheel.bytes, size: wheel.size, at_hand: wheel.at_hand });
     wheel::open(&mut collector, Ok(source), wheel::artifact(wheel.origin, true));
     collector.finish()
 }

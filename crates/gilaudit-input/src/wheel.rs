@@ -296,6 +296,7 @@ impl Metadata {
             }
         };
         let (metadata, wheel, record) = (text("METADATA"), text("WHEEL"), text("RECORD"));
+        collector.requirements(metadata.as_ref().map(|text| dist_info::requirements(text)).unwrap_or_default());
         let folder = folder.unwrap_or_default();
         let rows = record.as_ref().map(|text| record::rows(text, collector.limits().archive_members));
         let mut understood = |file: &str, error: String| {

@@ -31,6 +31,8 @@ pub(crate) enum Source {
 pub(crate) struct Remote {
     pub(crate) bytes: Arc<dyn ReaderAt + Send + Sync>,
     pub(crate) size: u64,
+    /// All of it was fetched already.
+    pub(crate) at_hand: bool,
 }
 
 impl std::fmt::Debug for Remote {
@@ -69,7 +71,7 @@ impl Source {
 
     /// Whether every look at it costs a request.
     pub(crate) fn is_remote(&self) -> bool {
-        matches!(self, Self::Remote(_))
+        matches!(self, Self::Remote(remote) if !remote.at_hand)
     }
 }
 
