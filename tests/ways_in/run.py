@@ -302,7 +302,7 @@ def distribution(_):
     said = bash(f"source {share}/bash-completion/completions/gilaudit; complete -p gilaudit", env=environment())
     expect("_gilaudit" in said, said)
     pages = sorted((share / "man" / "man1").iterdir())
-    expect(len(pages) == 7 and all(".TH " in page.read_text() for page in pages), pages)
+    expect(len(pages) == 10 and all(".TH " in page.read_text() for page in pages), pages)
     for file in ("fish/vendor_completions.d/gilaudit.fish", "zsh/site-functions/_gilaudit"):
         expect("policy" in (share / file).read_text(), file)
 
