@@ -81,7 +81,7 @@ fn answer(mut stream: TcpStream, files: &[(String, Vec<u8>)], seen: &AtomicUsize
 /// Releases: without a wheel, one that turns the GIL on, one that declares, one that lost it, one for GIL builds, and a pre-release.
 fn demo() -> Index {
     let (name, used) = fixture("mp_used");
-    let (free_name, free) = fixture("mp_not_used");
+    let (free_name, free) = fixture("mp_declared");
     let padding = vec![0x5a; 900_000];
     let wheel = |version: &str, tags: &str, member: (&str, &[u8])| {
         let file = format!("demo-{version}-{tags}-manylinux_2_17_x86_64.whl");
@@ -146,7 +146,8 @@ fn the_smallest_release_above_the_present_one() {
     let words = "upgrade --no-cache --no-progress --platform linux-x86_64 --format";
     let report = index.run(&format!("{words} json"), Some(&pinned)).exits(0).json();
     let row = &report["distributions"][0];
-    let expected = [("verdict", "enables-gil"), ("smallest", "3.0"), ("newest", "5.0"), ("newest_verdict", "abi3-only")];
+    let expected =
+        [("verdict", "enables-gil"), ("smallest", "3.0"), ("newest", "5.0"), ("newest_verdict", "abi3-only")];
     for (key, value) in expected {
         assert_eq!(row[key], value, "{row}");
     }
@@ -182,5 +183,9 @@ fn the_epoch_of_facts_is_raised_when_they_change() {
         fs::write(&path, format!("{digest}\n")).unwrap();
     }
     let known = fs::read_to_string(&path).unwrap();
-    assert_eq!(known.trim(), digest, "facts changed: UPDATE=1 cargo test --test it epoch writes fixtures/facts.sha256 anew");
+    assert_eq!(
+        known.trim(),
+        digest,
+        "facts changed: UPDATE=1 cargo test --test it epoch writes fixtures/facts.sha256 anew"
+    );
 }

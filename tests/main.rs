@@ -12,8 +12,8 @@ mod contract; // the fields of gilaudit-report/1
 mod decisions; // the decision table of CPython, row by row
 mod diff; // what changed between two inputs
 mod formats; // the formats for other programs, baselines
-mod index; // an index of our own: history, upgrade, the cache
 mod imports; // what an import does to the process; policy check and init
+mod index; // an index of our own: history, upgrade, the cache
 mod inputs; // broken, odd and empty inputs
 mod loads; // what is found and cannot be loaded, or is loaded all the same
 mod mistakes; // suggestions, empty inputs, completions

@@ -26,7 +26,7 @@ const GAP: u64 = 16 << 10;
 /// Requests that one file may take; the last one is for whatever is missing then.
 const REQUESTS: usize = 24;
 /// Requests of one round of [`RemoteFile::prefetch`], so that some are left for what turns out to be needed later.
-const ROUND: usize = 18;
+const ROUND: usize = 14;
 /// Bytes that a single read fetches at least.
 const STEP: u64 = 64 << 10;
 

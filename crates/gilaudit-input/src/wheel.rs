@@ -83,6 +83,7 @@ pub(crate) fn list(
             nested::look(collector, &archive, &entry, &origin, !is_wheel, depth);
             continue;
         };
+        let kind = if archive.is_remote() && !is_in_package(&path) { MemberKind::Library } else { kind };
         let origin = origin.member(entry.name.as_str());
         let Some(rest) = budget.checked_sub(entry.size) else {
             let error = format!(
@@ -113,12 +114,21 @@ pub(crate) fn list(
     candidates
 }
 
+/// Whether Python finds a file by the packages that it is in: a folder with a dot in its name, as auditwheel and delvewheel make them for
+/// the libraries that they put in, is none. Such a file is fetched from a server only when something needs it.
+fn is_in_package(path: &str) -> bool {
+    let place = destination(path).path;
+    place.trim_start_matches('/').rsplit_once('/').is_none_or(|(folder, _)| !folder.contains('.'))
+}
+
 /// Whether an entry of this name is looked at in any case: what is named like an extension, what says what the wheel is, and archives.
 pub(crate) fn matters(name: &str) -> bool {
     let is_metadata = |file: &str| {
         matches!(file, "METADATA" | "WHEEL" | "RECORD") && is_installable(name) && name.matches('/').count() == 1
     };
-    is_candidate(name) || name.rsplit('/').next().is_some_and(is_metadata) || nested::is_package(name)
+    (is_candidate(name) && is_in_package(name))
+        || name.rsplit('/').next().is_some_and(is_metadata)
+        || nested::is_package(name)
 }
 
 /// Whether a member of this name says that the archive is one that is installed: a wheel, or an egg.
@@ -156,7 +166,7 @@ fn report_directory(collector: &mut Collector, directory: &Directory, origin: &O
         collector.problem(notice(origin.clone(), Stage::Archive, error));
     }
     if directory.layout_unchecked {
-        let error = "layout not checked: only what matters was fetched, so an entry that only its local header names would not be seen";
+        let error = "layout not checked: only what matters was fetched, so what only a local header names, and libraries beside the packages, were not looked at";
         collector.problem(notice(origin.clone(), Stage::Archive, error));
     }
     for misplaced in &directory.misplaced {

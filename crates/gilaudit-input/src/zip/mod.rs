@@ -107,6 +107,11 @@ impl Archive {
         Self { source }
     }
 
+    /// Whether every look at it costs a request.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.source.is_remote()
+    }
+
     /// Lists the entries, without folders, in the order of the central directory.
     ///
     /// Of an archive on a server only the local headers of entries that `matters` names are looked at: all of them would be all of it.
