@@ -124,7 +124,12 @@ impl Client {
                 Ok(response) => response,
                 Err(error) if is_passing(&error) && retries < RETRIES => {
                     retries = retries.saturating_add(1);
-                    thread::sleep(self.second.saturating_mul(u32::try_from(retries).unwrap_or(1)) / 2);
+                    thread::sleep(
+                        self.second
+                            .saturating_mul(u32::try_from(retries).unwrap_or(1))
+                            .checked_div(2)
+                            .unwrap_or_default(),
+                    );
                     continue;
                 }
                 Err(error) => return Err(Failure::Other(format!("{}: {}", shown(&at), message(&error)))),
