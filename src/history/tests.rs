@@ -1,3 +1,5 @@
+//! Verdicts, what was lost, and which wheel is taken.
+
 use super::*;
 use gilaudit_input::wheel_platforms;
 
