@@ -246,6 +246,8 @@ fn kinds_of_imports() {
         "tool.py",
         "def run(f):\n    return f()\ndef keep(f):\n    KEPT.append(f)\nKEPT = []\ndef runall():\n    for f in KEPT: f()\n",
     );
+    let named: Vec<String> = (0..70).map(|at| format!("{at}: 'calm.part{at}'")).collect();
+    let many = format!("import importlib\nimportlib.import_module({{{}}}[input()])", named.join(", "));
     put(here.path(), "job/other.py", "import low.fast\n");
     put(here.path(), "job/parts/one.py", "import low.fast\n");
     put(here.path(), "vendor/inner.py", "import low.fast\n");
@@ -260,6 +262,9 @@ fn kinds_of_imports() {
         ("import importlib, sys\nimportlib.import_module('plugins.' + sys.argv[0])", unless, "plugins.*"),
         ("import importlib, sys\nimportlib.import_module(f'calm.{sys.argv[0]}')", off, "calm.*"),
         ("import importlib, sys\nimportlib.import_module(sys.argv[0])", unless, "*"),
+        (&many, off, "calm.part*"),
+        ("class A: pass\ndef f(x):\n    if isinstance(x, str): __import__(x)\nf(A)", off, ""),
+        ("import enum\nclass E(enum.Enum):\n    A = 'a'\nif not isinstance(E.A, str): import low.fast", open, ""),
         // Entry points and folders.
         ("from importlib.metadata import entry_points as e\nfor p in e(group='app.plugins'): p.load()", on, ""),
         ("from importlib.metadata import entry_points as e\nfor p in e(group='app.calm'): p.load()", off, ""),
@@ -277,6 +282,11 @@ fn kinds_of_imports() {
         ("exec('import low.fast')", on, ""),
         ("exec(open('nowhere').read())", unless, "*"),
         ("n = input()\nexec('x = 1 + ' + n)", off, ""),
+        (
+            "import importlib.util as u, sys\nfor d in sys.path:\n    s = u.spec_from_file_location('x', d + '/x.so')\n    s.loader.exec_module(u.module_from_spec(s))",
+            unless,
+            "*",
+        ),
         ("import runpy, os\nrunpy.run_path(os.path.join(os.path.dirname(__file__), 'other.py'))", on, ""),
         ("import pickle, sys\npickle.load(sys.stdin.buffer)", unless, "*"),
         ("import pickle\npickle.loads(pickle.dumps([1]))", off, ""),
@@ -297,6 +307,11 @@ fn kinds_of_imports() {
             "import http.server as h\nclass H(h.BaseHTTPRequestHandler):\n    def do_GET(self): import low.fast\nh.HTTPServer(('', 0), H).serve_forever()",
             unless,
             "low.mp_used",
+        ),
+        (
+            "class A:\n    def go(self): super().go()\nclass B:\n    def go(self): import low.fast\nclass C(A, B): pass\nC().go()",
+            on,
+            "",
         ),
         // Failure and conditions.
         ("import sys\nif sys._is_gil_enabled(): import low.fast", off, ""),

@@ -128,7 +128,7 @@ fn a_program_is_compared_with_its_verdict() {
     environment(here.path());
     interpreter(
         here.path(),
-        "*free.py*) ends false;;\n*loud.py*) warned mp_used; ends true;;\n*wrong.py*) warned sp_plain; ends true;;",
+        "*pkg_main*) warned mp_used; ends true;;\n*free.py*) ends false;;\n*loud.py*) warned mp_used; ends true;;\n*wrong.py*) warned sp_plain; ends true;;",
     );
     let verified = |name: &str, text: &str, code: i32| {
         let script = put(here.path(), name, text);
@@ -138,6 +138,9 @@ fn a_program_is_compared_with_its_verdict() {
     assert_eq!(verified("free.py", "import mp_declared\n", 0)["agreement"], "agrees");
     let loud = verified("loud.py", "import mp_used\n", 0);
     assert_eq!((&loud["predicted_first"], &loud["warned"]), (&"mp_used".into(), &"mp_used".into()));
+    put(here.path(), "lib/python3.14t/site-packages/pkg_main.py", "import mp_used\n");
+    let main = verify(here.path(), "--format json -m pkg_main").exits(0).json()["program"].clone();
+    assert_eq!((&main["agreement"], &main["warned"]), (&"agrees".into(), &"mp_used".into()));
     let wrong = verified("wrong.py", "import mp_declared\n", 1);
     assert_eq!(
         (&wrong["agreement"], &wrong["why"]),

@@ -288,5 +288,7 @@ fn steps(args: &ImportArgs) -> Result<Vec<(&'static str, String)>, Error> {
             std::path::absolute(script).map_err(|error| Error::new(format!("{}: {error}", script.display())))?;
         steps.push(("script", absolute.to_string_lossy().into_owned()));
     }
+    steps.extend(args.modules.iter().map(|name| ("module", name.clone())));
+    steps.extend(args.entry_points.iter().map(|name| ("entry-point", name.clone())));
     Ok(steps)
 }
