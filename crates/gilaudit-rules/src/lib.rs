@@ -9,6 +9,7 @@
 
 mod built;
 mod engine;
+mod fold;
 mod rule;
 mod suppress;
 
@@ -309,6 +310,9 @@ pub fn check_project(project: &Project, options: &Options) -> Checked {
     Checked { findings, modules, unjudged, failed, steps }
 }
 
+/// Rules about what is compiled, whether it runs or not.
+const ABOUT_BUILDS: [&str; 3] = ["ft-limited-api", "header-layout", "removed-and-deprecated-api"];
+
 /// A finding, and the file in which its rule looked, if in one.
 type Found = (Option<FileId>, Finding);
 
@@ -323,10 +327,16 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<String>) {
         let (file, mut findings) = (flow.function.file, Vec::new());
         if report(file) && !engine::exempt::is_polyfill_file(&project.file(file).path) {
             let unit = analysis.unit(*flow);
+            // What Python cannot get to runs before threads do, or belongs to a library's other users.
+            let reached = analysis.index.open || unit.is_callable() || unit.is_init() || unit.is_lifecycle();
             for (rule, check) in checks() {
                 if let Check::Function(check) = check {
                     check(&unit, rule, &mut findings);
                 }
+            }
+            if !reached {
+                let at_run_time = findings.iter_mut().filter(|finding| !ABOUT_BUILDS.contains(&finding.rule));
+                at_run_time.for_each(|finding| finding.confidence = gilaudit_model::Confidence::Low);
             }
         }
         findings.into_iter().map(|finding| (Some(file), finding)).collect::<Vec<_>>()
@@ -414,7 +424,10 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
     // Tests use the API in ways that nobody ships.
     let tests: HashSet<&Origin> =
         project.files.iter().filter(|file| is_test_path(&file.path)).map(|file| &file.origin).collect();
-    for finding in findings.iter_mut().filter(|finding| tests.contains(&finding.origin)) {
+    // What an older Python is built from is not built for this one.
+    let older = fold::superseded(project);
+    let counts_less = |origin: &Origin| tests.contains(origin) || older.contains(origin);
+    for finding in findings.iter_mut().filter(|finding| counts_less(&finding.origin)) {
         finding.confidence = gilaudit_model::Confidence::Low;
     }
     findings.sort();
@@ -446,5 +459,6 @@ fn finish(analysis: &engine::analysis::Analysis<'_>, findings: &mut Vec<Finding>
         findings.iter_mut().filter(|finding| !python(finding)).for_each(|finding| finding.readiness = true);
     }
     findings.extend(more);
+    fold::fold(project, findings);
     findings.sort();
 }

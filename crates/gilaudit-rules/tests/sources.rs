@@ -33,7 +33,11 @@ fn lint(files: &[(String, String)]) -> Vec<Finding> {
         steps: gilaudit_model::source::Steps::MOST,
     };
     let mut findings = check_project(&project, &options).findings;
-    findings.retain(|finding| finding.confidence >= Confidence::Medium);
+    // What a rule is never surer of than this is not reported by default, and tested all the same.
+    let least = |rule: &str| {
+        gilaudit_rules::find(rule).map_or(Confidence::Medium, |rule| rule.confidence.min(Confidence::Medium))
+    };
+    findings.retain(|finding| finding.confidence >= least(finding.rule));
     findings
 }
 

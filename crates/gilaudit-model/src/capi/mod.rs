@@ -24,6 +24,8 @@ pub enum LockFamily {
     Cpp,
     /// Of a kind that is not known: `foo_lock(x)` and `foo_unlock(x)`, whose definitions are elsewhere.
     Named,
+    /// Not a lock: data is kept in its place, or from other processes: `SDL_LockSurface`. It has to be released all the same.
+    Pinned,
     /// Not a lock: the thread state is detached (`Py_BEGIN_ALLOW_THREADS`, `PyEval_SaveThread`, `gil_scoped_release`).
     Detached,
     /// Not a lock any more: `PyGILState_Ensure`, `gil_scoped_acquire`.
@@ -33,7 +35,7 @@ pub enum LockFamily {
 impl LockFamily {
     /// Whether it excludes other threads.
     pub fn is_lock(self) -> bool {
-        !matches!(self, Self::Detached | Self::Gil)
+        !matches!(self, Self::Pinned | Self::Detached | Self::Gil)
     }
 
     /// Whether a thread that waits for it stays attached, so that stop-the-world waits for it too.
@@ -118,6 +120,17 @@ pub fn lock_primitive(name: &str) -> Option<Primitive> {
     PRIMITIVES.get(name).copied()
 }
 
+/// What is locked to keep it in its place, or against other processes, not against other threads: `SDL_LockSurface`, `LockBits`,
+/// `lock_file`.
+const PINNED: [&str; 10] =
+    ["surface", "texture", "pixel", "pixels", "bits", "bitmap", "rect", "memory", "file", "flock"];
+
+/// The family of a lock of unknown kind, by the name of the function that takes it.
+pub fn family_named_like(name: &str) -> LockFamily {
+    let is_pinned = words(name).iter().any(|word| PINNED.contains(&word.as_str()));
+    if is_pinned { LockFamily::Pinned } else { LockFamily::Named }
+}
+
 /// What the function is called that releases what this one takes, by their names: `foo_unlock` for `foo_lock`, `UnlockX` for `LockX`.
 pub fn unlock_named_like(name: &str) -> Option<String> {
     let pairs = [("lock", "unlock"), ("Lock", "Unlock"), ("LOCK", "UNLOCK")];
@@ -188,6 +201,8 @@ pub fn is_named_like_maker(name: &str) -> bool {
     for word in words(name) {
         match word.as_str() {
             "new" | "alloc" | "allocate" | "create" | "make" | "clone" | "copy" | "dup" => makes = true,
+            // `apr_pcalloc`, `xmalloc`; not `realloc`, which may give what is there, nor `dealloc`.
+            word if word.ends_with("malloc") || word.ends_with("calloc") || word.ends_with("zalloc") => makes = true,
             // `get_or_create`, `new_if_missing`, `find_copy`: may give what is there.
             "get" | "find" | "lookup" | "or" | "if" | "cached" | "intern" | "shared" | "borrow" => return false,
             _ => {}

@@ -172,8 +172,19 @@ impl<'p> Analysis<'p> {
 pub fn is_test_path(path: &str) -> bool {
     path.split('/').any(|part| {
         let part = part.to_ascii_lowercase();
-        matches!(part.as_str(), "tests" | "test" | "testing" | "examples" | "example" | "benchmarks" | "benches")
-            || part.split('.').next().is_some_and(|stem| stem.ends_with("_test") || stem.ends_with("_tests"))
+        matches!(
+            part.as_str(),
+            "tests"
+                | "test"
+                | "testing"
+                | "examples"
+                | "example"
+                | "benchmarks"
+                | "benches"
+                | "fuzz"
+                | "fuzzing"
+                | "fuzzers"
+        ) || part.split('.').next().is_some_and(|stem| stem.ends_with("_test") || stem.ends_with("_tests"))
             || ["test_", "_test", "xxlimited", "xxmodule", "xxsubtype", "_xxtest"]
                 .iter()
                 .any(|prefix| part.starts_with(prefix))

@@ -119,6 +119,7 @@ impl Cfg {
             labels: Vec::new(),
             gotos: Vec::new(),
             scopes: Vec::new(),
+            closures: Vec::new(),
             loops: 0,
         };
         builder.push(Step::Entry, Span::default());
@@ -219,6 +220,8 @@ struct Builder<'a> {
     labels: Vec<(Name, NodeId, usize)>,
     gotos: Vec<(Name, Jump)>,
     scopes: Vec<Span>,
+    /// For every closure that is open, from where its returns leave it; nothing for one that runs as a part of the function.
+    closures: Vec<Option<(Vec<NodeId>, usize)>>,
     loops: u16,
 }
 
@@ -271,10 +274,12 @@ impl Builder<'_> {
             ExprKind::Closure { body, immediate } => {
                 let before = self.step(Step::Join, expr.span);
                 // A closure that is handed to a call may run there, or not. What it returns is not what this function returns.
+                self.closures.push((!immediate).then(|| (Vec::new(), self.scopes.len())));
                 self.statement(body);
-                if !immediate {
+                // A statement expression has no returns of its own: those are the function's.
+                if let Some((returns, _)) = self.closures.pop().flatten() {
                     let end = self.at;
-                    self.join([Some(before), end], expr.span);
+                    self.join(returns.into_iter().map(Some).chain([Some(before), end]), expr.span);
                 }
                 self.pending.push(id);
             }
@@ -482,8 +487,11 @@ impl Builder<'_> {
                     self.eval(value);
                 }
                 self.step(Step::Return(value), span);
-                if let Some(from) = self.leave(0, span) {
-                    self.edge(from, EXIT);
+                let depth = self.closures.iter().flatten().next_back().map(|(_, depth)| *depth);
+                let from = self.leave(depth.unwrap_or(0), span);
+                match self.closures.iter_mut().flatten().next_back() {
+                    Some((returns, _)) => returns.extend(from),
+                    None => from.into_iter().for_each(|from| self.edge(from, EXIT)),
                 }
             }
             StmtKind::Throw(value) => {

@@ -1,6 +1,6 @@
 //! Variables with one instance for the whole process: which they are, and how they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use gilaudit_model::source::{
     BinaryOp, Body, ExprId, ExprKind, FileId, FunctionId, LocalId, Name, Project, Span, StmtKind, Type, UnaryOp,
@@ -218,6 +218,19 @@ impl Variable {
             || self
                 .live(analysis)
                 .any(|access| access.function != function && analysis.index.callable[access.function.0 as usize])
+    }
+
+    /// Whether what is written depends on what was there, or can be half written: a pointer, a struct, or a number that the function
+    /// which writes it also reads. A setting that a setter sets is none.
+    pub(crate) fn is_decided_on(&self, analysis: &Analysis<'_>) -> bool {
+        let is_word = self.ty.pointers == 0 && !self.ty.array;
+        let is_number = is_word && analysis.types.struct_named(analysis.project, self.ty.base).is_none();
+        let readers: HashSet<FunctionId> = self
+            .live(analysis)
+            .filter(|access| access.kind == AccessKind::Read)
+            .map(|access| access.function)
+            .collect();
+        !is_number || self.live(analysis).any(|access| access.writes() && readers.contains(&access.function))
     }
 
     /// A write each of up to three other functions.

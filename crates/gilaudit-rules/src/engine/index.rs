@@ -5,6 +5,7 @@ mod closure;
 mod guards;
 mod names;
 mod once;
+mod reach;
 mod roles;
 mod sites;
 mod types;
@@ -66,6 +67,8 @@ pub(crate) struct Index {
     pub(crate) callable: Vec<bool>,
     /// The same, but for what is only there for other code: functions that a table, a pointer or a macro makes reachable.
     pub(crate) from_python: Vec<bool>,
+    /// Whether more leads into the C code than can be seen: `callable` then says less.
+    pub(crate) open: bool,
     /// For every function: see [`Flow::private`].
     pub(crate) private: Vec<u64>,
     /// Functions of the project that run Python code whatever they are given: they, or what they call, call something that is for that.

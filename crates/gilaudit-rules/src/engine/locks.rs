@@ -199,7 +199,7 @@ impl Locks {
         if !acquires && text != release || !calls(if acquires { &release } else { &acquire }) {
             return None;
         }
-        let lock = self.intern(project, body, values, LockFamily::Named, args.first().copied())?;
+        let lock = self.intern(project, body, values, api::family_named_like(&acquire), args.first().copied())?;
         Some((lock, acquires))
     }
 

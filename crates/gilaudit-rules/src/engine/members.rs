@@ -3,7 +3,7 @@
 use gilaudit_model::source::{ExprId, ExprKind, LocalId, Name, StmtKind};
 
 use super::analysis::Unit;
-use super::cfg::{NodeId, Step};
+use super::cfg::{ENTRY, NodeId, Step};
 use super::index::{Access, FieldKey};
 use super::values::{Source, arguments, callee, strip};
 
@@ -14,6 +14,8 @@ pub(crate) struct Test {
     pub(crate) condition: ExprId,
     /// What is tested; for a local that was just read from a member, the member.
     pub(crate) place: ExprId,
+    /// Where it is read: at the test, or where the local that is tested got its value.
+    pub(crate) read: NodeId,
     /// Where control goes when it is empty, and when it is not.
     pub(crate) empty: NodeId,
     pub(crate) filled: NodeId,
@@ -27,22 +29,25 @@ pub(crate) fn emptiness_tests(unit: &Unit<'_>) -> Vec<Test> {
         let [yes, no] = unit.cfg.node(node).successors else { continue };
         let Some((place, empty_if_true)) = super::index::emptiness_test(unit.body, condition) else { continue };
         let (empty, filled) = if empty_if_true { (*yes, *no) } else { (*no, *yes) };
-        out.push(Test { node, condition, place: source_of(unit, place, node), empty, filled });
+        let (place, read) = source_of(unit, place, node);
+        out.push(Test { node, condition, place, read, empty, filled });
     }
     out
 }
 
-/// The member or variable that a local was read from, if every way leads from the same one.
-fn source_of(unit: &Unit<'_>, place: ExprId, at: NodeId) -> ExprId {
-    let Some(local) = unit.local(place) else { return place };
+/// The member or variable that a local was read from, if every way leads from the same one, and where it was read.
+fn source_of(unit: &Unit<'_>, place: ExprId, at: NodeId) -> (ExprId, NodeId) {
+    let Some(local) = unit.local(place) else { return (place, at) };
     let reaching = unit.values.reaching(&unit.cfg, local, at);
     let mut from = reaching.iter().map(|definition| match definition.source {
-        Source::Value(value) => Some(unit.strip(value)),
+        Source::Value(value) => Some((unit.strip(value), definition.node)),
         _ => None,
     });
     match (from.next(), from.next()) {
-        (Some(Some(value)), None) if matches!(unit.kind(value), ExprKind::Field { .. } | ExprKind::Name(_)) => value,
-        _ => place,
+        (Some(Some((value, read))), None) if matches!(unit.kind(value), ExprKind::Field { .. } | ExprKind::Name(_)) => {
+            (value, read)
+        }
+        _ => (place, at),
     }
 }
 
@@ -131,6 +136,31 @@ pub(crate) fn filled_by_callee(unit: &Unit<'_>, field: ExprId, nodes: &[NodeId])
                 })
         })
         .map(|call| call.expr)
+}
+
+/// What a place last got before a step, if every way leads from a store to it in this function: the values.
+pub(crate) fn last_stored(unit: &Unit<'_>, place: ExprId, at: NodeId) -> Option<Vec<ExprId>> {
+    let writes = writes_to(unit, place);
+    if writes.is_empty() {
+        return None;
+    }
+    let before = unit.cfg.before(at, |node| writes.iter().any(|write| write.node == node));
+    if before.binary_search(&ENTRY).is_ok() {
+        return None;
+    }
+    let reaching = writes.iter().filter(|write| before.binary_search(&write.node).is_ok());
+    reaching.map(|write| write.value).collect()
+}
+
+/// Whether this function stores a new object in that very place.
+pub(crate) fn is_made_here(unit: &Unit<'_>, place: ExprId) -> bool {
+    let Some(wanted) = unit.path(place) else { return false };
+    unit.exprs().any(|(_, kind, node)| match kind {
+        ExprKind::Assign { op: None, target, value } => {
+            unit.path(target).is_some_and(|path| path == wanted) && super::exempt::is_fresh(unit, value, node)
+        }
+        _ => false,
+    })
 }
 
 /// Whether an expression is what an assignment, `++` or `Py_SETREF` changes.

@@ -1,6 +1,6 @@
 //! New references in local variables: what is done with one on every way, and where there is none.
 
-use gilaudit_model::source::{BinaryOp, ExprId, ExprKind, LocalId, UnaryOp};
+use gilaudit_model::source::{BinaryOp, ExprId, ExprKind, LocalId, Span, UnaryOp};
 
 use super::analysis::Unit;
 use super::api::{self, Strong};
@@ -28,14 +28,21 @@ pub(crate) fn new_references<'p>(unit: &Unit<'p>) -> Vec<New<'p>> {
             None => super::borrow::stored_local(unit, call.expr)?,
         };
         let declared = unit.body.locals.get(local.0 as usize)?;
-        (!declared.is_static && !unit.is_unparsed(call.span) && !is_kept_by_address(unit, local)).then_some(New {
-            call,
-            local,
-            node,
-            api,
-        })
+        let elsewhere =
+            declared.is_static || is_kept_by_address(unit, local) || is_released_by_scope(unit, declared.span);
+        (!elsewhere && !unit.is_unparsed(call.span)).then_some(New { call, local, node, api })
     });
     found.collect()
+}
+
+/// Whether the declaration of a variable says that it is released at the end of its scope: `__attribute__((cleanup(f)))` and macros
+/// for it, which are named after what they do: `_cleanup_`, `g_autoptr`, `auto_decref`.
+fn is_released_by_scope(unit: &Unit<'_>, declared: Span) -> bool {
+    let text = unit.file().text.get(..declared.end as usize).unwrap_or_default();
+    let begins = text.rfind([';', '{', '}']).map_or(0, |at| at + 1);
+    let head = text.get(begins..).unwrap_or_default();
+    head.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| word.contains("cleanup") || word.contains("autoptr") || word.starts_with("auto_"))
 }
 
 /// Whether `&local` is anything but an argument of a call.
@@ -245,6 +252,7 @@ fn assigned(unit: &Unit<'_>, place: ExprId) -> ExprId {
     }
 }
 
+/// Whether an expression is one of the objects that live for ever.
 fn is_immortal(unit: &Unit<'_>, expr: ExprId) -> bool {
     match unit.kind(unit.strip(expr)) {
         ExprKind::Name(name) => {

@@ -54,7 +54,8 @@ fn is_stored(unit: &Unit<'_>, value: ExprId) -> bool {
                 let is_reached = unit.cfg.node_of(parent).is_some_and(|node| unit.reachable[node.0 as usize]);
                 return is_reached
                     && unit.strip(assigned) == unit.strip(value)
-                    && !matches!(unit.kind(unit.strip(target)), ExprKind::Local(_));
+                    && !matches!(unit.kind(unit.strip(target)), ExprKind::Local(local)
+                        if unit.body.locals.get(local.0 as usize).is_none_or(|local| !local.ty.reference));
             }
             _ => return false,
         }

@@ -2,7 +2,7 @@
 
 use gilaudit_model::source::{Body, ExprId, ExprKind, LocalId, Name, Project, UnaryOp};
 
-use super::cfg::{Cfg, NodeId, Step};
+use super::cfg::{Cfg, ENTRY, NodeId, Step};
 use super::flow::{Flow, Walks};
 
 /// A variable and the members that are followed from it: `self->dict` is `self` with `[dict]`. Casts, `&` and `*` do not count, and a
@@ -156,6 +156,16 @@ impl Values {
         values.next().is_none().then_some(*value)
     }
 
+    /// Whether a way leads to `at` on which a local gets no value: a parameter is then what the caller gave.
+    pub(crate) fn reaches_entry(&self, cfg: &Walks<'_>, local: LocalId, at: NodeId) -> bool {
+        let all = self.definitions(local);
+        let defines = |node: NodeId| {
+            let mut here = all.iter().filter(|definition| definition.node == node);
+            here.any(|definition| !matches!(definition.source, Source::OutArgument(_) | Source::Changed(_)))
+        };
+        all.is_empty() || at == ENTRY || cfg.before(at, defines).binary_search(&ENTRY).is_ok()
+    }
+
     /// The definitions of a local that can be the last ones before `at`. Empty for a parameter that was not changed.
     pub(crate) fn reaching(&self, cfg: &Walks<'_>, local: LocalId, at: NodeId) -> Vec<Definition> {
         let all = self.definitions(local);
@@ -289,7 +299,10 @@ fn collect_roots(search: &mut RootSearch<'_>, expr: ExprId, at: NodeId) {
                 return add(Root::Parameter(position));
             }
             if let Some(position) = declared.parameter {
-                add(Root::Parameter(position));
+                // What the caller gave, unless every way here has stored something else.
+                if values.reaches_entry(&cfg, local, at) {
+                    add(Root::Parameter(position));
+                }
             } else if reaching.is_empty() {
                 return add(Root::Unknown);
             }

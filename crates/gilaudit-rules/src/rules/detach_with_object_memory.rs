@@ -4,6 +4,7 @@ use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::exempt;
 use crate::engine::values::{Root, Source};
 use crate::{Check, Rule};
 
@@ -50,7 +51,8 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             }),
             _ => false,
         });
-        if !mutable && !borrowed {
+        // What nobody else has yet nobody resizes.
+        if !mutable && !borrowed || exempt::is_fresh(unit, owner, call.node) {
             continue;
         }
         let message = format!(

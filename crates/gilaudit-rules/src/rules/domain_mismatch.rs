@@ -63,6 +63,34 @@ fn help(given: Domain, call: &str) -> String {
     }
 }
 
+/// Whether two places are never in one build: one is for Windows, the other is not.
+fn are_apart(analysis: &Analysis<'_>, a: &Site, b: &Site) -> bool {
+    matches!((is_for_windows(analysis, a), is_for_windows(analysis, b)), (Some(a), Some(b)) if a != b)
+}
+
+/// Whether a place is for Windows only, or for all but Windows, by the conditions around it and the name of its file.
+fn is_for_windows(analysis: &Analysis<'_>, site: &Site) -> Option<bool> {
+    let function = analysis.project.function(site.function);
+    let file = analysis.project.file(function.file);
+    let span = function.body.expr(site.expr).span;
+    let unix = ["__unix__", "__linux__", "__APPLE__", "linux", "HAVE_UNISTD_H"];
+    let by_guard = file.guards.iter().filter(|guard| guard.span.contains(span)).find_map(|guard| {
+        let asks = |word: &str| guard.condition.contains(word);
+        let windows = asks("_WIN32") || asks("MS_WINDOWS") || asks("WIN32") || asks("_MSC_VER");
+        match (windows, unix.iter().any(|word| asks(word))) {
+            (true, false) => Some(!guard.condition.contains('!') && !guard.condition.contains("ifndef")),
+            (false, true) if !guard.condition.contains('!') => Some(false),
+            _ => None,
+        }
+    });
+    let name = file.name().to_ascii_lowercase();
+    by_guard.or_else(|| match name {
+        name if name.contains("windows") || name.contains("win32") => Some(true),
+        name if ["unix", "posix", "linux", "darwin", "v4l2"].iter().any(|word| name.contains(word)) => Some(false),
+        _ => None,
+    })
+}
+
 /// A place where a member gets memory or its memory is released.
 struct Site {
     function: FunctionId,
@@ -89,7 +117,8 @@ fn members(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if member.given.iter().any(|site| site.domain != first.domain) {
             continue;
         }
-        for site in member.taken.iter().filter(|site| site.domain != first.domain) {
+        for site in member.taken.iter().filter(|site| site.domain != first.domain && !are_apart(analysis, first, site))
+        {
             let function = analysis.project.function(site.function);
             let span = function.body.expr(site.expr).span;
             let clean = !function.unparsed.iter().any(|part| part.contains(span));

@@ -24,7 +24,12 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         return;
     }
     for test in members::emptiness_tests(unit) {
-        if unit.is_locked_at(test.node) || unit.is_unparsed(unit.expr(test.condition).span) || unit.is_init() {
+        // What was read under the lock and is only looked at behind it needs none.
+        if unit.is_locked_at(test.node)
+            || unit.is_locked_at(test.read)
+            || unit.is_unparsed(unit.expr(test.condition).span)
+            || unit.is_init()
+        {
             continue;
         }
         let shared = match unit.kind(unit.strip(test.place)) {

@@ -33,7 +33,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
         let Some(place) = read_from(unit, arg, call.node) else { continue };
         let ExprKind::Field { base, name, .. } = unit.kind(place) else { continue };
-        if !is_shared(unit, base, call.node) {
+        if !is_shared(unit, base, call.node) || is_just_stored(unit, place, call.node) {
             continue;
         }
         let Some(key) = members::key(unit, place) else { continue };
@@ -69,6 +69,11 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         }
     }
     out.extend(first);
+}
+
+/// Whether the member has what this function has just put there itself: an object that lives for ever.
+fn is_just_stored(unit: &Unit<'_>, place: ExprId, at: NodeId) -> bool {
+    members::last_stored(unit, place, at).is_some_and(|values| values.iter().all(|value| is_immortal(unit, *value)))
 }
 
 /// The member that a value was read from: directly, or through a local that nothing else was stored in.

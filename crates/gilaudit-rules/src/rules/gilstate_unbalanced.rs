@@ -33,6 +33,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if unit.is_unparsed(call.span) || regions::is_handed_on(unit, call.expr) {
             continue;
         }
+        if is_ended_under_its_condition(unit, call.node, names) {
+            continue;
+        }
         let Ends { ended, leaving } = known.entry(what).or_insert_with(|| Ends::new(unit, names));
         // A function that never ends it hands it to its caller: a pair of functions.
         if ended.is_empty() {
@@ -55,6 +58,34 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(call.expr, "begun here"));
         out.push(finding);
     }
+}
+
+/// Whether it is begun where a condition holds, and ended where the same one holds: what it asks about does not change in between.
+fn is_ended_under_its_condition(unit: &Unit<'_>, begun: NodeId, names: &[&str]) -> bool {
+    let conditions = guards(unit, begun);
+    !conditions.is_empty()
+        && unit
+            .calls()
+            .filter(|call| regions::ends(unit, call, names))
+            .any(|call| guards(unit, call.node).iter().any(|(text, yes)| conditions.contains(&(text, *yes))))
+}
+
+/// The conditions of the branches that lead to a step and nowhere past it: their text, and whether they have to be true.
+fn guards<'p>(unit: &Unit<'p>, node: NodeId) -> Vec<(&'p str, bool)> {
+    let mut found = Vec::new();
+    let mut at = node;
+    for _ in 0..32 {
+        let [before] = unit.cfg.node(at).predecessors else { break };
+        if let (Step::Branch(condition), [yes, no]) = (unit.cfg.node(*before).step, unit.cfg.node(*before).successors)
+            && yes != no
+        {
+            let plain = unit.source(condition).trim_start_matches('!').trim();
+            let negated = unit.source(condition).trim_start().starts_with('!');
+            found.push((plain, (*yes == at) != negated));
+        }
+        at = *before;
+    }
+    found
 }
 
 /// The steps that end what was begun, and those from which control gets to the exit without meeting one.

@@ -1,9 +1,9 @@
 //! Flags a member that is locked in some functions and not in others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use gilaudit_model::source::StmtId;
 use gilaudit_model::source::cython::{CythonFile, Declarator, ExprKind, Function, StmtKind};
+use gilaudit_model::source::{FileId, Name, StmtId, StructId};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
@@ -15,7 +15,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "inconsistent-locking",
     summary: "a member that is guarded by a lock in some functions and used without it in another",
     severity: Severity::Warning,
-    confidence: Confidence::High,
+    confidence: Confidence::Medium,
     readiness: false,
     since: "0.1.0",
     doc: include_str!("inconsistent_locking.md"),
@@ -24,71 +24,100 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     let index = &analysis.index;
+    let copied = copied_structs(analysis);
     let mut keys: Vec<(&FieldKey, &Vec<Access>)> = index.fields.iter().filter(|(key, _)| key.owner.is_some()).collect();
     keys.sort_by_key(|(key, _)| **key);
     for (key, accesses) in keys {
-        let live: Vec<&Access> = accesses
-            .iter()
-            .filter(|access| {
-                let function = access.function.0 as usize;
-                access.shared && !index.init_only[function] && !index.lifecycle[function]
-            })
-            .collect();
-        let is_locked = |access: &Access| access.locked || index.lock_held[access.function.0 as usize];
-        let locked: BTreeSet<_> =
-            live.iter().filter(|access| is_locked(access)).map(|access| access.function).collect();
-        let written = live.iter().any(|access| access.writes());
-        if locked.len() < 2 || !written {
-            continue;
-        }
-        let locked_write = live.iter().any(|access| is_locked(access) && access.writes());
-        let mut reported = BTreeSet::new();
-        for access in &live {
+        let live = accesses.iter().filter(|access| {
             let function = access.function.0 as usize;
-            if is_locked(access) || access.atomic || access.kind == AccessKind::Address || !index.callable[function] {
-                continue;
-            }
-            if !(access.writes() || locked_write) || !reported.insert(access.function) {
-                continue;
-            }
-            let Some(owner) = key.owner else { continue };
-            let defined = &analysis.project.structs[owner.0 as usize];
-            let field = defined.fields.iter().find(|field| field.name == key.name);
-            if field.is_some_and(|field| field.ty.atomic || field.thread_local) {
-                continue;
-            }
-            let function = analysis.project.function(access.function);
-            let span = function.body.expr(access.expr).span;
-            if function.unparsed.iter().any(|part| part.contains(span)) || !analysis.project.file(function.file).report
-            {
-                continue;
-            }
-            let verb = if access.writes() { "written" } else { "read" };
-            let message = format!(
-                "'{}' is {verb} without the lock that {} other functions hold for it",
-                analysis.project.text(key.name),
-                locked.len()
-            );
-            let mut finding = analysis.finding(rule, function.file, span, message);
-            finding.function = Some(analysis.project.text(function.qualified).to_owned());
-            // A lone read of a word is often meant; a write never agrees with a lock elsewhere. `__init__` can be called again, but
-            // hardly anybody does while other threads use the object.
-            let functions: BTreeSet<_> = live.iter().map(|access| access.function).collect();
-            let mostly = locked.len() * 2 > functions.len();
-            finding.confidence = match (access.writes(), mostly) {
-                (true, _) if analysis.is_initialising(access.function) => Confidence::Low,
-                (true, true) => Confidence::High,
-                (true, false) => Confidence::Low,
-                (false, _) => Confidence::Low,
-            };
-            finding.help = Some("take the same lock here: Py_BEGIN_CRITICAL_SECTION on the object (new in Python 3.13), or the mutex that guards the member elsewhere".to_owned());
-            if let Some(guarded) = live.iter().find(|access| is_locked(access)) {
-                let other = analysis.project.function(guarded.function);
-                finding.related.push(analysis.related(other.file, other.body.expr(guarded.expr).span, "guarded here"));
-            }
-            out.push(finding);
+            access.shared && !index.init_only[function] && !index.lifecycle[function]
+        });
+        // Several versions of one library in one tree have nothing to do with each other.
+        let mut builds: BTreeMap<&str, Vec<&Access>> = BTreeMap::new();
+        let is_copied = key.owner.is_some_and(|owner| copied.contains(&owner));
+        for access in live {
+            let build =
+                if is_copied { folder_of(analysis, analysis.project.function(access.function).file) } else { "" };
+            builds.entry(build).or_default().push(access);
+        }
+        for live in builds.values() {
+            member(analysis, rule, *key, live, out);
         }
     }
+}
+
+/// The accesses to one member, in code that is built together.
+fn member(analysis: &Analysis<'_>, rule: &Rule, key: FieldKey, live: &[&Access], out: &mut Vec<Finding>) {
+    let index = &analysis.index;
+    let is_locked = |access: &Access| access.locked || index.lock_held[access.function.0 as usize];
+    let locked: BTreeSet<_> = live.iter().filter(|access| is_locked(access)).map(|access| access.function).collect();
+    let written = live.iter().any(|access| access.writes());
+    if locked.len() < 2 || !written {
+        return;
+    }
+    let locked_write = live.iter().any(|access| is_locked(access) && access.writes());
+    let mut reported = BTreeSet::new();
+    for access in live {
+        let function = access.function.0 as usize;
+        if is_locked(access) || access.atomic || access.kind == AccessKind::Address || !index.callable[function] {
+            continue;
+        }
+        if !(access.writes() || locked_write) || !reported.insert(access.function) {
+            continue;
+        }
+        let Some(owner) = key.owner else { continue };
+        let defined = &analysis.project.structs[owner.0 as usize];
+        let field = defined.fields.iter().find(|field| field.name == key.name);
+        if field.is_some_and(|field| field.ty.atomic || field.thread_local) {
+            continue;
+        }
+        let function = analysis.project.function(access.function);
+        let span = function.body.expr(access.expr).span;
+        if function.unparsed.iter().any(|part| part.contains(span)) || !analysis.project.file(function.file).report {
+            continue;
+        }
+        let verb = if access.writes() { "written" } else { "read" };
+        let message = format!(
+            "'{}' is {verb} without the lock that {} other functions hold for it",
+            analysis.project.text(key.name),
+            locked.len()
+        );
+        let mut finding = analysis.finding(rule, function.file, span, message);
+        finding.function = Some(analysis.project.text(function.qualified).to_owned());
+        // A lone read of a word is often meant; a write never agrees with a lock elsewhere. `__init__` can be called again, but
+        // hardly anybody does while other threads use the object.
+        let functions: BTreeSet<_> = live.iter().map(|access| access.function).collect();
+        let mostly = locked.len() * 2 > functions.len();
+        finding.confidence = match (access.writes(), mostly) {
+            (true, _) if analysis.is_initialising(access.function) => Confidence::Low,
+            (true, true) => Confidence::Medium,
+            _ => Confidence::Low,
+        };
+        finding.help = Some("take the same lock here: Py_BEGIN_CRITICAL_SECTION on the object (new in Python 3.13), or the mutex that guards the member elsewhere".to_owned());
+        if let Some(guarded) = live.iter().find(|access| is_locked(access)) {
+            let other = analysis.project.function(guarded.function);
+            finding.related.push(analysis.related(other.file, other.body.expr(guarded.expr).span, "guarded here"));
+        }
+        out.push(finding);
+    }
+}
+
+/// The structs of which another of the same name is defined in another folder: they are in copies of a library.
+fn copied_structs(analysis: &Analysis<'_>) -> HashSet<StructId> {
+    let project = analysis.project;
+    let mut folders: HashMap<Name, BTreeSet<&str>> = HashMap::new();
+    for defined in project.structs.iter().filter(|defined| !defined.fields.is_empty()) {
+        for name in &defined.names {
+            folders.entry(*name).or_default().insert(folder_of(analysis, defined.file));
+        }
+    }
+    let is_copied = |name: &Name| folders.get(name).is_some_and(|folders| folders.len() > 1);
+    let all = (0u32..).map(StructId).zip(&project.structs);
+    all.filter(|(_, defined)| defined.names.iter().any(is_copied)).map(|(id, _)| id).collect()
+}
+
+fn folder_of<'p>(analysis: &Analysis<'p>, file: FileId) -> &'p str {
+    analysis.project.file(file).path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// The same in Cython: attributes of an extension type that are used under a lock elsewhere, and such as belong together, written

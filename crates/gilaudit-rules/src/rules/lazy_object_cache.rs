@@ -9,7 +9,9 @@ use crate::engine::cfg::NodeId;
 use crate::engine::cython::{codes, lazy_fills};
 use crate::engine::exempt;
 use crate::engine::index::is_shared;
-use crate::engine::members::{Test, Write, emptiness_tests, filled_by_callee, key, only_when_empty, writes_to};
+use crate::engine::members::{
+    Test, Write, emptiness_tests, filled_by_callee, is_written, key, only_when_empty, writes_to,
+};
 use crate::engine::values::Root;
 use crate::{Check, Rule};
 
@@ -31,6 +33,8 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for test in emptiness_tests(unit) {
         let ExprKind::Field { base, name, .. } = unit.kind(unit.strip(test.place)) else { continue };
         if unit.is_locked_at(test.node)
+            || unit.is_locked_at(test.read)
+            || is_definition(unit, base)
             || !is_shared(unit, base, test.node)
             || exempt::is_automatic_this(unit, base)
             || unit.is_unparsed(unit.expr(test.condition).span)
@@ -86,6 +90,10 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         };
         // A type that is not known is one of a pointer, unless it is compared with a number.
         let pointer = ty.map_or(!is_unknown_test(unit, test.condition), |ty| ty.pointers > 0);
+        // A status is tested and set, too; what is kept for later is read.
+        if !pointer && !is_read_back(unit, test.place) {
+            continue;
+        }
         let member = unit.text(name);
         let consequence =
             if pointer { "one value leaks, or is freed while it is used" } else { "a torn or stale value is read" };
@@ -144,15 +152,47 @@ fn refuses(unit: &Unit<'_>, test: &Test) -> bool {
     })
 }
 
+/// Whether the object is a type or another table that is being filled in before it is used (E10).
+fn is_definition(unit: &Unit<'_>, object: gilaudit_model::source::ExprId) -> bool {
+    unit.type_of(unit.strip(object)).is_some_and(|ty| exempt::is_definition_table(unit.text(ty.base)))
+}
+
+/// Whether the function reads the place other than to ask whether it is empty.
+fn is_read_back(unit: &Unit<'_>, place: gilaudit_model::source::ExprId) -> bool {
+    let tested: Vec<_> =
+        emptiness_tests(unit).iter().filter(|test| test.read == test.node).map(|test| unit.strip(test.place)).collect();
+    unit.exprs().any(|(expr, kind, _)| {
+        matches!(kind, ExprKind::Field { .. })
+            && !tested.contains(&expr)
+            && !is_written(unit, expr)
+            && unit.same(expr, place)
+    })
+}
+
 /// High for a pointer of a Python object that Python code reaches; lower for what may be private to one thread.
 fn confidence(unit: &Unit<'_>, place: gilaudit_model::source::ExprId, pointer: bool) -> Confidence {
     let owner = key(unit, place).and_then(|key| key.owner);
     let is_object = owner.is_some_and(|owner| unit.project.structs[owner.0 as usize].is_object);
     match (unit.is_callable(), is_object && pointer) {
-        (false, _) => Confidence::Low,
         (true, true) => Confidence::High,
-        (true, false) => Confidence::Medium,
+        // A number is written at once; a struct that is no object is mostly one thread's.
+        (true, false) if is_object || pointer && is_shared_otherwise(unit, place) => Confidence::Medium,
+        _ => Confidence::Low,
     }
+}
+
+/// Whether the struct, which is no Python object, is found by all threads: in a variable of the process, as what a method is called on,
+/// or because nothing is known of who calls.
+fn is_shared_otherwise(unit: &Unit<'_>, place: gilaudit_model::source::ExprId) -> bool {
+    let ExprKind::Field { base, .. } = unit.kind(unit.strip(place)) else { return false };
+    let Some(node) = unit.cfg.node_of(unit.strip(place)) else { return false };
+    let is_method = !unit.analysis.index.roles_of(unit.function.name).is_empty();
+    unit.analysis.index.open
+        || unit.roots(base, node).iter().any(|root| match root {
+            Root::Global(_) | Root::Static(_) => true,
+            Root::Parameter(position) => is_method && *position == 0,
+            _ => false,
+        })
 }
 
 fn is_constant(kind: ExprKind) -> bool {

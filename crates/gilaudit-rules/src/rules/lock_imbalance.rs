@@ -25,14 +25,18 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     for (node, change, span) in &unit.locks.changes {
         let Change::Acquire(lock) = *change else { continue };
         let taken = &unit.locks.locks[lock];
-        let plain = taken.family.is_lock() && taken.family != LockFamily::Section;
+        let plain = taken.family.is_lock() && taken.family != LockFamily::Section || taken.family == LockFamily::Pinned;
         if !plain || !unit.reachable[node.0 as usize] || unit.is_unparsed(*span) || !is_certain(unit, *node) {
             continue;
         }
         if !taken.object.is_none_or(|object| is_one_place(unit, object)) {
             continue;
         }
-        if unit.locks.held(*node).any(|held| held == taken) && taken.path.is_some() && belongs_to_taker(unit, lock) {
+        if taken.family.is_lock()
+            && unit.locks.held(*node).any(|held| held == taken)
+            && taken.path.is_some()
+            && belongs_to_taker(unit, lock)
+        {
             let message = format!(
                 "'{}' is taken by a thread that already holds it: the thread waits for itself",
                 taken.object.map_or("the lock", |object| unit.source(object))
@@ -90,8 +94,12 @@ fn leaks(
         rule,
         unit.cfg.node(leaving).span,
         format!(
-            "this way out does not release what '{}' took: the next thread that wants the lock waits for ever",
-            unit.file().text_of(span)
+            "this way out does not release what '{}' took: {}",
+            unit.file().text_of(span),
+            match taken.family {
+                LockFamily::Pinned => "it stays locked",
+                _ => "the next thread that wants the lock waits for ever",
+            }
         ),
     );
     finding.help =

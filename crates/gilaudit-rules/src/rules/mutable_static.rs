@@ -38,7 +38,11 @@ fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.confidence = match kind {
             _ if !analysis.index.callable[write.function.0 as usize] => Confidence::Low,
             globals::Danger::Counter | globals::Danger::Object | globals::Danger::Buffer => Confidence::High,
-            globals::Danger::Plain if variable.survives(analysis, write.function) => Confidence::Medium,
+            globals::Danger::Plain
+                if variable.survives(analysis, write.function) && variable.is_decided_on(analysis) =>
+            {
+                Confidence::Medium
+            }
             globals::Danger::Plain => Confidence::Low,
         };
         finding.help = Some(

@@ -84,7 +84,7 @@ fn variables(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if local.is_static
             || local.thread_local
             || local.in_macro
-            || !by_value && is_shared(unit, LocalId(index as u32))
+            || !by_value && (is_shared(unit, LocalId(index as u32)) || is_initial(unit, LocalId(index as u32)))
         {
             continue;
         }
@@ -118,6 +118,11 @@ fn is_shared(unit: &Unit<'_>, local: LocalId) -> bool {
     })
 }
 
+/// Whether a variable is never locked: it is a value to begin another mutex with.
+fn is_initial(unit: &Unit<'_>, local: LocalId) -> bool {
+    !(0..unit.body.exprs.len() as u32).map(ExprId).any(|expr| address_of_local(unit.body, expr) == Some(local))
+}
+
 /// `a = b`, `T a = b`, `*a = *b`, where that copies a mutex.
 fn copied(unit: &Unit<'_>, rule: &Rule, at: ExprId, value: ExprId, out: &mut Vec<Finding>) {
     let value = unit.strip(value);
@@ -134,6 +139,14 @@ fn copied(unit: &Unit<'_>, rule: &Rule, at: ExprId, value: ExprId, out: &mut Vec
     else {
         return;
     };
+    // What this function has made and nobody has locked yet, and a variable that nobody locks.
+    let is_initial = unit.local(value).is_some_and(|local| {
+        unit.body.locals.get(local.0 as usize).is_some_and(|it| it.parameter.is_none() && !it.ty.reference)
+            && is_initial(unit, local)
+    });
+    if is_initial {
+        return;
+    }
     // A whole struct that begins a new one is as good as an initialiser when nobody has locked it: a static template.
     if matches!(unit.kind(value), ExprKind::Name(_)) {
         return;

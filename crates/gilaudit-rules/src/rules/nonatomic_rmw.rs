@@ -41,7 +41,9 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if unit.is_locked_at(node) || !is_shared(unit, base, node) || unit.is_unparsed(unit.expr(expr).span) {
             continue;
         }
-        if unit.type_of(place).is_some_and(|ty| ty.atomic) {
+        // The buffer that is being described is the caller's own.
+        let is_view = unit.type_of(unit.strip(base)).is_some_and(|ty| unit.text(ty.base) == "Py_buffer");
+        if is_view || unit.type_of(place).is_some_and(|ty| ty.atomic) {
             continue;
         }
         let Some(key) = key(unit, place) else { continue };

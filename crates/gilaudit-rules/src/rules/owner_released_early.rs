@@ -1,11 +1,12 @@
 //! Flags a pointer into an object that is used after the object was released.
 
-use gilaudit_model::source::{ExprId, ExprKind, LocalId};
+use gilaudit_model::source::{BinaryOp, ExprId, ExprKind, LocalId};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
-use crate::engine::borrow;
 use crate::engine::cfg::NodeId;
+use crate::engine::index::emptiness_test;
+use crate::engine::{borrow, members};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -53,12 +54,12 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         if counted || holds_another(unit, owner, stored) {
             continue;
         }
-        let used =
-            unit.uses_after(pointer, release.node).into_iter().find(|(_, node)| sees(unit, pointer, stored, *node));
+        let holding = holding(unit, pointer, stored);
+        let mut uses = unit.uses_after(pointer, release.node).into_iter();
+        let used = uses.find(|(used, node)| {
+            holding.binary_search(node).is_ok() && sees(unit, pointer, stored, *node) && !is_only_tested(unit, *used)
+        });
         let Some((used, _)) = used else { continue };
-        if is_only_tested(unit, used) {
-            continue;
-        }
         let name = unit.text(unit.body.locals[owner.0 as usize].name);
         let message = format!(
             "what '{}' gave is used after '{name}' was released: it is only valid while '{name}' is held",
@@ -71,6 +72,37 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         finding.related.push(unit.related(release.expr, "released here"));
         out.push(finding);
     }
+}
+
+/// The steps at which a pointer can have what it got at `from`, and not be NULL: a test that found it empty ends the way.
+fn holding(unit: &Unit<'_>, pointer: LocalId, from: NodeId) -> Vec<NodeId> {
+    let sets = |node: NodeId| unit.values.definitions(pointer).iter().any(|definition| definition.node == node);
+    let tests = members::emptiness_tests(unit);
+    let empty: Vec<(NodeId, NodeId)> = tests
+        .iter()
+        .filter(|test| tested_local(unit, test.condition) == Some(pointer))
+        .map(|test| (test.node, test.empty))
+        .collect();
+    let mut seen = vec![false; unit.cfg.len()];
+    let mut work: Vec<NodeId> = unit.cfg.node(from).successors.to_vec();
+    let mut found = Vec::new();
+    while let Some(node) = work.pop() {
+        if std::mem::replace(&mut seen[node.0 as usize], true) {
+            continue;
+        }
+        found.push(node);
+        if !sets(node) {
+            work.extend(unit.cfg.node(node).successors.iter().filter(|next| !empty.contains(&(node, **next))));
+        }
+    }
+    unit.take(found.len());
+    found.sort_unstable();
+    found
+}
+
+/// The local that a condition asks about.
+fn tested_local(unit: &Unit<'_>, condition: ExprId) -> Option<LocalId> {
+    emptiness_test(unit.body, condition).and_then(|(place, _)| unit.local(place))
 }
 
 /// Whether the value that a local got at `from` can be the one it has at `to`.
@@ -118,7 +150,8 @@ fn holds_another(unit: &Unit<'_>, owner: LocalId, from: NodeId) -> bool {
 /// Whether a use only compares the pointer.
 fn is_only_tested(unit: &Unit<'_>, used: ExprId) -> bool {
     match unit.parent(used).map(|parent| unit.kind(parent)) {
-        Some(ExprKind::Binary { op, .. }) => op.is_comparison(),
+        Some(ExprKind::Binary { op, .. }) => op.is_comparison() || matches!(op, BinaryOp::And | BinaryOp::Or),
+        Some(ExprKind::Conditional { condition, .. }) => unit.strip(condition) == used,
         Some(ExprKind::Unary { op: gilaudit_model::source::UnaryOp::Not, .. }) => true,
         None => unit.body.stmts.iter().all(|stmt| !matches!(stmt.kind, gilaudit_model::source::StmtKind::Return(Some(value)) if unit.strip(value) == used)),
         _ => false,

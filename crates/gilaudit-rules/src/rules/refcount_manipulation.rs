@@ -1,10 +1,11 @@
 //! Flags a reference count that is written directly.
 
-use gilaudit_model::source::ExprKind;
+use gilaudit_model::source::{ExprId, ExprKind};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
 use crate::engine::exempt;
+use crate::engine::index::{Passed, passed};
 use crate::{Check, Rule};
 
 pub(crate) const RULE: Rule = Rule {
@@ -17,6 +18,12 @@ pub(crate) const RULE: Rule = Rule {
     doc: include_str!("refcount_manipulation.md"),
     checks: &[Check::Function(check)],
 };
+
+/// Whether the object is one that this function makes and that nobody else has yet.
+fn is_being_made(unit: &Unit<'_>, expr: ExprId, kind: ExprKind) -> bool {
+    let (Some(node), ExprKind::Call { args, .. }) = (unit.cfg.node_of(expr), kind) else { return false };
+    unit.body.list(args).first().is_some_and(|object| passed(unit, *object, node) == Passed::Private)
+}
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     if exempt::is_polyfill(unit) {
@@ -38,7 +45,7 @@ fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
             }
             _ => continue,
         };
-        if unit.is_unparsed(unit.expr(expr).span) {
+        if unit.is_unparsed(unit.expr(expr).span) || is_being_made(unit, expr, kind) {
             continue;
         }
         let message = format!(

@@ -221,6 +221,14 @@ fn role(body: &str, takes_parameters: bool) -> Role {
     if braces != 0 || lowest < 0 {
         return Role::Unbalanced;
     }
+    // `Py_END_ALLOW_THREADS HANDLE_ERROR`: nothing stands between the two.
+    let is_region = |text: &&str| {
+        (text.starts_with("Py_BEGIN_") || text.starts_with("Py_END_"))
+            && (text.ends_with("_THREADS") || text.contains("CRITICAL_SECTION"))
+    };
+    if texts.iter().any(is_region) {
+        return Role::Statement;
+    }
     let first = texts.first().copied().unwrap_or("");
     let last = texts.last().copied().unwrap_or("");
     if matches!(first, "for" | "while" | "if") && last == ")" {
@@ -265,6 +273,7 @@ mod tests {
         assert_eq!(role("LOCK() PyMutex_Lock(&m);"), Role::Statement);
         assert_eq!(role("LOCK do { PyMutex_Lock(&m); } while (0)"), Role::Statement);
         assert_eq!(role("BEGIN { Py_BEGIN_CRITICAL_SECTION(x)"), Role::Unbalanced);
+        assert_eq!(role("FINISH Py_END_ALLOW_THREADS HANDLE_ERROR"), Role::Statement);
         assert_eq!(role("NPY_NO_EXPORT __attribute__((visibility(\"hidden\")))"), Role::Attribute);
         assert_eq!(role("TLS __thread"), Role::ThreadLocal);
         assert_eq!(role("EACH(i, n) for (i = 0; i < n; i++)"), Role::LoopHead);

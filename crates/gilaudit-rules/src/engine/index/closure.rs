@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use gilaudit_model::source::{FunctionId, Name, Project};
+use gilaudit_model::source::{ExprId, FunctionId, Name, Project, Span};
 
 use super::{CallSite, Index, Passed, Role};
 use crate::engine::api;
+use crate::engine::values::callee;
 
 /// Fills the four tables of the index.
 pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>) {
     let count = project.functions.len();
-    let name = |id: FunctionId| project.text(project.function(id).name);
     let has = |id: FunctionId, test: &dyn Fn(&Role) -> bool| {
         let roles = index.roles_of(project.function(id).name);
         !roles.is_empty() && roles.iter().all(test)
@@ -18,7 +18,7 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
     let ids: Vec<FunctionId> = project.function_ids().collect();
 
     let init: Vec<bool> =
-        ids.iter().map(|id| is_init(name(*id)) || has(*id, &|role| *role == Role::ModuleInit)).collect();
+        ids.iter().map(|id| begins_module(project, *id) || has(*id, &|role| *role == Role::ModuleInit)).collect();
     // Called from nowhere but from where Cython makes an object.
     let sets_up = |id: FunctionId| {
         let name = project.function(id).name;
@@ -27,7 +27,8 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
             && !index.address_taken.contains(&name)
             && !index.roles.contains_key(&name)
     };
-    let lifecycle: Vec<bool> = ids.iter().map(|id| has(*id, &is_lifecycle) || sets_up(*id)).collect();
+    let lifecycle: Vec<bool> =
+        ids.iter().map(|id| has(*id, &is_lifecycle) || sets_up(*id) || constructs(project, *id)).collect();
     let held: Vec<bool> =
         ids.iter().map(|id| says_lock_held(project, *id) || index.once.contains(&project.function(*id).name)).collect();
 
@@ -48,7 +49,7 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
     index.detached = spread_called(project, index, vec![false; count], &vec![false; count], |site| site.detached);
 
     let alive = |id: &FunctionId| !init[id.0 as usize] && !lifecycle[id.0 as usize];
-    let (mut for_python, mut for_anybody) = (Vec::new(), Vec::new());
+    let mut for_python = Vec::new();
     for id in ids.iter().copied().filter(alive) {
         let function = project.function(id);
         let is_called = index.callers.contains_key(&function.name);
@@ -57,9 +58,6 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
             || !is_called && is_in_macro(project, id)
         {
             for_python.push(id);
-        } else if !is_called && (!function.is_static || project.file(function.file).is_header()) {
-            // What nobody here calls is there for others: exported functions, and those in headers.
-            for_anybody.push(id);
         }
     }
     let mut callees: Vec<Vec<Name>> = vec![Vec::new(); count];
@@ -85,15 +83,16 @@ pub(super) fn close(project: &Project, index: &mut Index, set_up: &HashSet<Name>
         }
         reached
     };
-    let from_python = reach(for_python.clone());
-    let callable = reach(for_python.into_iter().chain(for_anybody).collect());
+    let from_python = reach(for_python);
     index.from_python = from_python;
+    let callable = super::reach::callable(project, index, &init, &alone);
+    index.open = super::reach::is_open(project, index, &init);
     (index.init_only, index.lifecycle, index.lock_held, index.callable) = (init, lifecycle, lock_held, callable);
     (index.private, index.initialising) = (private, initialising);
 }
 
 /// Whether the body of a macro in a function's file names it: one that defines functions, which are not seen, can call it.
-fn is_in_macro(project: &Project, id: FunctionId) -> bool {
+pub(super) fn is_in_macro(project: &Project, id: FunctionId) -> bool {
     let function = project.function(id);
     let (name, text) = (project.text(function.name), project.file(function.file).text.as_str());
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
@@ -130,6 +129,24 @@ fn is_init(name: &str) -> bool {
         .any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a function runs while its module is imported: by its name, by `PyMODINIT_FUNC` in front of a name that a macro makes, or
+/// because it makes the module itself.
+fn begins_module(project: &Project, id: FunctionId) -> bool {
+    let function = project.function(id);
+    if is_init(project.text(function.name)) {
+        return true;
+    }
+    let head = Span { start: function.span.start, end: function.name_span.start.max(function.span.start) };
+    if project.file(function.file).text_of(head).contains("PyMODINIT_FUNC") {
+        return true;
+    }
+    (0..function.body.exprs.len() as u32).any(|index| {
+        callee(&function.body, ExprId(index)).is_some_and(|name| {
+            matches!(project.text(name), "PyModule_Create" | "PyModule_Create2" | "PyModuleDef_Init")
+        })
+    })
+}
+
 fn is_lifecycle(role: &Role) -> bool {
     match role {
         Role::ModuleState => true,
@@ -139,6 +156,16 @@ fn is_lifecycle(role: &Role) -> bool {
         ),
         _ => false,
     }
+}
+
+/// Whether a function is a constructor or destructor of a C++ class.
+fn constructs(project: &Project, id: FunctionId) -> bool {
+    let function = project.function(id);
+    let Some(class) = function.class.map(|class| project.text(class)) else { return false };
+    let class = class.split('<').next().unwrap_or(class);
+    let class = class.rsplit("::").next().unwrap_or(class).trim();
+    let name = project.text(function.name);
+    name == class || name.strip_prefix('~').is_some_and(|name| name.trim() == class)
 }
 
 /// `tp_init` can run again on an object that others have; hardly anybody does that.
@@ -157,7 +184,10 @@ fn private_parameters(project: &Project, index: &Index, alone: &[bool]) -> Vec<u
     let mut private: Vec<u64> = project
         .function_ids()
         .map(|id| {
-            let made_here = alone[id.0 as usize] && !index.roles_of(project.function(id).name).iter().any(is_new);
+            // A constructor's object is not among its parameters.
+            let made_here = alone[id.0 as usize]
+                && !constructs(project, id)
+                && !index.roles_of(project.function(id).name).iter().any(is_new);
             if by_callers(id) { u64::MAX } else { u64::from(made_here) }
         })
         .collect();

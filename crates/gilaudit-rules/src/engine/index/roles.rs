@@ -209,7 +209,12 @@ fn table(project: &Project, body: &Body, ty: Type, init: ExprId, roles: &mut Has
 
 /// One row of an array of definitions.
 fn row(project: &Project, body: &Body, base: &str, element: ExprId, roles: &mut HashMap<Name, Vec<Role>>) {
-    let ExprKind::List(list) = body.kind(strip(body, element)) else { return };
+    let list = match body.kind(strip(body, element)) {
+        ExprKind::List(list) => list,
+        // `PySlot_FUNC(Py_tp_clear, f)` (CPython 3.15 Include/slots.h)
+        ExprKind::Call { callee, args } if is_slot_macro(project, body, callee) => args,
+        _ => return,
+    };
     let cells: Vec<ExprId> = body.list(list).iter().map(|cell| undesignated(body, *cell)).collect();
     let mut add = |cell: Option<&ExprId>, role: Role| {
         if let Some(name) = cell.and_then(|cell| function_name(body, *cell)) {
@@ -243,6 +248,10 @@ fn row(project: &Project, body: &Body, base: &str, element: ExprId, roles: &mut 
             }
         }
     }
+}
+
+fn is_slot_macro(project: &Project, body: &Body, callee: ExprId) -> bool {
+    matches!(body.kind(callee), ExprKind::Name(name) if project.text(name).starts_with("PySlot_"))
 }
 
 fn undesignated(body: &Body, cell: ExprId) -> ExprId {

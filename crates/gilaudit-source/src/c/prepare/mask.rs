@@ -227,7 +227,9 @@ impl Masker<'_> {
                 if name == "_Thread_local" {
                     self.overwrite(index, "__thread");
                 }
-            } else if name.ends_with("_TLS") || matches!(role, Some((Role::ThreadLocal, _))) {
+            } else if name.ends_with("_TLS") && is_shouted(&name) && !call
+                || matches!(role, Some((Role::ThreadLocal, _)))
+            {
                 if !self.overwrite(index, "__thread") {
                     self.thread_local.push(self.tokens[index].start);
                     self.remove(index, index);
