@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use gilaudit_input::Inventory;
+use gilaudit_input::{Inventory, There, there};
 use gilaudit_model::{Origin, Os, Problem, Stage, Target, panics};
 use gilaudit_policy::imports::{Entry, Outcomes, World, answer, run};
 
@@ -170,11 +170,11 @@ fn finish(
 
 /// The file that is run: a script, or the `__main__.py` of a folder.
 fn entry_file(script: &Path) -> Result<PathBuf, Problem> {
-    if !script.is_dir() {
+    if there(script) != There::Folder {
         return Ok(script.to_owned());
     }
     let main = script.join("__main__.py");
-    if main.is_file() {
+    if there(&main) == There::File {
         return Ok(main);
     }
     Err(missing(&script.display().to_string(), "this folder has no __main__.py that could be run"))

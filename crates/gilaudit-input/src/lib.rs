@@ -69,7 +69,7 @@ pub use bytes::Bytes;
 pub use contents::{Contents, FileContents};
 pub use fit::{Fit, fit, wheel_platforms};
 pub use given::Given;
-pub use here::relative;
+pub use here::{There, real, relative, there};
 pub use inventory::{Artifact, ArtifactKind, Inventory, Member, MemberKind, SourceFile};
 pub use limits::Limits;
 pub use open::{ReadError, read_beginning, read_text};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use gilaudit_binary::internal::{Mentioned, ModuleNames};
-use gilaudit_input::{Given, Inventory, Member, Owners, PythonRoot, python_root};
+use gilaudit_input::{Given, Inventory, Member, Owners, PythonRoot, There, python_root, real, there};
 use gilaudit_model::cpython::{module_stem, suffixes};
 use gilaudit_model::program::Program;
 use gilaudit_model::{FailureKind, Origin, Os, Problem, Target};
@@ -65,9 +65,9 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn list(asked: &Asked, inventory: &Inventory, settings: &Settings, problems: &mut Vec<Problem>) -> Self {
-        let scripts = asked.scripts.iter().map(|script| match (script.is_dir(), script.parent()) {
-            (true, _) => script.clone(),
-            (false, Some(folder)) if folder != Path::new("") => folder.to_owned(),
+        let scripts = asked.scripts.iter().map(|script| match (there(script), script.parent()) {
+            (There::Folder, _) => script.clone(),
+            (_, Some(folder)) if folder != Path::new("") => folder.to_owned(),
             _ => PathBuf::from("."),
         });
         // As CPython has it: the script's folder first; with `-m`, the current one.
@@ -78,7 +78,7 @@ impl Files {
         let mut next = 0;
         while let Some(folder) = folders.get(next).cloned() {
             next += 1;
-            if !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+            if !seen.insert(real(&folder)) {
                 continue;
             }
             let (root, found) = python_root(&folder, &settings.input_limits);
@@ -112,14 +112,12 @@ impl Files {
         for path in wanted {
             tried.insert(path.clone());
             let place = PathBuf::from(path);
-            if place.is_dir() {
-                let (root, _) = python_root(&place, &settings.input_limits);
-                self.roots.push(Rc::new(root));
-                any = true;
-            } else if place.is_file() {
-                scripts.push(place);
-                any = true;
+            match there(&place) {
+                There::Folder => self.roots.push(Rc::new(python_root(&place, &settings.input_limits).0)),
+                There::File => scripts.push(place),
+                There::Nothing => continue,
             }
+            any = true;
         }
         any
     }
