@@ -100,6 +100,8 @@ pub enum Reason {
     ReturnValue,
     /// It returns what a function of the file returns, which is not known.
     CalleeResult(Place),
+    /// Another library is given this function, may run it, and it may change what the answer was read from.
+    HandedFunction(Place),
     /// It returns what this function of CPython returns.
     ApiResult(String),
     /// It returns what a call through an unknown pointer returns.
@@ -205,6 +207,7 @@ impl Reason {
             Self::IndirectFunction(_) => "indirect-function",
             Self::ReturnValue => "return-value",
             Self::CalleeResult(_) => "callee-result",
+            Self::HandedFunction(_) => "handed-function",
             Self::ApiResult(_) => "api-result",
             Self::PointerCall => "pointer-call",
             Self::ForeignObject => "foreign-object",
@@ -271,6 +274,9 @@ impl fmt::Display for Reason {
             Self::IndirectFunction(at) => write!(f, "the indirect function at {at} was not resolved"),
             Self::ReturnValue => f.write_str("what the init function returns is not known"),
             Self::CalleeResult(at) => write!(f, "the result of {at} is not known"),
+            Self::HandedFunction(at) => {
+                write!(f, "the function at {at}, which another library is given and may run, may change what was read")
+            }
             Self::ApiResult(name) => write!(f, "the init function returns the result of {name}"),
             Self::PointerCall => {
                 f.write_str("the init function returns the result of a call through a pointer that is not known")

@@ -63,10 +63,7 @@ impl Engine<'_, '_> {
         let suspects = self.suspects(&path, &ranges);
         let initializers = self.initializers_of(&read);
         let result = match self.handed_suspect(&path, &read) {
-            Some(function) => InitResult::Unknown(format!(
-                "{}, which another library is given and may run, may change what the answer was read from",
-                self.image.place(function)
-            )),
+            Some(function) => InitResult::Unknown(Reason::HandedFunction(self.image.place(function))),
             None => result,
         };
         let result = match result {
