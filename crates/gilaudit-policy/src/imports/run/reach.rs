@@ -19,14 +19,17 @@ const DEEPEST: usize = 40;
 /// How often what calls pass to a function may grow before it is taken to be anything.
 const MOST_GROWN: u32 = 40;
 
+/// What a function is known by when it may be called: its file, its place there, the call around it, the class of the object.
+type Identity = (usize, u32, usize, usize);
+
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     /// Functions that may be called and were not followed yet, and how many extensions had been reached by then.
     queue: Vec<(Rc<Func>, usize, bool)>,
     /// Which were queued: file, function, scope, class of the object.
-    queued: HashSet<(usize, u32, usize, usize)>,
+    queued: HashSet<Identity>,
     /// What calls that were seen, but not followed one by one, pass to a function: all of them together, and how often that grew.
-    passed: HashMap<(usize, u32, usize, usize), (Rc<Func>, Args, u32)>,
+    passed: HashMap<Identity, (Rc<Func>, Args, u32)>,
     /// Names that reached code asks of objects which are not known.
     mentioned: HashSet<Name>,
     /// Methods of objects that somebody has, by name.
@@ -278,7 +281,7 @@ impl Run<'_> {
     }
 
     /// What a function is known by when it may be called.
-    fn identity(&self, func: &Func) -> (usize, u32, usize, usize) {
+    fn identity(&self, func: &Func) -> Identity {
         let object = match &func.bound {
             Some(Value::Instance(instance)) => instance.class.names.id,
             _ => 0,
