@@ -80,6 +80,24 @@ fn what_is_read_in_parts_is_read_alike() {
     }
 }
 
+#[test]
+fn so_is_what_is_damaged() {
+    for fixture in chosen() {
+        let origin = fixture.origin();
+        let mut mutator = Mutator::new(fixture.bytes(), 31);
+        for _ in 0..20 {
+            let damaged = mutator.damage();
+            let parts = parts(&damaged);
+            let in_parts = read(&parts, &Hints::new(&origin), &LIMITS);
+            // A table of the length of memory has too many parts; such a file is read as a whole.
+            if parts.failure().is_none() {
+                let whole = read(&damaged, &Hints::new(&origin), &LIMITS);
+                assert_eq!(format!("{whole:?}"), format!("{in_parts:?}"), "{origin}");
+            }
+        }
+    }
+}
+
 /// Does `work` on every chosen file, on two threads, and reports every one that panics or takes too long.
 fn on_every_file(each: impl Fn(&Fixture, &mut dyn FnMut(String, &[u8])) + Sync) -> usize {
     let (fixtures, next, tried) = (chosen(), AtomicUsize::new(0), AtomicUsize::new(0));
