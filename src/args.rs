@@ -435,6 +435,15 @@ pub(crate) struct OutputArgs {
     pub(crate) verbose: bool,
 }
 
+/// `on` or `off`.
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("either on or off".to_owned()),
+    }
+}
+
 /// How the work is done.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
@@ -442,6 +451,9 @@ pub(crate) struct WorkArgs {
     /// Files audited at a time [default: one per processor]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    /// Look for findings in machine code, too (ELF on x86-64 so far): on or off
+    #[arg(long, value_name = "on|off", default_value = "off", value_parser = switch, action = clap::ArgAction::Set)]
+    pub(crate) code: bool,
     /// Compute the SHA-256 of files in folders too, not only of members of archives and single files
     #[arg(long)]
     pub(crate) hash: bool,

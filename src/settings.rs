@@ -33,6 +33,7 @@ impl Settings {
             min_severity: args.policy.min_severity.unwrap_or(Severity::Warning.min(fail_on)),
             min_confidence: args.policy.min_confidence,
             suppressions: !args.policy.no_suppressions,
+            code: args.work.code,
             hash: args.work.hash || policy.policy().needs_sha256(),
             jobs: args.work.jobs.map_or(0, usize::from),
             ..gilaudit_audit::Settings::new(policy)

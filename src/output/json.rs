@@ -204,6 +204,14 @@ fn finding(Seen { finding, identity, known }: Seen<'_>, has_baseline: bool) -> F
         end_line,
         end_column,
         address: if let Location::Address(address) = finding.location { Some(address) } else { None },
+        section: finding
+            .code
+            .as_ref()
+            .and_then(|code| code.section.as_ref())
+            .map(|(name, offset)| format!("{name}+{offset:#x}")),
+        seen_in: if finding.code.is_some() { "machine-code" } else { "source" },
+        symbol: finding.code.as_ref().and_then(|code| code.symbol.as_deref()),
+        python_name: finding.code.as_ref().and_then(|code| code.python_name.as_deref()),
         function: finding.function.as_deref(),
         module: finding.module.as_deref(),
         related: finding.related.iter().map(related).collect(),

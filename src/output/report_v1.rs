@@ -338,6 +338,14 @@ pub(super) struct FindingOut<'a> {
     pub(super) end_column: Option<u32>,
     /// The virtual address in a binary.
     pub(super) address: Option<u64>,
+    /// The section of that address, and the offset in it.
+    pub(super) section: Option<String>,
+    #[cfg_attr(test, schemars(extend("enum" = ["source", "machine-code"])))]
+    pub(super) seen_in: &'static str,
+    /// The symbol of the function, if the file has one.
+    pub(super) symbol: Option<&'a str>,
+    /// The name by which Python sees the function: `Template.expand`.
+    pub(super) python_name: Option<&'a str>,
     pub(super) function: Option<&'a str>,
     pub(super) module: Option<&'a str>,
     pub(super) related: Vec<Related<'a>>,

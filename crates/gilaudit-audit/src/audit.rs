@@ -10,6 +10,7 @@ use gilaudit_rules::check_extension;
 use rayon::prelude::*;
 
 use crate::answers::{Answers, Judged};
+use crate::code;
 use crate::extension::extension;
 use crate::guard::guarded;
 use crate::judge::judge;
@@ -51,12 +52,14 @@ pub fn audit(inventory: &Inventory, settings: &Settings, target: &Target, read_o
     linked.problems.into_iter().for_each(|(member, problem)| problems.add(artifact_of(inventory, member), problem));
     answers.problems.extend(problems.all());
     let one = |(file, member): (Loaded, &Member)| {
+        let facts = file.facts.clone();
         let extension = extension(file, member, target);
-        let findings = check_extension(&extension, target);
+        let mut findings = check_extension(&extension, target);
+        findings.extend(code::findings(inventory, member, &facts, &extension, settings));
         judge(vec![extension], findings, settings, target)
     };
     let judged: Vec<(Vec<Judged>, Vec<Finding>)> =
-        linked.modules.into_par_iter().zip(linked.members).map(one).collect();
+        quietly(|| linked.modules.into_par_iter().zip(linked.members).map(one).collect());
     for (judged, findings) in judged {
         answers.extensions.extend(judged);
         answers.findings.extend(findings);

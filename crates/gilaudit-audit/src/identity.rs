@@ -117,6 +117,7 @@ mod tests {
             module: None,
             related: Vec::new(),
             suppressed: None,
+            code: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod answers;
 mod applied;
 mod audit;
 pub mod baseline;
+mod code;
 mod contents;
 pub mod diff;
 pub mod environment;

@@ -87,6 +87,7 @@ static long calls;  /* gilaudit: allow[mutable-static] a statistic */
             location: at(6, 5, 20),
         }],
         suppressed: None,
+        code: None,
     };
     let allowed = Finding {
         location: at(10, 13, 18),

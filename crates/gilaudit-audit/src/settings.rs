@@ -25,6 +25,8 @@ pub struct Settings {
     pub min_confidence: Confidence,
     /// Whether comments in sources suppress findings.
     pub suppressions: bool,
+    /// Whether findings are looked for in machine code.
+    pub code: bool,
     /// Whether files in folders are hashed, too.
     pub hash: bool,
     /// The number of threads; zero for one per processor.
@@ -46,6 +48,8 @@ impl Settings {
             min_severity: Severity::Warning,
             min_confidence: Confidence::Medium,
             suppressions: true,
+            // Until its findings have been judged in numbers, who wants them asks for them.
+            code: false,
             hash: false,
             jobs: 0,
             input_limits: gilaudit_input::Limits::default(),

@@ -28,10 +28,12 @@ mod code;
 mod data;
 mod definition;
 mod framework;
+mod functions;
 mod image;
 mod imports_of;
 mod linked;
 mod names;
+mod native;
 mod scan;
 
 use std::collections::BTreeSet;
@@ -62,6 +64,7 @@ pub mod internal {
         super::read_wanted(bytes.into(), hints, Wanted::Functions(functions), limits)
     }
 }
+pub use native::{CodeLimits, code as read_code};
 
 /// What is known about a file besides its bytes.
 #[derive(Clone, Copy, Debug)]

@@ -128,4 +128,17 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// Why it was suppressed, if it was.
     pub suppressed: Option<String>,
+    /// Where it is in machine code; `None` when it was found in sources, or is about a file as a whole.
+    pub code: Option<Box<CodePlace>>,
+}
+
+/// A place in machine code.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CodePlace {
+    /// The section, and the offset in it.
+    pub section: Option<(String, u64)>,
+    /// The symbol of the function, if the file has one.
+    pub symbol: Option<String>,
+    /// The name by which Python sees the function: `Template.expand`.
+    pub python_name: Option<String>,
 }

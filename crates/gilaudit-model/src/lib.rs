@@ -30,6 +30,7 @@ mod target;
 
 pub mod capi;
 pub mod cpython;
+pub mod flow;
 pub mod program;
 pub mod source;
 
@@ -42,7 +43,7 @@ pub use declaration::{Declaration, FailureKind, ImportFailure, Init, Loading, Me
 pub use distribution::{Distribution, WheelTags};
 pub use evidence::{At, Evidence, Site};
 pub use extension::{Abi, BuiltFor, Extension, Library};
-pub use finding::{Confidence, Finding, Location, Related, Severity};
+pub use finding::{CodePlace, Confidence, Finding, Location, Related, Severity};
 pub use framework::{Framework, MadeBy};
 pub use imports::{Callable, Catches, Handler, Import, ImportKind, LazyModules, LazyName, PythonFacts, Step, Use};
 pub use origin::Origin;

@@ -29,6 +29,7 @@ pub(crate) fn finding(module: &str) -> Finding {
         module: Some(module.to_owned()),
         related: Vec::new(),
         suppressed: None,
+        code: None,
     }
 }
 

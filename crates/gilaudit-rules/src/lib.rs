@@ -263,6 +263,22 @@ pub fn check_extension(extension: &Extension, target: &Target) -> Vec<Finding> {
     findings
 }
 
+/// What the rules that look at machine code find in that of an extension.
+pub fn check_code(code: &gilaudit_model::flow::Code, extension: &Extension) -> Vec<Finding> {
+    let file = engine::code::File::new(code, extension);
+    let mut findings = Vec::new();
+    for unit in file.units() {
+        for (rule, check) in checks() {
+            if let Check::Code(check) = check {
+                check(&unit, rule, &mut findings);
+            }
+        }
+    }
+    findings.sort();
+    findings.dedup_by(|a, b| a.rule == b.rule && a.location == b.location);
+    findings
+}
+
 /// What was found out about a project.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
@@ -359,7 +375,7 @@ fn run(analysis: &engine::analysis::Analysis<'_>) -> (Vec<Found>, Vec<String>) {
             Check::Cython(_) => &cython,
             Check::Rust(_) => &rust,
             Check::Python(_) => &python,
-            Check::Extension(_) | Check::Function(_) | Check::Contradiction(_) => &[],
+            Check::Extension(_) | Check::Function(_) | Check::Code(_) | Check::Contradiction(_) => &[],
         };
         work.extend(pieces.iter().map(|piece| (rule, check, *piece)));
     }

@@ -44,6 +44,8 @@ pub(crate) enum Check {
     Python(PythonCheck),
     /// The build files of a project, with what its sources say.
     Build(ProjectCheck),
+    /// One function of a compiled file.
+    Code(CodeCheck),
     /// What all other rules found in a project.
     Contradiction(ContradictionCheck),
 }
@@ -57,6 +59,7 @@ impl Check {
             Self::Rust(_) => "Rust",
             Self::Python(_) => "Python",
             Self::Build(_) => "build files",
+            Self::Code(_) => "machine code",
         }
     }
 }
@@ -75,6 +78,9 @@ pub(crate) type FunctionCheck = fn(&Unit<'_>, &Rule, &mut Vec<Finding>);
 
 /// A rule's code for what the others found.
 pub(crate) type ContradictionCheck = fn(&Analysis<'_>, &[Finding], &Rule, &mut Vec<Finding>);
+
+/// A rule's code for one function of a compiled file.
+pub(crate) type CodeCheck = fn(&crate::engine::code::Unit<'_>, &Rule, &mut Vec<Finding>);
 
 /// A rule's code for a project.
 pub(crate) type ProjectCheck = fn(&Analysis<'_>, &Rule, &mut Vec<Finding>);
@@ -102,6 +108,7 @@ impl Rule {
             module: None,
             related: Vec::new(),
             suppressed: None,
+            code: None,
         }
     }
 }

@@ -9,5 +9,6 @@ mod complete; // a rule exists if and only if its file, page, fixture folder and
 mod directives;
 mod fixtures;
 mod growth;
+mod machine_code; // the fixtures of fixtures/code
 mod rows;
 mod sources; // all rules on all fixtures

@@ -244,6 +244,35 @@ pub fn is_atomic(name: &str) -> bool {
         || matches!(name, "_Py_ThreadId")
 }
 
+/// Whether a function of this name ends the process or the call, and never comes back.
+pub fn never_returns(name: &str) -> bool {
+    matches!(
+        name,
+        "abort"
+            | "exit"
+            | "_exit"
+            | "_Exit"
+            | "quick_exit"
+            | "longjmp"
+            | "siglongjmp"
+            | "__longjmp_chk"
+            | "__stack_chk_fail"
+            | "__chk_fail"
+            | "__assert_fail"
+            | "__assert"
+            | "Py_FatalError"
+            | "_Py_FatalErrorFunc"
+            | "_Py_FatalRefcountErrorFunc"
+            | "Py_Exit"
+            | "_Unwind_Resume"
+            | "__cxa_throw"
+            | "__cxa_rethrow"
+            | "__cxa_bad_cast"
+            | "__cxa_throw_bad_array_new_length"
+            | "_ZSt9terminatev"
+    ) || name.starts_with("_ZSt") && name.contains("__throw_")
+}
+
 /// Whether calling this says that the caller holds the lock.
 pub fn asserts_locked(name: &str) -> bool {
     name.contains("ASSERT") && name.contains("LOCKED")

@@ -6,6 +6,7 @@ mod automatic;
 pub(crate) mod borrow;
 pub(crate) mod cfg;
 pub(crate) mod check_act;
+pub(crate) mod code;
 pub(crate) mod containers;
 pub(crate) mod cython;
 pub(crate) mod declarations;

@@ -5,6 +5,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
 use crate::engine::borrow;
+use crate::engine::code;
 use crate::engine::rust_borrow;
 use crate::{Check, Rule};
 
@@ -16,7 +17,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("borrowed_misc.md"),
-    checks: &[Check::Function(check), Check::Rust(check_rust)],
+    checks: &[Check::Function(check), Check::Rust(check_rust), Check::Code(code::borrowed::borrowed)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

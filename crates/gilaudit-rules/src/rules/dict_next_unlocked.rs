@@ -4,6 +4,7 @@ use gilaudit_model::source::rust::RustFile;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
+use crate::engine::code;
 use crate::engine::rust;
 use crate::engine::rust_borrow;
 use crate::engine::values::Root;
@@ -18,7 +19,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("dict_next_unlocked.md"),
-    checks: &[Check::Function(check), Check::Rust(check_rust)],
+    checks: &[Check::Function(check), Check::Rust(check_rust), Check::Code(code::containers::dict_next)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

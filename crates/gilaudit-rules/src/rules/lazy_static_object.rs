@@ -4,6 +4,7 @@ use gilaudit_model::source::{ExprKind, UnaryOp};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::code;
 use crate::engine::{exempt, globals, members};
 use crate::{Check, Rule};
 
@@ -15,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("lazy_static_object.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Code(code::statics::lazy_static)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

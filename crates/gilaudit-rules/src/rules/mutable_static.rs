@@ -4,6 +4,7 @@ use gilaudit_model::source::FunctionId;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Analysis;
+use crate::engine::code;
 use crate::engine::globals;
 use crate::{Check, Rule};
 
@@ -15,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("mutable_static.md"),
-    checks: &[Check::Project(check)],
+    checks: &[Check::Project(check), Check::Code(code::statics::mutable_static)],
 };
 
 fn check(analysis: &Analysis<'_>, rule: &Rule, out: &mut Vec<Finding>) {

@@ -4,6 +4,7 @@ use gilaudit_model::source::ExprKind;
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::code;
 use crate::engine::exempt;
 use crate::engine::index::{Role, is_shared};
 use crate::engine::members::{key, live_accesses};
@@ -17,7 +18,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("nonatomic_rmw.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Code(code::members::buffer_count)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

@@ -6,6 +6,7 @@ use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::{Analysis, Unit};
 use crate::engine::cfg::NodeId;
+use crate::engine::code;
 use crate::engine::rust_borrow;
 use crate::engine::values::{Root, callee, strip};
 use crate::engine::{borrow, exempt};
@@ -19,7 +20,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("sequence_fast_items.md"),
-    checks: &[Check::Function(check), Check::Rust(check_rust)],
+    checks: &[Check::Function(check), Check::Rust(check_rust), Check::Code(code::containers::fast_items)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

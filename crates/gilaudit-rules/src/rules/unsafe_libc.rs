@@ -4,6 +4,7 @@ use gilaudit_model::source::{ExprId, ExprKind, Variant};
 use gilaudit_model::{Confidence, Finding, Severity};
 
 use crate::engine::analysis::Unit;
+use crate::engine::code;
 use crate::engine::{api, exempt};
 use crate::{Check, Rule};
 
@@ -15,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
     readiness: false,
     since: "0.1.0",
     doc: include_str!("unsafe_libc.md"),
-    checks: &[Check::Function(check)],
+    checks: &[Check::Function(check), Check::Code(code::libc::libc)],
 };
 
 fn check(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {

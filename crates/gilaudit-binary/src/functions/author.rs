@@ -1,0 +1,114 @@
+//! Who wrote a function: the author of the module, a tool that writes modules, or a library of a language.
+//!
+//! Symbols say it. Without them, what a tool has written into a module cannot be told from what the author has: it is unknown there,
+//! and nothing is held against anybody.
+
+use gilaudit_model::flow::MadeBy;
+
+use super::Found;
+
+/// Prefixes of the names of author's code in what Cython writes: wrappers, bodies, functions, properties, generators.
+/// Cython 0.29 to 3.2, `Cython/Compiler/Naming.py`.
+const CYTHON_AUTHOR: [&str; 6] =
+    ["__pyx_pw_", "__pyx_pf_", "__pyx_f_", "__pyx_getprop_", "__pyx_setprop_", "__pyx_gb_"];
+
+/// Who wrote a function of a module that `framework` made. `generated` says that it belongs to a type of the framework's own.
+pub(super) fn of(found: &Found, framework: Option<&str>, generated: bool) -> MadeBy {
+    let tool = framework.and_then(tool);
+    if let Some(symbol) = &found.symbol {
+        return by_symbol(symbol, framework);
+    }
+    match tool {
+        _ if generated => MadeBy::Generator(tool.unwrap_or("Cython")),
+        None => MadeBy::Author,
+        // What Python sees of such a module is the author's, but for the types of the tool itself.
+        Some("Cython") if !found.names.is_empty() => MadeBy::Author,
+        Some(_) => MadeBy::Unknown,
+    }
+}
+
+/// The name of a tool whose output is not all its user's, as one says it.
+fn tool(framework: &str) -> Option<&'static str> {
+    Some(match framework {
+        "cython" => "Cython",
+        "pybind11" => "pybind11",
+        "nanobind" => "nanobind",
+        "pyo3" => "PyO3",
+        "mypyc" => "mypyc",
+        "cffi" => "cffi",
+        "swig" => "SWIG",
+        "f2py" => "f2py",
+        "boost-python" => "Boost.Python",
+        _ => return None,
+    })
+}
+
+fn by_symbol(symbol: &str, framework: Option<&str>) -> MadeBy {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| symbol.starts_with(prefix));
+    if starts(&["__Pyx", "__pyx"]) {
+        let own =
+            starts(&CYTHON_AUTHOR) && !symbol.contains("View_dot_MemoryView") && !symbol.contains("View.MemoryView");
+        return if own { MadeBy::Author } else { MadeBy::Generator("Cython") };
+    }
+    // Types of Cython's shared module, and its reimplementation of a part of CPython.
+    if framework == Some("cython") && starts(&["__Cython", "_pyx", "PyInit_", "__PYX"]) {
+        return MadeBy::Generator("Cython");
+    }
+    if framework == Some("mypyc") {
+        let own = starts(&["CPyDef_", "CPyPy_"]);
+        let of_tool = starts(&["CPy", "_CPy", "CPyStatic"]);
+        return if of_tool && !own { MadeBy::Generator("mypyc") } else { MadeBy::Author };
+    }
+    if starts(&["SWIG_", "Swig", "swig_", "_Swig"]) {
+        return MadeBy::Generator("SWIG");
+    }
+    if framework == Some("f2py") && starts(&["F2Py", "f2py_", "fortran_", "array_from_pyobj", "PyFortran"]) {
+        return MadeBy::Generator("f2py");
+    }
+    if framework == Some("cffi") && starts(&["_cffi_"]) && !starts(&["_cffi_f_", "_cffi_d_"]) {
+        return MadeBy::Generator("cffi");
+    }
+    if symbol.contains("8pybind11") {
+        return MadeBy::Generator("pybind11");
+    }
+    if symbol.contains("8nanobind") || framework == Some("nanobind") && starts(&["nb_"]) {
+        return MadeBy::Generator("nanobind");
+    }
+    if symbol.contains("5boost6python") {
+        return MadeBy::Generator("Boost.Python");
+    }
+    if framework == Some("pyo3") || starts(&["_R"]) {
+        return MadeBy::Library("Rust");
+    }
+    if starts(&[
+        "_ZNSt",
+        "_ZNKSt",
+        "_ZSt",
+        "_ZN9__gnu_cxx",
+        "_ZNK9__gnu_cxx",
+        "__cxa_",
+        "_ZNVSt",
+        "_ZTh",
+        "_Unwind_",
+        "__gxx_",
+    ]) {
+        return MadeBy::Library("C++");
+    }
+    MadeBy::Author
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtime_of_a_tool_is_not_its_users() {
+        assert_eq!(by_symbol("__Pyx_GetItemInt_Fast", Some("cython")), MadeBy::Generator("Cython"));
+        assert_eq!(by_symbol("__pyx_pw_3mod_1f", Some("cython")), MadeBy::Author);
+        assert_eq!(by_symbol("CPyList_GetItem", Some("mypyc")), MadeBy::Generator("mypyc"));
+        assert_eq!(by_symbol("CPyDef_mod___f", Some("mypyc")), MadeBy::Author);
+        assert_eq!(by_symbol("_ZN8pybind116module3defE", None), MadeBy::Generator("pybind11"));
+        assert_eq!(by_symbol("_ZNSt6vectorIiE9push_backEv", None), MadeBy::Library("C++"));
+        assert_eq!(by_symbol("method_expand", None), MadeBy::Author);
+    }
+}
