@@ -88,10 +88,10 @@ fn so_is_what_is_damaged() {
         for _ in 0..20 {
             let damaged = mutator.damage();
             let parts = parts(&damaged);
-            let in_parts = read(&parts, &Hints::new(&origin), &LIMITS);
+            let in_parts = read(&parts, &Hints::new(origin.file_path()), &limits());
             // A table of the length of memory has too many parts; such a file is read as a whole.
             if parts.failure().is_none() {
-                let whole = read(&damaged, &Hints::new(&origin), &LIMITS);
+                let whole = read(&damaged, &Hints::new(origin.file_path()), &limits());
                 assert_eq!(format!("{whole:?}"), format!("{in_parts:?}"), "{origin}");
             }
         }
