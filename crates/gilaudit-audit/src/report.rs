@@ -363,6 +363,7 @@ mod tests {
             module: None,
             related: Vec::new(),
             suppressed,
+            code: None,
         }
     }
 
