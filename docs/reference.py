@@ -96,8 +96,10 @@ def extend(items):
         extend(chapter["sub_items"])
         if chapter["path"] == "rules.md":
             pages = list(rule_pages(chapter))
-            links = [f"* [{page['Chapter']['name']}]({page['Chapter']['path']})" for page in pages]
-            chapter["content"] += "\n" + "\n".join(links) + "\n"
+            # In the repository the tables lead to where the pages are, in the book to its own.
+            chapter["content"] = re.sub(
+                r"\]\(\.\./crates/gilaudit-rules/src/rules/(\w+)\.md\)", lambda match: f"](rules/{match[1].replace('_', '-')}.md)", chapter["content"]
+            )
             chapter["sub_items"] += pages
 
 

@@ -62,3 +62,35 @@ fn every_page_of_the_book_is_in_its_summary() {
         }
     }
 }
+
+/// Tables of all rules, one for each thing that rules look at.
+fn tables_of_rules() -> String {
+    let mut subjects: Vec<Vec<&str>> = gilaudit_rules::RULES.iter().map(gilaudit_rules::Rule::subjects).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let mut tables = String::new();
+    for subject in subjects {
+        tables += &format!("\n## {}\n\n| rule | severity | what it finds |\n| --- | --- | --- |\n", subject.join(", "));
+        for rule in gilaudit_rules::RULES.iter().filter(|rule| rule.subjects() == subject) {
+            let page = format!("../crates/gilaudit-rules/src/rules/{}.md", rule.id.replace('-', "_"));
+            tables += &format!("| [{}]({page}) | {} | {} |\n", rule.id, rule.severity.as_str(), rule.summary);
+        }
+    }
+    tables
+}
+
+#[test]
+fn the_page_of_rules_has_them_all() {
+    let path = root().join("docs/rules.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (kept, _) = text.split_once("\n<!-- ").expect("the page says where its tables begin");
+    let note = "\n<!-- the tables are made by UPDATE=1 cargo test -p gilaudit --test it book -->\n";
+    let fresh = format!("{kept}{note}{}", tables_of_rules());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &fresh).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap() == fresh,
+        "docs/rules.md is not up to date: UPDATE=1 cargo test -p gilaudit --test it book"
+    );
+}
