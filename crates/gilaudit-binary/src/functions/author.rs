@@ -16,7 +16,11 @@ const CYTHON_AUTHOR: [&str; 6] =
 pub(super) fn of(found: &Found, framework: Option<&str>, generated: bool) -> MadeBy {
     let tool = framework.and_then(tool);
     if let Some(symbol) = &found.symbol {
-        return by_symbol(symbol, framework);
+        // What a tool writes in C has a mangled name when it is compiled as C++.
+        return match symbol.strip_prefix("_ZL") {
+            Some(_) => by_symbol(&super::spoken(symbol), framework),
+            None => by_symbol(symbol, framework),
+        };
     }
     match tool {
         _ if generated => MadeBy::Generator(tool.unwrap_or("Cython")),
@@ -110,5 +114,7 @@ mod tests {
         assert_eq!(by_symbol("_ZN8pybind116module3defE", None), MadeBy::Generator("pybind11"));
         assert_eq!(by_symbol("_ZNSt6vectorIiE9push_backEv", None), MadeBy::Library("C++"));
         assert_eq!(by_symbol("method_expand", None), MadeBy::Author);
+        let mangled = "_ZL30__Pyx_CyFunction_get_annotationsP7_objectPv";
+        assert_eq!(by_symbol(&super::super::spoken(mangled), Some("cython")), MadeBy::Generator("Cython"));
     }
 }

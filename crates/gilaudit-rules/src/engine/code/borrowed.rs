@@ -53,7 +53,9 @@ pub(crate) fn borrowed(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
         ));
         out.push(finding);
     }
-    if rule.id == "borrowed-list-item" {
+    // What a tool makes of `list[i]` is the tool's.
+    let of_tool = matches!(unit.function.made_by, gilaudit_model::flow::MadeBy::Generator(_));
+    if rule.id == "borrowed-list-item" && (of_tool || unit.is_by_hand()) {
         items(unit, rule, out);
     }
 }

@@ -32,6 +32,14 @@ pub(crate) fn fast_items(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) {
     let values = &unit.function.values;
     for call in unit.calls().filter(|call| !call.locked && call.name == "PySequence_Fast") {
         let Some(shared) = call.arguments.first().and_then(|original| shared(unit, *original)) else { continue };
+        // `Py_BEGIN_CRITICAL_SECTION_SEQUENCE_FAST` locks what is a list, and nothing when it is no list.
+        let original = call.arguments.first().copied();
+        let guarded = steps(unit.function).any(|step| {
+            matches!(&step.kind, StepKind::Lock { what, .. } if original.is_some_and(|original| what.contains(&original)))
+        });
+        if guarded {
+            continue;
+        }
         // Items are read where a list keeps them.
         let fast = Origin::Result(call.step.at);
         let is_items = |origin| match values.get(origin) {

@@ -14,7 +14,7 @@ pub(crate) mod statics;
 use std::collections::{BTreeSet, HashMap};
 
 use gilaudit_model::flow::{Callee, Code, Function, MadeBy, Origin, Reach, Step, StepKind, Value};
-use gilaudit_model::{CodePlace, Confidence, Extension, Finding, Layout, Location};
+use gilaudit_model::{CodePlace, Confidence, Extension, Finding, Framework, Layout, Location};
 
 use crate::Rule;
 use held::Held;
@@ -114,6 +114,17 @@ impl<'a> Unit<'a> {
     pub(crate) fn is(&self, value: Value, origin: &Origin) -> bool {
         let values = &self.function.values;
         values.terms(value).iter().any(|term| term.offset == Some(0) && values.get(term.base) == origin)
+    }
+
+    /// Whether a person wrote the function as it is: not what a tool made of other code, whose variables and reads of items are the tool's.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        let framework = self.file.extension.framework.as_ref().map(|made_by| made_by.framework);
+        let generates = !matches!(framework, None | Some(Framework::Cffi | Framework::Swig | Framework::F2py));
+        let generated = |symbol: &str| ["__pyx", "__Pyx", "CPy"].iter().any(|prefix| symbol.starts_with(prefix));
+        match &self.function.symbol {
+            Some(symbol) => !generated(symbol) && framework != Some(Framework::Mypyc),
+            None => !generates,
+        }
     }
 
     /// What the function is called for a reader.

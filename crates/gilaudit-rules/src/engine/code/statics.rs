@@ -71,7 +71,7 @@ pub(crate) fn lazy_static(unit: &Unit<'_>, rule: &Rule, out: &mut Vec<Finding>) 
 
 /// The most telling write to each variable.
 fn writes(unit: &Unit<'_>) -> Vec<Write> {
-    if unit.function.role == Role::Import || !matches!(unit.function.made_by, MadeBy::Author) {
+    if unit.function.role == Role::Import || unit.function.made_by != MadeBy::Author || !unit.is_by_hand() {
         return Vec::new();
     }
     let mut known: BTreeMap<u64, Write> = BTreeMap::new();
