@@ -58,7 +58,7 @@ fn every_field_of_every_record() {
     assert_eq!(keys(&extension["decision"]), "action because exception failure_code outcome policy_at warning");
     assert_eq!(keys(&report["libraries"][0]), "origin why");
     let finding = "address baseline column confidence end_column end_line fingerprint function help line message module origin place \
-                   readiness related rule severity suppressed";
+                   python_name readiness related rule section seen_in severity suppressed symbol";
     assert_eq!(keys(&report["findings"][0]), finding);
     assert_eq!(keys(&report["problems"][0]), "error origin stage unread");
     assert_eq!(keys(&report["environments"][0]), "contradicted enabled_by gil platform");

@@ -40,7 +40,7 @@ fn text_blocks_are_what_the_command_prints_about_downloads() {
 #[test]
 fn policies_are_all_named() {
     let named = ["README.md", "docs/using.md"].map(|page| fs::read_to_string(root().join(page)).unwrap());
-    for line in finish(&mut command(&["policy", "list"])).stdout.lines() {
+    for line in finish(&mut command(["policy", "list"])).stdout.lines() {
         let name = line.split_whitespace().next().unwrap();
         assert!(
             named.iter().all(|page| page.contains(&format!("`{name}`"))),

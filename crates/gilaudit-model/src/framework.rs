@@ -83,6 +83,21 @@ impl Framework {
         }
     }
 
+    /// The name as its makers write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Mypyc => "mypyc",
+            Self::Cffi => "cffi",
+            Self::Cython => "Cython",
+            Self::PyO3 => "PyO3",
+            Self::Nanobind => "nanobind",
+            Self::Pybind11 => "pybind11",
+            Self::Swig => "SWIG",
+            Self::F2py => "f2py",
+            Self::BoostPython => "Boost.Python",
+        }
+    }
+
     /// Texts in the data of a compiled module of which each is in no module that another tool made.
     pub fn marks(self) -> &'static [&'static str] {
         match self {

@@ -217,7 +217,8 @@ fn owner(file: &File) -> Option<String> {
 
 /// The files of which a newer version is in a folder beside: `Modules/2.x/readline.c` where there is `Modules/3.x/readline.c`.
 pub(crate) fn superseded(project: &Project) -> HashSet<&Origin> {
-    let mut families: HashMap<String, Vec<((u32, u32), &Origin)>> = HashMap::new();
+    type Versions<'p> = Vec<((u32, u32), &'p Origin)>;
+    let mut families: BTreeMap<String, Versions<'_>> = BTreeMap::new();
     for file in &project.files {
         let mut parts: Vec<&str> = file.path.split('/').collect();
         let Some((at, version)) = parts

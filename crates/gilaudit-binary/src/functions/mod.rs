@@ -12,6 +12,7 @@ mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gilaudit_model::Framework;
 use gilaudit_model::flow::{MadeBy, Parameter, PythonName, Reach, Role};
 
 use crate::image::{Cell, Image};
@@ -45,14 +46,14 @@ pub(crate) struct Functions {
 
 /// What the whole file is, as far as functions are judged by it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind<'a> {
+pub(crate) struct Kind {
     pub(crate) free_threaded: bool,
-    pub(crate) framework: Option<&'a str>,
+    pub(crate) framework: Option<Framework>,
 }
 
 impl Functions {
     /// Finds the functions of an x86-64 ELF file. `hooks` are its init functions and what runs when the module is imported.
-    pub(crate) fn find(image: &Image<'_>, known: &Known<'_>, kind: Kind<'_>, hooks: &[u64], budget: &mut u64) -> Self {
+    pub(crate) fn find(image: &Image<'_>, known: &Known<'_>, kind: Kind, hooks: &[u64], budget: &mut u64) -> Self {
         let mut list: Vec<Found> = Vec::new();
         for (start, end) in known.ranges(image) {
             list.push(Found {

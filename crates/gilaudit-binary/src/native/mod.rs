@@ -11,7 +11,7 @@ mod x86;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gilaudit_model::flow::{Code, Function, Looked, Origin, OriginId, Parameter, Static, StepKind, Values};
-use gilaudit_model::{Arch, BinaryFacts, BuiltFor, Format, InitResult, Layout, SlotValue, Slots};
+use gilaudit_model::{Arch, BinaryFacts, BuiltFor, Format, Framework, InitResult, Layout, SlotValue, Slots};
 
 use crate::functions::{Found, Functions, Kind, Known};
 use crate::image::{self, Export, Image};
@@ -41,8 +41,8 @@ pub fn code(bytes: &[u8], facts: &BinaryFacts, limits: &CodeLimits) -> Code {
     if facts.format != Format::Elf || facts.arch != Arch::X86_64 {
         return nothing("machine code of this format or architecture is not read");
     }
-    let framework = facts.framework.as_ref().map(|made_by| made_by.framework.as_str());
-    if framework == Some("pyo3") {
+    let framework = facts.framework.as_ref().map(|made_by| made_by.framework);
+    if framework == Some(Framework::PyO3) {
         return nothing("what Rust's libraries do cannot be told from what the author does");
     }
     let Ok(image) = image::open_elf(bytes) else { return nothing("the file cannot be read") };

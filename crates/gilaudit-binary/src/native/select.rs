@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use gilaudit_model::capi;
 use gilaudit_model::flow::{MadeBy, Reach, Role};
+use gilaudit_model::{Framework, capi};
 
 use crate::functions::{Functions, Kind};
 use crate::image::Image;
@@ -15,7 +15,7 @@ const CALLERS: usize = 2;
 const MOST_CALLERS: usize = 24;
 
 /// The numbers of the functions that are followed.
-pub(super) fn wanted(image: &Image<'_>, functions: &Functions, kind: Kind<'_>) -> BTreeSet<usize> {
+pub(super) fn wanted(image: &Image<'_>, functions: &Functions, kind: Kind) -> BTreeSet<usize> {
     let names = image.cells().import_names();
     let numbered = |ask: &dyn Fn(&str) -> bool| -> HashSet<u32> {
         (0u32..).zip(names).filter(|(_, name)| ask(name)).map(|(index, _)| index).collect()
@@ -23,14 +23,15 @@ pub(super) fn wanted(image: &Image<'_>, functions: &Functions, kind: Kind<'_>) -
     let asked = numbered(&is_asked);
     let python = numbered(&|name| name.starts_with("Py") || name.starts_with("_Py"));
     let near = near_python(functions, &python);
-    let written_by_hand = kind.framework.is_none_or(|framework| matches!(framework, "cffi" | "swig" | "f2py"));
+    let written_by_hand =
+        kind.framework.is_none_or(|framework| matches!(framework, Framework::Cffi | Framework::Swig | Framework::F2py));
     let mut wanted = BTreeSet::new();
     for (index, found) in functions.list.iter().enumerate() {
         if functions.parts.contains(&found.start) || found.reach == Reach::Import && found.names.is_empty() {
             continue;
         }
         // What a generator's run-time library does is its makers' business, but for one that compiles Python to C.
-        let of_mypyc = found.made_by == MadeBy::Generator("mypyc");
+        let of_mypyc = found.made_by == MadeBy::Generator(Framework::Mypyc);
         if !super::is_authors(found) && !of_mypyc {
             continue;
         }

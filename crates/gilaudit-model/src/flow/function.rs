@@ -1,8 +1,8 @@
 //! A function: its steps in blocks, what it is for, and who wrote it.
 
 use super::{Value, Values};
-use crate::Place;
 use crate::capi::LockFamily;
+use crate::{Framework, Place};
 
 /// The number of a block in its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,8 +82,8 @@ pub enum MadeBy {
     Author,
     /// Could be the author, or what a generator or a library added.
     Unknown,
-    /// A tool that writes extension modules, or its run-time library: its name.
-    Generator(&'static str),
+    /// A tool that writes extension modules, or its run-time library.
+    Generator(Framework),
     /// The library of a language.
     Library(&'static str),
 }

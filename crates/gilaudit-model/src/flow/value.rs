@@ -261,7 +261,8 @@ mod tests {
             let next = values.constant(number);
             all = values.join(all, next);
         }
-        assert_eq!(all, Value::UNKNOWN);
+        assert!(values.terms(all).iter().any(|term| term.base == OriginId::UNKNOWN));
+        assert!(values.terms(all).len() <= MOST_TERMS);
         let mut deep = values.origin(Origin::Parameter(0));
         for _ in 0..20 {
             deep = values.origin(Origin::Member(deep, Some(8)));

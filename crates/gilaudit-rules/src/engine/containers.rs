@@ -287,10 +287,10 @@ pub(crate) struct Race {
 /// The races of a function: for each container the first change, else the first look, without a lock.
 pub(crate) fn races(unit: &Unit<'_>, wanted: impl Fn(Container) -> bool) -> Vec<Race> {
     let mut out: Vec<Race> = Vec::new();
-    for (container, uses) in unit.analysis.containers() {
-        if !wanted(*container) {
-            continue;
-        }
+    let mut containers: Vec<_> =
+        unit.analysis.containers().iter().filter(|(container, _)| wanted(**container)).collect();
+    containers.sort_unstable_by_key(|(container, _)| **container);
+    for (_, uses) in containers {
         let mut own: Vec<&Use> = uses.iter().filter(|it| it.function == unit.id && !it.locked).collect();
         own.sort_by_key(|it| (!it.changes, unit.expr(it.expr).span));
         let Some(used) = own.first() else { continue };

@@ -156,7 +156,7 @@ fn is_list(unit: &Unit<'_>, list: OriginId, layout: Layout) -> bool {
     };
     let is_type =
         |origin: OriginId| matches!(values.get(origin), Origin::Member(of, Some(at)) if *of == list && *at == ob_type);
-    if unit.function.made_by == gilaudit_model::flow::MadeBy::Generator("mypyc") {
+    if unit.function.made_by == gilaudit_model::flow::MadeBy::Generator(gilaudit_model::Framework::Mypyc) {
         // mypyc's functions are named for what they are given.
         return unit.function.symbol.as_deref().is_some_and(|symbol| symbol.starts_with("CPyList_"));
     }

@@ -52,7 +52,8 @@ impl<'a> File<'a> {
     /// The functions that rules look at: those of the author that Python code reaches.
     pub(crate) fn units(&'a self) -> impl Iterator<Item = Unit<'a>> {
         let authors = |function: &&Function| {
-            matches!(function.made_by, MadeBy::Author | MadeBy::Generator("mypyc")) && function.reach == Reach::Python
+            matches!(function.made_by, MadeBy::Author | MadeBy::Generator(Framework::Mypyc))
+                && function.reach == Reach::Python
         };
         self.code.functions.iter().filter(authors).map(|function| Unit {
             file: self,
@@ -140,7 +141,7 @@ impl<'a> Unit<'a> {
         let python_name = self.function.names.first().map(ToString::to_string);
         let message = match self.function.made_by {
             MadeBy::Generator(tool) => {
-                format!("{message} (in what {tool} adds to the module, not in the author's code)")
+                format!("{message} (in what {} adds to the module, not in the author's code)", tool.title())
             }
             _ => message,
         };
