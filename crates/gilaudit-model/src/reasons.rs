@@ -102,6 +102,10 @@ pub enum Reason {
     CalleeResult(Place),
     /// Another library is given this function, may run it, and it may change what the answer was read from.
     HandedFunction(Place),
+    /// This import returns a second time, after other code ran.
+    ReturnsTwice(String),
+    /// This import was given a pointer into the slots.
+    HandedSlots(String),
     /// It returns what this function of CPython returns.
     ApiResult(String),
     /// It returns what a call through an unknown pointer returns.
@@ -208,6 +212,8 @@ impl Reason {
             Self::ReturnValue => "return-value",
             Self::CalleeResult(_) => "callee-result",
             Self::HandedFunction(_) => "handed-function",
+            Self::ReturnsTwice(_) => "returns-twice",
+            Self::HandedSlots(_) => "handed-slots",
             Self::ApiResult(_) => "api-result",
             Self::PointerCall => "pointer-call",
             Self::ForeignObject => "foreign-object",
@@ -274,6 +280,8 @@ impl fmt::Display for Reason {
             Self::IndirectFunction(at) => write!(f, "the indirect function at {at} was not resolved"),
             Self::ReturnValue => f.write_str("what the init function returns is not known"),
             Self::CalleeResult(at) => write!(f, "the result of {at} is not known"),
+            Self::ReturnsTwice(name) => write!(f, "{name} is called, after which code may run again"),
+            Self::HandedSlots(name) => write!(f, "{name} is given a pointer into the slots"),
             Self::HandedFunction(at) => {
                 write!(f, "the function at {at}, which another library is given and may run, may change what was read")
             }

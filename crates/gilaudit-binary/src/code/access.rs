@@ -42,6 +42,9 @@ impl Engine<'_, '_> {
     /// Loads `width` bytes: 1, 2, 4 or 8.
     pub(crate) fn load(&mut self, path: &mut Path, place: Value, width: u8) -> Value {
         let Some(address) = self.address(path, place) else { return self.symbol(Origin::Contents) };
+        if self.is_error_number(address) {
+            return self.symbol(Origin::Contents);
+        }
         match path.memory.load(address, width) {
             Stored::All(value) => path.resolve(value),
             Stored::Nothing => match self.initial(path, address, width) {

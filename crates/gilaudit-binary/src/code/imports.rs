@@ -114,7 +114,7 @@ fn effect(name: &str) -> Effect {
         | "_PyErr_BadInternalCall" => Effect::Raise,
         "PyErr_Clear" | "PyErr_Fetch" | "PyErr_GetRaisedException" => Effect::ClearError,
         "PyErr_Restore" | "PyErr_SetRaisedException" => Effect::Restore,
-        "PyState_FindModule" | "PyInterpreterState_GetID" | "PyErr_ExceptionMatches" => Effect::Constant(0),
+        "PyState_FindModule" | "PyInterpreterState_GetID" => Effect::Constant(0),
         "Py_IsInitialized" => Effect::Constant(1),
         "PyMem_Calloc" | "PyMem_RawCalloc" | "PyObject_Calloc" | "calloc" => Effect::Allocate { zeroed: true },
         "PyMem_Malloc"
@@ -292,11 +292,13 @@ impl Engine<'_, '_> {
                 _ => Value::Unknown,
             },
             Effect::Status => {
+                self.note_given(path, import);
                 self.note_handed(path, name, &arguments);
                 self.forget_outputs(path, &arguments);
                 self.result_of(import, arguments, true)
             }
             Effect::Other => {
+                self.note_given(path, import);
                 self.note_handed(path, name, &arguments);
                 self.forget_outputs(path, &arguments);
                 if writes_anywhere(name) {
@@ -348,7 +350,7 @@ impl Engine<'_, '_> {
                 let made = match self.origin(id) {
                     Some(Origin::Import { import, .. }) => {
                         let name = self.image.cells().import_name(*import);
-                        name.starts_with("PyModule_") || name.starts_with("PyObject_Call")
+                        name.starts_with("PyModule_")
                     }
                     _ => false,
                 };

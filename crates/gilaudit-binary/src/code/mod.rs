@@ -9,6 +9,7 @@
 mod aarch64;
 mod access;
 mod bits;
+mod doubt;
 mod imports;
 mod layered;
 mod memory;

@@ -60,6 +60,9 @@ impl Engine<'_, '_> {
             _ => (InitResult::Unknown(Reason::ReturnValue), Vec::new()),
         };
         let read = Self::read(&path, &ranges);
+        let certain = !matches!(result, InitResult::Unknown(_) | InitResult::Fails(_));
+        let doubt = if certain { self.doubt(&path, &ranges) } else { None };
+        let result = doubt.unwrap_or(result);
         let suspects = self.suspects(&path, &ranges);
         let initializers = self.initializers_of(&read);
         let result = match self.handed_suspect(&path, &read) {

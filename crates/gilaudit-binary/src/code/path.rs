@@ -174,6 +174,12 @@ pub(crate) struct Path {
     pub(crate) depends_on: Vec<u32>,
     /// Whether a module was passed to `PyUnstable_Module_SetGIL` that could not be told.
     pub(crate) unclear_module: bool,
+    /// Pointers that an import was given, and the import.
+    pub(crate) given: Vec<(u64, u32)>,
+    /// Memory that was given back: the next that is allocated may be the same.
+    pub(crate) freed: Vec<u64>,
+    /// An import that returns twice.
+    pub(crate) twice: Option<u32>,
 }
 
 impl Path {
@@ -204,6 +210,9 @@ impl Path {
             turns: Layered::default(),
             depends_on: Vec::new(),
             unclear_module: false,
+            given: Vec::new(),
+            freed: Vec::new(),
+            twice: None,
         }
     }
 
@@ -242,6 +251,9 @@ impl Path {
             turns: self.turns.fork(),
             depends_on: self.depends_on.clone(),
             unclear_module: self.unclear_module,
+            given: self.given.clone(),
+            freed: self.freed.clone(),
+            twice: self.twice,
         }
     }
 
@@ -283,6 +295,10 @@ impl Path {
             Condition::Compare { test, a, b, width, negated } => (*test, *a, *b, *width, *negated),
         };
         let (a, b) = (self.resolve(a).truncate(width), self.resolve(b).truncate(width));
+        let reused = |address: Value| address.known().is_some_and(|address| self.freed.contains(&address));
+        if test == Test::Equal && a != b && a != Value::ZERO && b != Value::ZERO && (reused(a) || reused(b)) {
+            return None;
+        }
         let truth = match (a, b) {
             (Value::Known(a), Value::Known(b)) if width < 8 || !self.addresses.leaves_open(test, a, b) => {
                 Some(compare(test, a, b, width))
