@@ -5,11 +5,11 @@
 
 use gilaudit_input::{ArtifactKind, Inventory, Member, Problems};
 use gilaudit_model::panics::quietly;
-use gilaudit_model::{Finding, Origin, Target};
+use gilaudit_model::{Origin, Problem, Target};
 use gilaudit_rules::check_extension;
 use rayon::prelude::*;
 
-use crate::answers::{Answers, Judged};
+use crate::answers::Answers;
 use crate::code;
 use crate::extension::extension;
 use crate::guard::guarded;
@@ -55,12 +55,19 @@ pub fn audit(inventory: &Inventory, settings: &Settings, target: &Target, read_o
         let facts = file.facts.clone();
         let extension = extension(file, member, target);
         let mut findings = check_extension(&extension, target);
-        findings.extend(code::findings(inventory, member, &facts, &extension, settings));
-        judge(vec![extension], findings, settings, target)
+        let failed = match code::findings(inventory, member, &facts, &extension, settings) {
+            Ok(more) => {
+                findings.extend(more);
+                None
+            }
+            Err(problem) => Some(problem),
+        };
+        (judge(vec![extension], findings, settings, target), failed)
     };
-    let judged: Vec<(Vec<Judged>, Vec<Finding>)> =
+    let judged: Vec<(_, Option<Problem>)> =
         quietly(|| linked.modules.into_par_iter().zip(linked.members).map(one).collect());
-    for (judged, findings) in judged {
+    for ((judged, findings), failed) in judged {
+        answers.problems.extend(failed);
         answers.extensions.extend(judged);
         answers.findings.extend(findings);
     }
