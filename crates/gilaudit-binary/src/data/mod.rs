@@ -71,7 +71,7 @@ impl<'data> Data<'data> {
         self.length == 0
     }
 
-    /// The bytes from `offset` on: at least [`WINDOW`] of them, or as many as there are. Nothing when they cannot be read.
+    /// The bytes from `offset` on: at least a window of them, or as many as there are. Nothing when they cannot be read.
     ///
     /// What is asked for so is read in pieces of some 32 KB, which are kept; for what is small and scattered.
     pub fn window(self, offset: usize) -> &'data [u8] {
