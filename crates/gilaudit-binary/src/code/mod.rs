@@ -135,7 +135,7 @@ pub(crate) struct Engine<'i, 'd> {
     follow_moderate: bool,
     /// Whether tables that a callee is given are looked through for functions that it may call.
     through_tables: bool,
-    /// The file's initialisers that are run before the function, because the result depends on memory that they mention.
+    /// The file's initialisers that are run before the function, because the result depends on memory that they may write.
     initializers: Vec<u64>,
     /// Functions that must not be passed over.
     inline: HashSet<u64>,
